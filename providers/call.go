@@ -1,0 +1,48 @@
+package providers
+
+import (
+	"context"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"golang.org/x/sync/errgroup"
+)
+
+// The limits of one remote operation, retries included.
+const (
+	CallTimeout = 20 * time.Second // one request
+	RetryFor    = 30 * time.Second // all tries of one operation
+)
+
+// Each calls fn for every item with at most limit calls under way, and returns the results in the items' order.
+func Each[T, R any](ctx context.Context, limit int, items []T, fn func(context.Context, T) R) []R {
+	results := make([]R, len(items))
+	var g errgroup.Group
+	g.SetLimit(limit)
+	for i, item := range items {
+		g.Go(func() error {
+			results[i] = fn(ctx, item)
+			return nil
+		})
+	}
+	_ = g.Wait()
+	return results
+}
+
+// Retry calls fn until it succeeds, fails for good (not Transient) or RetryFor is over. Each try has CallTimeout.
+// Waits grow from 200 ms to 10 s with jitter; an error made by backoff.RetryAfter is obeyed.
+func Retry[R any](ctx context.Context, fn func(context.Context) (R, error)) (R, error) {
+	policy := backoff.NewExponentialBackOff()
+	policy.InitialInterval = 200 * time.Millisecond
+	policy.MaxInterval = 10 * time.Second
+	try := func() (R, error) {
+		callCtx, cancel := context.WithTimeout(ctx, CallTimeout)
+		defer cancel()
+		r, err := fn(callCtx)
+		if err != nil && !Transient(err) {
+			return r, backoff.Permanent(err)
+		}
+		return r, err
+	}
+	return backoff.Retry(ctx, try, backoff.WithBackOff(policy), backoff.WithMaxElapsedTime(RetryFor))
+}
