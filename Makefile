@@ -1,0 +1,53 @@
+# Two commands do everything: `make demo` runs the main job, `make test` passes the tests.
+# Both need Go and a C compiler; the Go toolchain fetches the rest, pinned by go.mod and go.sum.
+
+GO       ?= go
+BIN      := bin/mkt
+TAGS     := minicore_disabled
+VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS  := -s -w -X main.version=$(VERSION)
+TOOLS    := $(CURDIR)/bin/tools
+
+GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+BENCHSTAT     := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
+
+.PHONY: all build demo test check lint fuzz bench docs docs-check fmt-check clean
+
+all: build
+
+build: ## Build bin/mkt.
+	$(GO) build -trimpath -tags $(TAGS) -ldflags "$(LDFLAGS)" -o $(BIN) ./cmd/mkt
+
+demo: build ## Run the main job from nothing: plan, apply, stream, query, audit.
+	./demo.sh $(BIN)
+
+test: ## Pass the tests, with the race detector.
+	$(GO) test -race -tags $(TAGS) ./...
+
+check: fmt-check lint docs-check fuzz ## What CI runs after the tests.
+
+fmt-check:
+	@out=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "not gofmt-ed:"; echo "$$out"; exit 1; }
+	$(GO) mod tidy -diff
+
+lint: $(TOOLS)/golangci-lint
+	$(TOOLS)/golangci-lint run
+
+$(TOOLS)/golangci-lint: Makefile
+	GOBIN=$(TOOLS) $(GO) install $(GOLANGCI_LINT)
+
+fuzz: ## Run every fuzz target for a few seconds.
+	GO="$(GO)" TAGS="$(TAGS)" FUZZTIME="$${FUZZTIME:-5s}" ./.ci/fuzz
+
+bench: ## Run the benchmarks; compare two outputs with benchstat.
+	$(GO) test -run '^$$' -bench . -benchmem -count "$${COUNT:-1}" -tags $(TAGS) ./...
+
+docs: build ## Write docs/reference/ anew from the described kinds and commands.
+	$(BIN) docs docs/reference
+
+docs-check: build ## Fail when docs/reference/ is not what the code describes.
+	$(BIN) docs -check docs/reference
+
+clean:
+	rm -rf bin
