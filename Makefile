@@ -20,7 +20,7 @@ build: ## Build bin/mkt.
 	$(GO) build -trimpath -tags $(TAGS) -ldflags "$(LDFLAGS)" -o $(BIN) ./cmd/mkt
 
 demo: build ## Run the main job from nothing: plan, apply, stream, query, audit.
-	./demo.sh $(BIN)
+	./examples/demo.sh $(BIN)
 
 test: ## Pass the tests, with the race detector.
 	$(GO) test -race -tags $(TAGS) ./...

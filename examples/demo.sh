@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# The main job from nothing, on the embedded stack: plan, apply, stream, query, audit, and a plan that finds nothing to do.
+# Usage: demo.sh PATH-OF-MKT
+set -euo pipefail
+mkt=$(realpath "$1")
+cd "$(dirname "$0")"
+export MKT_LOCAL=1 MKT_STACK=stack.hcl
+
+run() {
+  printf '\n\033[1m$ mkt %s\033[0m\n' "$*"
+  "$mkt" "$@"
+}
+
+"$mkt" local reset
+trap '"$mkt" local stop' EXIT
+run validate
+run plan
+run apply -auto-approve
+run stream
+run query coverage
+run query volatility
+run query drawdown
+run status
+run plan -detailed-exitcode # exit 2, and the end of the demo, if anything were left to do
+run audit
