@@ -1,0 +1,252 @@
+// Package source reads rows from CSV files as a producer sends them and as
+// an audit counts them again: in a fixed order, numbered from 1 over all
+// files, with a running digest of every byte read so far. It opens globs,
+// .gz and .zst files and standard input.
+//
+// It knows nothing of Avro, Kafka or what a row means.
+package source
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// Stdin is the path that stands for standard input.
+const Stdin = "-"
+
+// Config says what to read.
+type Config struct {
+	Paths     []string // globs; Stdin reads standard input
+	Delimiter byte     // between fields; 0 is a comma
+	MaxRow    int      // most bytes of one row; 0 is 1 MiB
+
+	Stdin io.Reader // what Stdin reads; nil is os.Stdin
+}
+
+// Row is one row of the source. Its slices are valid until the next call of
+// Next.
+type Row struct {
+	Number uint64 // 1-based, over all files, headers and blank lines not counted
+	File   string
+	Line   int // 1-based line of the file at which the row starts
+	Raw    []byte
+	Fields [][]byte // unquoted
+
+	// Digest is the xxhash64 of all source bytes up to the end of the row,
+	// without the row's own line end: a final line that gains its line end
+	// later keeps its digest.
+	Digest uint64
+
+	// Err says why Raw cannot be split into fields; Fields is then nil.
+	Err error
+}
+
+// Files expands the globs of paths, each sorted, a file named twice read
+// once. A pattern that matches nothing is an error.
+func Files(paths []string) ([]string, error) {
+	var out []string
+	seen := map[string]bool{}
+	for _, p := range paths {
+		names := []string{p}
+		if p != Stdin {
+			var err error
+			if names, err = filepath.Glob(p); err != nil {
+				return nil, fmt.Errorf("source path %q: %w", p, err)
+			}
+			if len(names) == 0 {
+				return nil, fmt.Errorf("source path %q matches no file", p)
+			}
+			sort.Strings(names)
+		}
+		for _, n := range names {
+			if !seen[n] {
+				seen[n] = true
+				out = append(out, n)
+			}
+		}
+	}
+	if len(out) == 0 {
+		return nil, errors.New("the source names no path")
+	}
+	return out, nil
+}
+
+// Reader reads the rows of a source. It is for one goroutine.
+type Reader struct {
+	cfg     Config
+	files   []string
+	next    int // index into files of the one to open next
+	scan    *scanner
+	closers []io.Closer
+	header  []string
+	digest  *xxhash.Digest
+	number  uint64
+	row     Row
+}
+
+// Open expands cfg.Paths and stands before the first row.
+func Open(cfg Config) (*Reader, error) {
+	files, err := Files(cfg.Paths)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Delimiter == 0 {
+		cfg.Delimiter = ','
+	}
+	if cfg.MaxRow == 0 {
+		cfg.MaxRow = 1 << 20
+	}
+	if cfg.Stdin == nil {
+		cfg.Stdin = os.Stdin
+	}
+	return &Reader{cfg: cfg, files: files, digest: xxhash.New()}, nil
+}
+
+// Header is the header of the file that the last row came from, or, before
+// the first row, nil. A new file is a new slice.
+func (r *Reader) Header() []string { return r.header }
+
+// Position is the file and line of the last row, for messages.
+func (r *Reader) Position() string { return fmt.Sprintf("%s:%d", r.row.File, r.row.Line) }
+
+// Bytes is the number of (decompressed) bytes read up to the last row.
+func (r *Reader) Bytes() int64 {
+	if r.scan == nil {
+		return 0
+	}
+	return r.scan.total
+}
+
+// Next returns the next row, or io.EOF after the last. A row that cannot be
+// split is returned with Err set; an error of Next itself ends the source.
+func (r *Reader) Next() (*Row, error) {
+	for {
+		if r.scan == nil || r.scan.done {
+			if err := r.open(); err != nil {
+				return nil, err
+			}
+		}
+		rec, err := r.scan.next()
+		if err == io.EOF {
+			r.finish()
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		r.number++
+		r.row = Row{Number: r.number, File: r.scan.name, Line: rec.line, Raw: rec.raw,
+			Fields: rec.fields, Digest: r.digest.Sum64(), Err: rec.err}
+		if rec.err == nil && len(rec.fields) != len(r.header) {
+			r.row.Err = fmt.Errorf("the row has %d fields, the header has %d", len(rec.fields), len(r.header))
+			r.row.Fields = nil
+		}
+		return &r.row, nil
+	}
+}
+
+// open opens the next file and reads its header.
+func (r *Reader) open() error {
+	if r.next == len(r.files) {
+		return io.EOF
+	}
+	name := r.files[r.next]
+	r.next++
+	in, err := r.input(name)
+	if err != nil {
+		return err
+	}
+	total := r.Bytes()
+	r.scan = newScanner(name, in, r.cfg, r.digest)
+	r.scan.total = total
+	r.header, err = r.scan.header()
+	return err
+}
+
+func (r *Reader) input(name string) (io.Reader, error) {
+	if name == Stdin {
+		return r.cfg.Stdin, nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("open source: %w", err)
+	}
+	r.closers = append(r.closers, f)
+	switch {
+	case strings.HasSuffix(name, ".gz"):
+		z, err := gzip.NewReader(bufio.NewReaderSize(f, 1<<16))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		return z, nil
+	case strings.HasSuffix(name, ".zst"):
+		z, err := zstd.NewReader(f, zstd.WithDecoderConcurrency(1))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		r.closers = append(r.closers, z.IOReadCloser())
+		return z, nil
+	}
+	return f, nil
+}
+
+func (r *Reader) finish() {
+	for i := len(r.closers) - 1; i >= 0; i-- {
+		r.closers[i].Close()
+	}
+	r.closers = r.closers[:0]
+}
+
+// Close closes what is open. It never fails on what was read.
+func (r *Reader) Close() error {
+	r.finish()
+	return nil
+}
+
+// Header is one file with its header.
+type Header struct {
+	File    string
+	Columns []string
+}
+
+// Headers reads the header of every file of the source but standard input,
+// so that a misfit is known before anything is sent.
+func Headers(cfg Config) ([]Header, error) {
+	r, err := Open(cfg)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	var out []Header
+	for _, name := range r.files {
+		if name == Stdin {
+			continue
+		}
+		one, err := Open(Config{Paths: []string{globQuote(name)}, Delimiter: cfg.Delimiter, MaxRow: cfg.MaxRow})
+		if err != nil {
+			return nil, err
+		}
+		err = one.open()
+		one.Close()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, Header{File: name, Columns: one.header})
+	}
+	return out, nil
+}
+
+// globQuote makes a file name match itself alone.
+func globQuote(name string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(name)
+}
