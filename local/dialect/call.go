@@ -15,6 +15,9 @@ type call struct {
 	isOver   bool
 }
 
+// maxText bounds what nested functions that need an argument twice can grow to, in bytes.
+const maxText = 1 << 20
+
 // call rewrites the function call that begins at ns[i].
 func (r *rewriter) call(ns []node, i int) (operand, error) {
 	group := ns[i+1]
@@ -53,6 +56,9 @@ func (r *rewriter) call(ns []node, i int) (operand, error) {
 	}
 	o, err := c.rewrite()
 	o.nodes = j - i
+	if len(o.text) > maxText {
+		return operand{}, unsupported(c.name.Token, "an expression this long")
+	}
 	return o, err
 }
 
@@ -119,38 +125,26 @@ func (c *call) texts() ([]string, error) {
 func (c *call) text(i int) (string, error) { return c.argText(c.args[i]) }
 
 func (c *call) argText(a []node) (string, error) {
+	if len(a) == 0 {
+		return "", &SyntaxError{What: "an argument is missing in " + c.name.Value, Line: c.name.Line, Col: c.name.Col}
+	}
 	if v := at(a, 1); v.is("=>") {
 		return "", unsupported(a[0].Token, "argument "+a[0].Value+" =>")
 	}
-	if isOperand(a) {
-		o, err := c.operand(a, 0)
-		if err == nil && o.nodes == len(a) {
-			switch {
-			case o.variant && readsText[c.name.Value]:
-				return o.asText, nil
-			case o.variant && !readsJSON[c.name.Value]:
-				return "", unsupported(a[0].Token, "a VARIANT value without a cast in "+c.name.Value+" (write v:path::TYPE)")
-			}
-			return o.text, nil
-		}
-		if err != nil {
-			return "", err
-		}
+	text, only, err := c.single(a)
+	switch {
+	case err != nil:
+		return "", err
+	case only == nil && len(a) == 1:
+		return text, nil
+	case only == nil:
+		return "(" + text + ")", nil
+	case only.variant && readsText[c.name.Value]:
+		return only.asText, nil
+	case only.variant && !readsJSON[c.name.Value]:
+		return "", unsupported(a[0].Token, "a VARIANT value without a cast in "+c.name.Value+" (write v:path::TYPE)")
 	}
-	text, err := c.sequence(a)
-	if err != nil || len(a) == 1 {
-		return text, err
-	}
-	return "(" + text + ")", nil
-}
-
-// isOperand says whether nodes can begin with an operand.
-func isOperand(a []node) bool {
-	n := a[0]
-	if n.Kind != Ident {
-		return n.Kind != Operator || n.group()
-	}
-	return n.is("CASE", "NULL", "TRUE", "FALSE") || !keyword(a, 0) || at(a, 1).paren() && n.is("CAST", "TRY_CAST", "LEFT", "RIGHT")
+	return only.text, nil
 }
 
 // fill puts arguments in the places $1 to $9 of a template.

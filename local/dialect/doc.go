@@ -6,5 +6,9 @@
 //
 // Bare identifiers become quoted upper-case ones, as Snowflake resolves them, so the database is
 // expected to hold its names resolved. The rewritten text calls the macros that [Macros] lists;
-// they must be created in the database once, and the settings that [Settings] lists on each connection.
+// they must be created in the database once, and the settings that [Settings] lists run on each connection.
+//
+// CURRENT_ROLE(), CURRENT_WAREHOUSE() and the like read the connection's variables of that name
+// (SET VARIABLE CURRENT_ROLE = …), and TABLE(INFORMATION_SCHEMA.COPY_HISTORY(…)) calls the table macro
+// mkt_copy_history(table_name, start_time, end_time), which the warehouse defines.
 package dialect

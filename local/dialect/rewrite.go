@@ -46,14 +46,20 @@ func (r *rewriter) source(ns []node) string {
 // sequence rewrites what stands between two brackets, or a whole statement: operands, operators and
 // keywords in a row.
 func (r *rewriter) sequence(ns []node) (string, error) {
+	text, _, err := r.single(ns)
+	return text, err
+}
+
+// single is sequence that also hands back the operand when it is the only thing there.
+func (r *rewriter) single(ns []node) (string, *operand, error) {
 	s := seq{rewriter: r, ns: ns}
 	for s.i < len(ns) {
 		if err := s.step(); err != nil {
-			return "", err
+			return "", nil, err
 		}
 	}
 	s.endItem(len(ns))
-	return strings.Join(s.out, " "), nil
+	return strings.Join(s.out, " "), s.only, nil
 }
 
 // seq is a sequence on its way. operand says that the last piece of out is an operand.
@@ -66,7 +72,8 @@ type seq struct {
 	// The select list item that is being read: where it begins, whether it has a name already.
 	inList, named bool
 	item          int
-	asof          bool // the last join was ASOF
+	asof          bool     // the last join was ASOF
+	only          *operand // what takes all of the nodes
 }
 
 func (s *seq) add(piece string, isOperand bool) {
@@ -134,6 +141,9 @@ func (s *seq) takeOperand() error {
 		if next := at(s.ns, s.i+o.nodes); next.Text == "" || next.is(",") || clauses[next.Value] {
 			s.named = true
 		}
+	}
+	if o.nodes == len(s.ns) {
+		s.only = &o
 	}
 	s.next(o.nodes)
 	s.add(o.text, true)

@@ -52,7 +52,7 @@ func castCall(c *call) (operand, error) {
 	}
 	all := c.args[0]
 	for i := range all {
-		if !all[i].is("AS") || i == 0 {
+		if !all[i].is("AS") || i == 0 || i+1 == len(all) {
 			continue
 		}
 		t, used, err := parseType(append(append([]node{}, all[i+1:]...), rest(c.args[1:])...))
@@ -62,18 +62,13 @@ func castCall(c *call) (operand, error) {
 		if i+1+used != len(all) || len(c.args) != 1 {
 			return operand{}, unsupported(all[i].Token, "this type in CAST")
 		}
-		o := operand{}
-		if isOperand(all[:i]) {
-			if o, err = c.operand(all[:i], 0); err != nil {
-				return operand{}, err
-			}
+		text, only, err := c.single(all[:i])
+		if err != nil {
+			return operand{}, err
 		}
-		if o.nodes != i {
-			text, err := c.sequence(all[:i])
-			if err != nil {
-				return operand{}, err
-			}
-			o = operand{text: text}
+		o := operand{text: "(" + text + ")"}
+		if only != nil {
+			o = *only
 		}
 		return operand{text: castOperand(o, t, c.name.is("TRY_CAST"))}, nil
 	}
