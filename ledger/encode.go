@@ -1,0 +1,124 @@
+package ledger
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"mkt/spec"
+)
+
+// The file. Its head comes first, so that a serial can be checked without reading the rest.
+type file struct {
+	Version int               `json:"mkt_ledger"`
+	Lineage string            `json:"lineage"`
+	Serial  uint64            `json:"serial"`
+	Key     []byte            `json:"key"`
+	Entries []fileEntry       `json:"resources"`
+	Intents []fileIntent      `json:"intents,omitempty"`
+	Outputs map[string]string `json:"outputs,omitempty"`
+}
+
+type fileEntry struct {
+	Address string `json:"address"`
+	Entry
+}
+
+type fileIntent struct {
+	Address string `json:"address"`
+	Intent
+}
+
+// Encode returns the ledger as JSON: entries ordered by address, one to a line, so that two generations compare well.
+func (l *Ledger) Encode() ([]byte, error) {
+	var out bytes.Buffer
+	line := func(before string, v any) error {
+		text, err := json.Marshal(v)
+		if err != nil {
+			return fmt.Errorf("encode ledger: %w", err)
+		}
+		out.WriteString(before)
+		out.Write(text)
+		return nil
+	}
+	var errs []error
+	errs = append(errs,
+		line("{\n\"mkt_ledger\": ", Version),
+		line(",\n\"lineage\": ", l.Lineage),
+		line(",\n\"serial\": ", l.Serial),
+		line(",\n\"key\": ", l.key))
+	before := ",\n\"resources\": [\n"
+	for _, addr := range l.Addrs() {
+		errs = append(errs, line(before, fileEntry{addr.String(), *l.Entries[addr]}))
+		before = ",\n"
+	}
+	if len(l.Entries) == 0 {
+		out.WriteString(before)
+	}
+	before = "\n],\n\"intents\": [\n"
+	for _, addr := range slices.SortedFunc(maps.Keys(l.Intents), compareAddr) {
+		errs = append(errs, line(before, fileIntent{addr.String(), l.Intents[addr]}))
+		before = ",\n"
+	}
+	if len(l.Intents) == 0 {
+		out.WriteString(before)
+	}
+	errs = append(errs, line("\n],\n\"outputs\": ", l.Outputs))
+	out.WriteString("\n}\n")
+	return out.Bytes(), errors.Join(errs...)
+}
+
+// Decode reads what Encode wrote. Its errors say whether the text is cut short, no ledger or of a newer mkt.
+func Decode(text []byte) (*Ledger, error) {
+	var head struct {
+		Version *int `json:"mkt_ledger"`
+	}
+	if len(bytes.TrimSpace(text)) == 0 {
+		return nil, errors.New("it is empty")
+	}
+	if err := json.Unmarshal(text, &head); err != nil {
+		var syntax *json.SyntaxError
+		if errors.As(err, &syntax) && int(syntax.Offset) >= len(text) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return nil, fmt.Errorf("it is cut short after %d bytes", len(text))
+		}
+		return nil, fmt.Errorf("it is not JSON: %w", err)
+	}
+	if head.Version == nil {
+		return nil, errors.New("it is not a ledger of mkt")
+	}
+	if *head.Version > Version {
+		return nil, fmt.Errorf("it has version %d, written by a newer mkt; this one reads up to %d", *head.Version, Version)
+	}
+	var f file
+	if err := json.Unmarshal(text, &f); err != nil {
+		return nil, fmt.Errorf("it is damaged: %w", err)
+	}
+	if *head.Version < 1 || f.Lineage == "" || len(f.Key) == 0 {
+		return nil, errors.New("it is damaged: version, lineage or key is missing")
+	}
+	l := New()
+	l.Lineage, l.Serial, l.key = f.Lineage, f.Serial, f.Key
+	for _, e := range f.Entries {
+		addr, ok := spec.ParseAddr(e.Address)
+		if !ok {
+			return nil, fmt.Errorf("it is damaged: %q is no address", e.Address)
+		}
+		if l.Entries[addr] != nil {
+			return nil, fmt.Errorf("it is damaged: %s is in it twice", addr)
+		}
+		l.Entries[addr] = &e.Entry
+	}
+	for _, i := range f.Intents {
+		addr, ok := spec.ParseAddr(i.Address)
+		if !ok {
+			return nil, fmt.Errorf("it is damaged: %q is no address", i.Address)
+		}
+		l.Intents[addr] = i.Intent
+	}
+	maps.Copy(l.Outputs, f.Outputs)
+	return l, nil
+}

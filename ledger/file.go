@@ -1,0 +1,227 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
+	"github.com/google/renameio/v2"
+)
+
+// File is a ledger in a file. Beside it live PATH.prev, the generation before, and PATH.lock. It is safe for
+// concurrent use by several processes as long as each that saves holds the lock.
+type File struct{ path string }
+
+var _ Store = (*File)(nil)
+
+// NewFile returns the store of the ledger at path, which need not exist yet. Its directory is made by the first Save or Lock.
+func NewFile(path string) *File { return &File{path: path} }
+
+// Path returns where the ledger is.
+func (f *File) Path() string { return f.path }
+
+func (f *File) previous() string { return f.path + ".prev" }
+
+// Load implements Store.
+func (f *File) Load(context.Context) (*Ledger, error) {
+	l, err := readLedger(f.path)
+	if err == nil {
+		return l, nil
+	}
+	prev, prevErr := readLedger(f.previous())
+	missing := errors.Is(err, fs.ErrNotExist)
+	switch {
+	case missing && errors.Is(prevErr, fs.ErrNotExist):
+		return New(), nil
+	case missing:
+		err = errors.New("it is gone") // a save never leaves the name empty
+	}
+	damaged := &DamagedError{Where: f.path, Err: err}
+	if prevErr == nil {
+		damaged.Previous, damaged.Serial = f.previous(), prev.Serial
+	}
+	return nil, damaged
+}
+
+func readLedger(path string) (*Ledger, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return Decode(text)
+}
+
+// Save implements Store.
+func (f *File) Save(_ context.Context, l *Ledger) error {
+	if err := f.save(l); err != nil {
+		return fmt.Errorf("save ledger: %w", err)
+	}
+	return nil
+}
+
+func (f *File) save(l *Ledger) error {
+	if err := f.checkGeneration(l); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(f.path), 0o700); err != nil {
+		return err
+	}
+	next := *l
+	next.Serial++
+	text, err := next.Encode()
+	if err != nil {
+		return err
+	}
+	pending, err := renameio.NewPendingFile(f.path, renameio.WithPermissions(0o600), renameio.WithTempDir(filepath.Dir(f.path)))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = pending.Cleanup() }()
+	if _, err := pending.Write(text); err != nil {
+		return err
+	}
+	if err := f.keepPrevious(); err != nil {
+		return fmt.Errorf("keep the previous generation: %w", err)
+	}
+	if err := pending.CloseAtomicallyReplace(); err != nil {
+		return err
+	}
+	l.Serial = next.Serial
+	return syncDir(filepath.Dir(f.path))
+}
+
+// checkGeneration refuses to overwrite what l did not come from. It reads the head of the file alone.
+func (f *File) checkGeneration(l *Ledger) error {
+	file, err := os.Open(f.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if l.Serial == 0 {
+			return nil
+		}
+		return &StaleError{Where: f.path, Loaded: l.Serial}
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }()
+	lineage, serial, err := readHead(file)
+	if err != nil {
+		return fmt.Errorf("%s: %w", f.path, err)
+	}
+	if lineage != l.Lineage || serial != l.Serial {
+		return &StaleError{Where: f.path, Stored: serial, Loaded: l.Serial, ForeignLineage: lineage != l.Lineage}
+	}
+	return nil
+}
+
+func readHead(r io.Reader) (lineage string, serial uint64, err error) {
+	dec := json.NewDecoder(r)
+	if _, err := dec.Token(); err != nil {
+		return "", 0, err
+	}
+	for dec.More() {
+		name, err := dec.Token()
+		if err != nil {
+			return "", 0, err
+		}
+		switch name {
+		case "lineage":
+			err = dec.Decode(&lineage)
+		case "serial":
+			err = dec.Decode(&serial)
+			return lineage, serial, err
+		default:
+			var skip json.RawMessage
+			err = dec.Decode(&skip)
+		}
+		if err != nil {
+			return "", 0, err
+		}
+	}
+	return "", 0, errors.New("no serial in it")
+}
+
+// keepPrevious gives the present generation a second name. The first name stays, so there is no moment without a ledger.
+func (f *File) keepPrevious() error {
+	temp := f.previous() + ".new"
+	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	err := os.Link(f.path, temp)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // the first generation
+	}
+	if err != nil { // a file system without hard links
+		text, err := os.ReadFile(f.path)
+		if err != nil {
+			return err
+		}
+		return renameio.WriteFile(f.previous(), text, 0o600)
+	}
+	return os.Rename(temp, f.previous())
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = d.Close() }()
+	return d.Sync()
+}
+
+const lockPoll = 100 * time.Millisecond
+
+// Lock implements Store by flock(2), which the kernel releases when the process dies however it dies. The lock
+// file's text only says who holds it.
+func (f *File) Lock(ctx context.Context, holder Holder, wait time.Duration) (Lock, error) {
+	if err := os.MkdirAll(filepath.Dir(f.path), 0o700); err != nil {
+		return nil, fmt.Errorf("lock ledger: %w", err)
+	}
+	path := f.path + ".lock"
+	fl := flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR))
+	waitCtx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	locked, err := fl.TryLock()
+	if err == nil && !locked && wait > 0 {
+		locked, err = fl.TryLockContext(waitCtx, lockPoll)
+		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+			err = nil
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("lock ledger: %w", err)
+	}
+	if !locked {
+		held := &HeldError{Where: f.path}
+		if text, err := os.ReadFile(path); err == nil {
+			_ = json.Unmarshal(text, &held.Holder) // a holder between lock and write is "another process"
+		}
+		return nil, held
+	}
+	text, err := json.Marshal(holder)
+	if err == nil {
+		err = os.WriteFile(path, append(text, '\n'), 0o600) // in place: a new file would be another lock
+	}
+	if err != nil {
+		_ = fl.Close()
+		return nil, fmt.Errorf("lock ledger: %w", err)
+	}
+	return fileLock{fl}, nil
+}
+
+type fileLock struct{ fl *flock.Flock }
+
+func (fileLock) Lost() <-chan struct{} { return nil }
+
+// Unlock leaves the file: removing it would let two processes lock two files of one name.
+func (l fileLock) Unlock() error {
+	err := os.Truncate(l.fl.Path(), 0)
+	return errors.Join(err, l.fl.Close())
+}

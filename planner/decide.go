@@ -1,0 +1,197 @@
+package planner
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"mkt/providers"
+	"mkt/spec"
+)
+
+// comparing is a change of an object that exists, on its way to an action.
+type comparing struct {
+	change *Change
+	wanted *wanted
+	cmp    comparison
+	diff   difference
+}
+
+func (p *planning) compare(c *Change, w *wanted) *comparing {
+	b := w.inst.Block
+	l := p.in.Ledger
+	entry := c.live.entry
+	if c.live.foreign {
+		entry = nil // its digests are those of another object
+	}
+	cmp := &comparing{change: c, wanted: w, cmp: comparison{
+		kind: c.Kind, before: c.Before, desired: w.value, hidden: w.inst.Sensitive,
+		ignores: b.Lifecycle.Ignores,
+		outside: outsideOf(l, entry),
+		digest:  func(v cty.Value) string { return digest(l, v) },
+		applied: func(name string) string {
+			if entry == nil {
+				return ""
+			}
+			return entry.Digests[name]
+		},
+	}}
+	cmp.diff = cmp.cmp.diff()
+	return cmp
+}
+
+// refine lets the resources that can tell more look at what was planned so far, one call per kind.
+func (p *planning) refine(ctx context.Context, all []*comparing) {
+	byKind := map[string][]*comparing{}
+	for _, c := range all {
+		if _, ok := c.wanted.resource.(providers.Refiner); ok {
+			byKind[c.change.Kind.Name] = append(byKind[c.change.Kind.Name], c)
+		}
+	}
+	for _, kind := range slices.Sorted(maps.Keys(byKind)) {
+		group := byKind[kind]
+		changes := make([]providers.Change, len(group))
+		for i, c := range group {
+			changes[i] = c.change.contract(c.diff.after)
+		}
+		results := group[0].wanted.resource.(providers.Refiner).Refine(ctx, changes)
+		for i, c := range group {
+			switch {
+			case i >= len(results):
+				p.unreadable(c.change.Addr, c.wanted, errShort)
+			case results[i].Err != nil:
+				p.unreadable(c.change.Addr, c.wanted, results[i].Err)
+			default:
+				c.refined(results[i].State)
+			}
+		}
+	}
+}
+
+// refined compares again with what a Refiner made of the planned value. Computed attributes that it made unknown are announced updates.
+func (c *comparing) refined(after cty.Value) {
+	after = completeState(c.cmp.kind, after, c.diff.after)
+	c.cmp.announced = map[string]bool{}
+	for i := range c.cmp.kind.Attrs {
+		a := &c.cmp.kind.Attrs[i]
+		if a.Computed && !after.GetAttr(a.Name).IsKnown() && c.diff.after.GetAttr(a.Name).IsKnown() {
+			c.cmp.announced[a.Name] = true
+		}
+	}
+	// What the server computes stays as the stack has it (mostly unknown): the diff decides about it anew.
+	parts, desired := after.AsValueMap(), c.cmp.desired.AsValueMap()
+	for i := range c.cmp.kind.Attrs {
+		a := &c.cmp.kind.Attrs[i]
+		if a.Computed && unset(desired[a.Name]) {
+			parts[a.Name] = desired[a.Name]
+		}
+	}
+	c.cmp.desired = cty.ObjectVal(parts)
+	c.diff = c.cmp.diff()
+}
+
+// conclude turns a difference into an action.
+func (p *planning) conclude(cmp *comparing) {
+	c, w, d := cmp.change, cmp.wanted, cmp.diff
+	b := w.inst.Block
+	c.Attrs, c.After = d.attrs, d.after
+	switch d.act {
+	case spec.Same:
+		c.Action = NoOp
+	case spec.InPlace:
+		c.Action = Update
+	case spec.Replace:
+		c.Action = Replace
+	case spec.Refuse:
+		p.refuse(cmp)
+		c.Action = Update
+	}
+	if d.act != spec.Refuse {
+		if c.live.id != "" && c.ID != "" && c.live.id != c.ID && c.Action != Replace {
+			c.Action = Replace
+			c.Why = fmt.Sprintf("it becomes another object: %s instead of %s", c.ID, c.live.id)
+		}
+		if by := p.triggeredBy(b); by != "" && c.Action != Replace {
+			c.Action = Replace
+			c.Why = "replace_triggered_by: " + by + " changes"
+		}
+	}
+	if c.Action != Replace {
+		return
+	}
+	c.After = cmp.cmp.recreated()
+	switch {
+	case c.live.foreign:
+		p.diags = append(p.diags, failureAt(b.Range, "Replaced by someone else",
+			"%s would have to be replaced, but the %s %q is not the object that mkt made. mkt never deletes what somebody else made: delete it yourself, or change the block back.",
+			c.Addr, c.Kind.Name, c.live.id))
+	case b.Lifecycle.PreventDestroy:
+		p.diags = append(p.diags, failureAt(b.Lifecycle.PreventRange, "Protected from destruction",
+			"%s has prevent_destroy, but this plan would replace it%s. Undo the change, or take prevent_destroy out and apply first.", c.Addr, because(c)))
+	}
+}
+
+// because names what a replacement follows from.
+func because(c *Change) string {
+	for _, a := range c.Attrs {
+		if a.Act == spec.Replace {
+			return " because of " + pathText(a.Path) + ": " + a.Why
+		}
+	}
+	if c.Why != "" {
+		return ": " + c.Why
+	}
+	return ""
+}
+
+// refuse reports each change that is not possible, at the place where it is asked for.
+func (p *planning) refuse(cmp *comparing) {
+	for _, a := range cmp.diff.attrs {
+		if a.Act != spec.Refuse {
+			continue
+		}
+		p.diags = append(p.diags, failureAt(cmp.wanted.inst.Range(a.Path), "Change not possible",
+			"%s: %s cannot be changed so. %s", cmp.change.Addr, pathText(a.Path), capital(a.Why)))
+	}
+}
+
+// triggeredBy returns the first replace_triggered_by that fires, "" if none does.
+func (p *planning) triggeredBy(b *spec.Block) string {
+	for _, t := range b.Lifecycle.ReplaceTriggeredBy {
+		for addr, c := range p.byAddr {
+			if addr != t.Addr && (t.Addr.Keyed || addr.Block() != t.Addr) {
+				continue
+			}
+			if c.Action == Create || c.Action == Replace || c.Action == Update && (t.Attr == "" || c.touches(t.Attr)) {
+				return triggerText(t)
+			}
+		}
+	}
+	return ""
+}
+
+func triggerText(t spec.Trigger) string {
+	if t.Attr == "" {
+		return t.Addr.String()
+	}
+	return t.Addr.String() + "." + t.Attr
+}
+
+func (c *Change) touches(attr string) bool {
+	return slices.ContainsFunc(c.Attrs, func(a AttrChange) bool {
+		step, ok := a.Path[0].(cty.GetAttrStep)
+		return ok && step.Name == attr
+	})
+}
+
+// contract is the change as the provider gets it.
+func (c *Change) contract(after cty.Value) providers.Change {
+	id := c.ID
+	if c.live.id != "" {
+		id = c.live.id
+	}
+	return providers.Change{Address: c.Addr.String(), ID: id, Before: c.Before, After: after, Private: c.live.private}
+}

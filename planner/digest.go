@@ -1,0 +1,72 @@
+package planner
+
+import (
+	"strconv"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"mkt/ledger"
+	"mkt/spec"
+)
+
+// digests returns the keyed digests of all that a plan compares: by attribute, and by map key or label inside. Null has none.
+func digests(l *ledger.Ledger, k *spec.Kind, v cty.Value) map[string]string {
+	out := map[string]string{}
+	add := func(key string, v cty.Value) {
+		if d := digest(l, v); d != "" {
+			out[key] = d
+		}
+	}
+	parts := v.AsValueMap()
+	for i := range k.Attrs {
+		a := &k.Attrs[i]
+		part := parts[a.Name]
+		if a.Change == nil {
+			continue
+		}
+		if a.Type.IsMapType() && !a.Secret && part.IsKnown() && !part.IsNull() {
+			for key, elem := range part.AsValueMap() {
+				add(elementKey(a.Name, key), elem)
+			}
+			continue
+		}
+		add(a.Name, part)
+	}
+	for i := range k.Blocks {
+		n := &k.Blocks[i]
+		if n.Change == nil {
+			continue
+		}
+		part := parts[n.Name]
+		elems, _, labelled := byLabel(n, part)
+		if !labelled {
+			add(n.Name, part)
+			continue
+		}
+		for name, elem := range elems {
+			add(elementKey(n.Name, name), elem)
+		}
+	}
+	return out
+}
+
+// digest is "" for what is null or not wholly known.
+func digest(l *ledger.Ledger, v cty.Value) string {
+	if v == cty.NilVal || v.IsNull() {
+		return ""
+	}
+	return l.Digest(v)
+}
+
+func elementKey(name, key string) string { return name + "[" + strconv.Quote(key) + "]" }
+
+// outside tells whether the actual value at a digest's key is another than the one applied last. Objects whose
+// digests are not known (taken over, or applied by nobody yet) have no outside.
+type outside func(key string, actual cty.Value) bool
+
+func outsideOf(l *ledger.Ledger, e *ledger.Entry) outside {
+	if e == nil || len(e.Digests) == 0 {
+		return func(string, cty.Value) bool { return false }
+	}
+	return func(key string, actual cty.Value) bool { return digest(l, actual) != e.Digests[key] }
+}

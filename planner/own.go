@@ -1,0 +1,159 @@
+package planner
+
+import (
+	"slices"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"mkt/ledger"
+	"mkt/providers"
+	"mkt/spec"
+)
+
+// own finds the object that an instance stands for and whether it is ours. ok is false when that could not be told,
+// or is refused; the reason is in the diagnostics then.
+func (p *planning) own(w *wanted) (c *Change, ok bool) {
+	addr, b := w.inst.Addr, w.inst.Block
+	c = &Change{Addr: addr, Kind: b.Kind, ID: w.id, Deps: resourceDeps(p.in.Stack, b), Sensitive: w.inst.Sensitive, Range: b.Range,
+		inst: w.inst, live: &live{}}
+	entry := p.in.Ledger.Entries[addr]
+	if entry == nil && w.id != "" {
+		if from, owned := p.owners[objectKey{addr.Kind, w.id}]; owned {
+			if p.wanted[from] != nil {
+				p.exists(w, "It is owned by "+from.String()+" of this stack, which is to become another object in the same apply. Do it in two steps.")
+				return nil, false
+			}
+			entry, c.Moved, c.Record = p.in.Ledger.Entries[from], from, true
+		}
+	}
+	intent, intended := p.intent(w)
+	c.Record = c.Record || intended
+	if entry == nil {
+		return c, p.ownNew(c, w, intended)
+	}
+	c.live.entry, c.live.private = entry, entry.Private
+
+	reading := p.reader.of(b.Kind, entry.ID)
+	if reading.Err != nil {
+		p.unreadable(addr, w, reading.Err)
+		return nil, false
+	}
+	if w.id != "" && w.id != entry.ID { // under a new name: that name must be free
+		if other := p.reader.of(b.Kind, w.id); other.Err != nil {
+			p.unreadable(addr, w, other.Err)
+			return nil, false
+		} else if other.State != cty.NilVal {
+			p.exists(w, "")
+			return nil, false
+		}
+	}
+	if reading.State == cty.NilVal {
+		if !intended {
+			c.Why = "it was removed outside of mkt"
+		}
+		return c, true
+	}
+	c.live.id, c.live.incarnation = entry.ID, reading.Incarnation
+	c.Before = completeState(b.Kind, reading.State, w.value)
+	if other := replacedOutside(entry, reading); other && !p.adopt[addr] && !(intended && intent.Op != ledger.OpDelete) {
+		c.live.foreign = true
+		p.diags = append(p.diags, warningAt(b.Range, "Replaced by someone else",
+			"%s: the %s %q is not the object that mkt made; somebody deleted it and created another one of that name. mkt goes on with the new one, but will not delete or replace it.",
+			addr, b.Kind.Name, entry.ID))
+		c.Record = true
+	}
+	c.Record = c.Record || reading.Incarnation != entry.Incarnation ||
+		entry.Protected != b.Lifecycle.PreventDestroy || !slices.Equal(entry.Deps, depTexts(c.Deps))
+	return c, true
+}
+
+// ownNew decides about an instance that owns nothing yet.
+func (p *planning) ownNew(c *Change, w *wanted, intended bool) bool {
+	reading := p.reader.of(c.Kind, w.id)
+	switch {
+	case w.id == "":
+		return true // a name that only apply can tell: the create finds out
+	case reading.Err != nil:
+		p.unreadable(c.Addr, w, reading.Err)
+		return false
+	case reading.State == cty.NilVal:
+		return true
+	case !intended && !p.adopt[c.Addr]:
+		p.exists(w, "")
+		return false
+	}
+	c.live.id, c.live.incarnation = w.id, reading.Incarnation
+	c.Before = completeState(c.Kind, reading.State, w.value)
+	c.Record = true
+	c.Why = "it exists already and is taken over"
+	if intended {
+		c.Why = "it was created by an apply that was interrupted"
+	}
+	return true
+}
+
+// intent returns the intent of an interrupted apply that covers the instance's object.
+func (p *planning) intent(w *wanted) (ledger.Intent, bool) {
+	i, ok := p.in.Ledger.Intents[w.inst.Addr]
+	if ok && (i.ID == "" || i.ID == w.id || w.id == "") {
+		return i, true
+	}
+	if e := p.in.Ledger.Entries[w.inst.Addr]; ok && e != nil && i.ID == e.ID {
+		return i, true
+	}
+	return ledger.Intent{}, false
+}
+
+// replacedOutside compares incarnations, where the system has such a thing.
+func replacedOutside(e *ledger.Entry, r providers.Reading) bool {
+	return e.Incarnation != "" && r.Incarnation != "" && e.Incarnation != r.Incarnation
+}
+
+func (p *planning) exists(w *wanted, why string) {
+	addr := w.inst.Addr
+	if why == "" {
+		why = "It is not in this stack's ledger, so mkt did not make it and will not touch it. Take it over with `mkt import " +
+			addr.String() + " " + w.id + "`, or choose another name."
+	}
+	p.diags = append(p.diags, failureAt(blame(w.inst, w.inst.Block.Range, nil), "Object exists already",
+		"%s: the %s %q exists already. %s", addr, addr.Kind, w.id, why))
+}
+
+// unreadable is the failure of one reading: unknown is not missing, so nothing is planned for the object.
+func (p *planning) unreadable(addr spec.Addr, w *wanted, err error) {
+	if err == errNoProvider { //nolint:errorlint // a mark of this package, never wrapped
+		return
+	}
+	rng := w.inst.Block.Range
+	p.failed.add(addr, blame(w.inst, rng, err), readSummary(err),
+		"the present state could not be read, so it is unknown and nothing can be planned for it: "+sentence(err))
+}
+
+func readSummary(err error) string {
+	switch providers.CodeOf(err) {
+	case providers.Denied:
+		return "Access denied"
+	case providers.Unavailable, providers.Throttled:
+		return "System not reachable"
+	}
+	return "State not readable"
+}
+
+// resourceDeps are the resources among a block's dependencies.
+func resourceDeps(s *spec.Stack, b *spec.Block) []spec.Addr {
+	var deps []spec.Addr
+	for _, dep := range b.Deps {
+		if other := s.Block(dep); other != nil && !other.App() {
+			deps = append(deps, dep)
+		}
+	}
+	return deps
+}
+
+func depTexts(deps []spec.Addr) []string {
+	var texts []string
+	for _, dep := range deps {
+		texts = append(texts, dep.String())
+	}
+	return texts
+}
