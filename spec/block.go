@@ -1,0 +1,235 @@
+package spec
+
+import (
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// Block is one resource or app block as written; with for_each it stands for several instances.
+type Block struct {
+	Addr  Addr
+	Kind  *Kind
+	Range hcl.Range // of the header: kafka_topic "prices"
+	// Deps are the blocks that this one refers to, directly, through locals or by depends_on and
+	// replace_triggered_by; sorted, each once, without keys.
+	Deps      []Addr
+	Lifecycle Lifecycle
+	ForEach   bool // has for_each
+
+	body       *hclsyntax.Body
+	forEach    hclsyntax.Expression
+	labelRange hcl.Range
+	refs       refs
+	after      []Addr // of depends_on and replace_triggered_by
+	broken     bool   // the body does not fit the kind; reported by Load
+	dynamic    bool   // holds dynamic blocks
+}
+
+// App reports whether the block is a part of the app rather than a resource.
+func (b *Block) App() bool { return b.Kind.System == "" }
+
+// Lifecycle is how a resource's changes are restrained.
+type Lifecycle struct {
+	PreventDestroy     bool
+	PreventRange       hcl.Range // of prevent_destroy, when it is set
+	IgnoreAll          bool      // ignore_changes = all
+	IgnoreChanges      []string  // top-level attributes and nested blocks
+	ReplaceTriggeredBy []Trigger
+}
+
+// Ignores reports whether changes of the top-level attribute are to be ignored.
+func (l *Lifecycle) Ignores(attr string) bool {
+	for _, name := range l.IgnoreChanges {
+		if name == attr {
+			return true
+		}
+	}
+	return l.IgnoreAll
+}
+
+// Trigger is a block, or one attribute of it, whose change replaces another resource.
+type Trigger struct {
+	Addr  Addr   // may have a key
+	Attr  string // "" for any change of the object
+	Range hcl.Range
+}
+
+func (s *Stack) addBlock(b *hclsyntax.Block, kind *Kind) hcl.Diagnostics {
+	if len(b.Labels) != 1 {
+		return hcl.Diagnostics{errorAt(b.DefRange(), "Wrong number of labels",
+			"A %s block has one label, its name: %s \"name\" { … }.", b.Type, b.Type)}
+	}
+	if !hclsyntax.ValidIdentifier(b.Labels[0]) {
+		return hcl.Diagnostics{errorAt(b.LabelRanges[0], "Invalid name",
+			"A block's name starts with a letter and holds only letters, digits, underscores and dashes, so that others can refer to it.")}
+	}
+	block := &Block{
+		Addr:       Addr{Kind: kind.Name, Name: b.Labels[0]},
+		Kind:       kind,
+		Range:      b.DefRange(),
+		body:       b.Body,
+		labelRange: b.LabelRanges[0],
+	}
+	if other := s.byAddr[block.Addr]; other != nil {
+		return hcl.Diagnostics{errorAt(b.DefRange(), "Duplicate block",
+			"%s is declared already, at %s. Addresses must be unique: rename one of the two.", block.Addr, place(other.Range))}
+	}
+	s.blocks = append(s.blocks, block)
+	s.byAddr[block.Addr] = block
+
+	diags := s.setMeta(block)
+	fit := checkBody(b.Body, s.shapes[kind], block.meta(), kind.Name)
+	block.broken = fit.HasErrors()
+	return append(diags, fit...)
+}
+
+// meta names what a block may hold besides its kind's attributes.
+func (b *Block) meta() map[string]bool {
+	if b.App() {
+		return map[string]bool{"depends_on": true, "for_each": true, "count": true}
+	}
+	return map[string]bool{"depends_on": true, "for_each": true, "count": true, "lifecycle": true}
+}
+
+func (s *Stack) setMeta(b *Block) (diags hcl.Diagnostics) {
+	if a := b.body.Attributes["for_each"]; a != nil {
+		if b.App() {
+			diags = append(diags, errorAt(a.SrcRange, "Not supported by this version",
+				"for_each on a %s is part of the language, but this version of mkt does not support it yet. Write one block for each.", b.Kind.Name))
+		} else {
+			b.ForEach, b.forEach = true, a.Expr
+		}
+	}
+	if a := b.body.Attributes["count"]; a != nil {
+		diags = append(diags, errorAt(a.SrcRange, "No count in this language",
+			"Use for_each with a map or a set: its keys name the instances, so removing one does not renumber the others."))
+	}
+	if a := b.body.Attributes["depends_on"]; a != nil {
+		for _, expr := range items(a.Expr, &diags) {
+			if t, more := s.target(expr, false); more.HasErrors() {
+				diags = append(diags, more...)
+			} else {
+				b.after = append(b.after, t.Addr.Block())
+			}
+		}
+	}
+	seen := false
+	for _, nested := range b.body.Blocks {
+		if nested.Type != "lifecycle" || b.App() {
+			continue
+		}
+		if seen {
+			diags = append(diags, errorAt(nested.DefRange(), "Duplicate lifecycle block", "A block has at most one lifecycle block."))
+			continue
+		}
+		seen = true
+		diags = append(diags, s.setLifecycle(b, nested)...)
+	}
+	return diags
+}
+
+func (s *Stack) setLifecycle(b *Block, nested *hclsyntax.Block) (diags hcl.Diagnostics) {
+	known := []string{"prevent_destroy", "ignore_changes", "replace_triggered_by"}
+	for _, attr := range sortedAttributes(nested.Body) {
+		switch attr.Name {
+		case "prevent_destroy":
+			v, more := attr.Expr.Value(nil)
+			switch {
+			case more.HasErrors() || v.IsNull() || !v.IsKnown() || v.Type() != cty.Bool:
+				diags = append(diags, errorAt(attr.Expr.Range(), "Invalid prevent_destroy",
+					"prevent_destroy is written as true or false; it cannot depend on other values, since it must hold when they fail."))
+			default:
+				b.Lifecycle.PreventDestroy, b.Lifecycle.PreventRange = v.True(), attr.SrcRange
+			}
+		case "ignore_changes":
+			diags = append(diags, s.setIgnore(b, attr)...)
+		case "replace_triggered_by":
+			for _, expr := range items(attr.Expr, &diags) {
+				t, more := s.target(expr, true)
+				diags = append(diags, more...)
+				if !more.HasErrors() {
+					b.Lifecycle.ReplaceTriggeredBy = append(b.Lifecycle.ReplaceTriggeredBy, t)
+					b.after = append(b.after, t.Addr.Block())
+				}
+			}
+		default:
+			diags = append(diags, errorAt(attr.NameRange, "Unknown attribute",
+				"A lifecycle block has no attribute %q.%s", attr.Name, didYouMean(attr.Name, known)))
+		}
+	}
+	for _, inner := range nested.Body.Blocks {
+		diags = append(diags, errorAt(inner.TypeRange, "Unknown block", "A lifecycle block holds no blocks."))
+	}
+	return diags
+}
+
+func (s *Stack) setIgnore(b *Block, attr *hclsyntax.Attribute) (diags hcl.Diagnostics) {
+	if hcl.ExprAsKeyword(attr.Expr) == "all" {
+		b.Lifecycle.IgnoreAll = true
+		return nil
+	}
+	known := s.shapes[b.Kind].names()
+	for _, expr := range items(attr.Expr, &diags) {
+		t, more := hcl.RelTraversalForExpr(expr)
+		if more.HasErrors() || len(t) != 1 {
+			diags = append(diags, errorAt(expr.Range(), "Invalid ignore_changes",
+				"ignore_changes is a list of this block's attributes, written without quotes, as in [%s], or the word all.", known[0]))
+			continue
+		}
+		name := t[0].(hcl.TraverseAttr).Name
+		if b.Kind.Attr(name) == nil && b.Kind.Block(name) == nil {
+			diags = append(diags, errorAt(expr.Range(), "Unknown attribute",
+				"A %s has no attribute %q.%s", b.Kind.Name, name, didYouMean(name, known)))
+			continue
+		}
+		b.Lifecycle.IgnoreChanges = append(b.Lifecycle.IgnoreChanges, name)
+	}
+	return diags
+}
+
+// target reads the address of a block from an expression: kafka_topic.prices, kafka_topic.prices["eu"] and, where
+// attributes are allowed, kafka_topic.prices.partitions. Whether it exists is checked with the other references.
+func (s *Stack) target(expr hcl.Expression, attrs bool) (Trigger, hcl.Diagnostics) {
+	bad := hcl.Diagnostics{errorAt(expr.Range(), "Invalid reference",
+		"Write the address of a block without quotes, as in kafka_topic.prices.")}
+	t, diags := hcl.AbsTraversalForExpr(expr)
+	if diags.HasErrors() || len(t) < 2 {
+		return Trigger{}, bad
+	}
+	name, ok := t[1].(hcl.TraverseAttr)
+	if !ok {
+		return Trigger{}, bad
+	}
+	trigger := Trigger{Addr: Addr{Kind: t.RootName(), Name: name.Name}, Range: expr.Range()}
+	rest := t[2:]
+	if len(rest) > 0 {
+		if index, ok := rest[0].(hcl.TraverseIndex); ok && index.Key.Type() == cty.String {
+			trigger.Addr.Key, trigger.Addr.Keyed = index.Key.AsString(), true
+			rest = rest[1:]
+		}
+	}
+	if len(rest) > 0 && attrs {
+		if attr, ok := rest[0].(hcl.TraverseAttr); ok {
+			trigger.Attr = attr.Name
+			rest = rest[1:]
+		}
+	}
+	if len(rest) > 0 {
+		return Trigger{}, bad
+	}
+	return trigger, nil
+}
+
+// items takes a list apart without evaluating it.
+func items(expr hcl.Expression, diags *hcl.Diagnostics) []hcl.Expression {
+	exprs, more := hcl.ExprList(expr)
+	if more.HasErrors() {
+		*diags = append(*diags, errorAt(expr.Range(), "List expected", "Write a list in square brackets here."))
+	}
+	return exprs
+}
+
+func place(rng hcl.Range) string {
+	return rng.Filename + " line " + itoa(rng.Start.Line)
+}

@@ -1,0 +1,138 @@
+package spec
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	"github.com/agext/levenshtein"
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+)
+
+// withheld replaces the detail of an error that could quote a sensitive value.
+const withheld = "The value is not valid; the details are withheld because it is sensitive."
+
+func errorAt(rng hcl.Range, summary, format string, args ...any) *hcl.Diagnostic {
+	return &hcl.Diagnostic{
+		Severity: hcl.DiagError,
+		Summary:  summary,
+		Detail:   fmt.Sprintf(format, args...),
+		Subject:  rng.Ptr(),
+	}
+}
+
+// errorNowhere is for errors that no source text is to blame for: a missing file, an unknown -var.
+func errorNowhere(summary, format string, args ...any) *hcl.Diagnostic {
+	return &hcl.Diagnostic{Severity: hcl.DiagError, Summary: summary, Detail: fmt.Sprintf(format, args...)}
+}
+
+func warningAt(rng hcl.Range, summary, format string, args ...any) *hcl.Diagnostic {
+	d := errorAt(rng, summary, format, args...)
+	d.Severity = hcl.DiagWarning
+	return d
+}
+
+// didYouMean returns ` Did you mean "x"?` for the nearest known name, or "" when none is near.
+func didYouMean(given string, known []string) string {
+	best, bestDistance := "", 3
+	if limit := len(given)/3 + 1; limit < bestDistance {
+		bestDistance = limit + 1
+	}
+	sorted := append([]string(nil), known...)
+	sort.Strings(sorted)
+	for _, name := range sorted {
+		if d := levenshtein.Distance(strings.ToLower(given), strings.ToLower(name), nil); d < bestDistance {
+			best, bestDistance = name, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf(" Did you mean %q?", best)
+}
+
+// list writes names for a sentence: "a", "a and b", "a, b and c"; long lists are cut.
+func list(names []string) string {
+	const most = 12
+	switch {
+	case len(names) == 0:
+		return "none"
+	case len(names) == 1:
+		return names[0]
+	case len(names) > most:
+		return strings.Join(names[:most], ", ") + fmt.Sprintf(" and %d more", len(names)-most)
+	}
+	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
+}
+
+// unique drops diagnostics that say the same about the same place, as the instances of one block do.
+func unique(diags hcl.Diagnostics) hcl.Diagnostics {
+	if len(diags) < 2 {
+		return diags
+	}
+	type key struct {
+		severity        hcl.DiagnosticSeverity
+		summary, detail string
+		subject         hcl.Range
+	}
+	seen := make(map[key]bool, len(diags))
+	kept := diags[:0]
+	for _, d := range diags {
+		k := key{severity: d.Severity, summary: d.Summary, detail: d.Detail}
+		if d.Subject != nil {
+			k.subject = *d.Subject
+		}
+		if !seen[k] {
+			seen[k] = true
+			kept = append(kept, d)
+		}
+	}
+	return kept
+}
+
+// inSourceOrder sorts by file and position, what has no place first.
+func inSourceOrder(diags hcl.Diagnostics) hcl.Diagnostics {
+	sort.SliceStable(diags, func(i, j int) bool {
+		a, b := diags[i].Subject, diags[j].Subject
+		switch {
+		case a == nil || b == nil:
+			return a == nil && b != nil
+		case a.Filename != b.Filename:
+			return a.Filename < b.Filename
+		}
+		return a.Start.Byte < b.Start.Byte
+	})
+	return diags
+}
+
+// evaluated cleans the diagnostics of an evaluation: calls of unknown functions are reported once by Load, and
+// details that could quote a sensitive value are withheld.
+func evaluated(diags hcl.Diagnostics) hcl.Diagnostics {
+	kept := diags[:0]
+	for _, d := range diags {
+		if _, unknown := d.Extra.(hclsyntax.FunctionCallUnknownDiagExtra); unknown {
+			continue
+		}
+		if usesSensitive(d) {
+			c := *d
+			c.Detail = withheld
+			c.Expression, c.EvalContext = nil, nil
+			d = &c
+		}
+		kept = append(kept, d)
+	}
+	return kept
+}
+
+func usesSensitive(d *hcl.Diagnostic) bool {
+	if d.Expression == nil || d.EvalContext == nil {
+		return false
+	}
+	for _, t := range d.Expression.Variables() {
+		if v, _ := t.TraverseAbs(d.EvalContext); v.ContainsMarked() {
+			return true
+		}
+	}
+	return false
+}

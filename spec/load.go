@@ -1,0 +1,261 @@
+package spec
+
+import (
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+)
+
+// Options are what a stack is loaded with besides its files.
+type Options struct {
+	Kinds     []*Kind // the resources
+	App       []*Kind // what runs and asks: AppKinds()
+	Providers []*Kind // the provider blocks, by Name "kafka"
+
+	// Vars are the values of -var flags as written; VarFiles are the paths of -var-file flags, in order.
+	Vars     map[string]string
+	VarFiles []string
+	// Getenv looks up MKT_VAR_name and what env() asks for; "" counts as not set. Nil is an empty environment.
+	Getenv func(string) string
+	// Version is mkt's own, held against required_version; "" skips that check.
+	Version string
+}
+
+// Stack is a loaded stack. It does not change after Load and is safe for concurrent use.
+type Stack struct {
+	Path     string               // as given to Load
+	Dir      string               // absolute; path.stack in the language
+	Name     string               // the file's name without .hcl, or the directory's
+	Files    map[string]*hcl.File // by file name as the ranges of diagnostics have it
+	Settings Settings
+
+	kinds     map[string]*Kind // resources and app by name
+	providers map[string]*providerBlock
+	shapes    map[*Kind]*shape
+
+	blocks    []*Block
+	byAddr    map[Addr]*Block
+	order     []*Block
+	variables map[string]*variable
+	locals    map[string]*local
+	outputs   []*output
+	unknown   map[string]bool // types of blocks that no kind describes; reported once each
+
+	root  *hcl.EvalContext // the functions
+	reads *reads
+}
+
+// Load reads the stack at path, a file or a directory of *.hcl files, and checks all that needs no remote system.
+// The diagnostics are complete: when anything is wrong, blocks that stand on sound ground have been evaluated as well.
+// The stack is never nil, so that Files can serve an error's excerpt; with errors it is good for nothing else.
+func Load(path string, opts Options) (*Stack, hcl.Diagnostics) {
+	s := &Stack{
+		Path:      path,
+		Files:     map[string]*hcl.File{},
+		kinds:     map[string]*Kind{},
+		providers: map[string]*providerBlock{},
+		shapes:    map[*Kind]*shape{},
+		byAddr:    map[Addr]*Block{},
+		variables: map[string]*variable{},
+		locals:    map[string]*local{},
+		unknown:   map[string]bool{},
+	}
+	s.reads = &reads{files: map[string]fileRead{}, env: map[string]string{}, getenv: opts.Getenv}
+	if s.reads.getenv == nil {
+		s.reads.getenv = func(string) string { return "" }
+	}
+	for _, k := range append(append([]*Kind{}, opts.Kinds...), opts.App...) {
+		s.kinds[k.Name] = k
+		s.shapes[k] = newShape(k.Attrs, k.Blocks)
+	}
+	for _, k := range opts.Providers {
+		s.providers[k.Name] = &providerBlock{kind: k}
+		s.shapes[k] = newShape(k.Attrs, k.Blocks)
+	}
+
+	bodies, diags := s.parse(opts.VarFiles)
+	if diags.HasErrors() {
+		return s, diags
+	}
+	s.root = &hcl.EvalContext{Functions: s.functions()}
+
+	var settings []*hclsyntax.Block
+	for _, body := range bodies {
+		for _, attr := range sortedAttributes(body) {
+			diags = append(diags, errorAt(attr.NameRange, "Attribute outside of a block",
+				"A stack file holds blocks only. Put %s into a locals block, or into the block it belongs to.", attr.Name))
+		}
+		for _, b := range body.Blocks {
+			if b.Type == "mkt" {
+				settings = append(settings, b)
+				continue
+			}
+			diags = append(diags, s.add(b)...)
+		}
+	}
+	diags = append(diags, s.setVariables(opts)...)
+	diags = append(diags, s.setSettings(settings, opts.Version)...)
+	diags = append(diags, s.checkReferences()...)
+	cycles := s.sortBlocks()
+	diags = append(diags, cycles...)
+	if diags.HasErrors() && !cycles.HasErrors() {
+		diags = append(diags, s.Validate()...)
+	}
+	return s, inSourceOrder(unique(diags))
+}
+
+// add takes one top-level block.
+func (s *Stack) add(b *hclsyntax.Block) hcl.Diagnostics {
+	switch b.Type {
+	case "variable":
+		return s.addVariable(b)
+	case "locals":
+		return s.addLocals(b)
+	case "output":
+		return s.addOutput(b)
+	case "provider":
+		return s.addProvider(b)
+	case "module", "moved", "import", "removed", "check":
+		return hcl.Diagnostics{errorAt(b.TypeRange, "Not supported by this version",
+			"%s blocks are part of the language, but this version of mkt does not support them yet. Remove the block.", b.Type)}
+	case "resource", "data":
+		return hcl.Diagnostics{errorAt(b.DefRange(), "Unknown kind of block",
+			"Blocks are bare in this language: write kafka_topic \"name\" { … } without %q before it.", b.Type)}
+	}
+	if kind := s.kinds[b.Type]; kind != nil {
+		return s.addBlock(b, kind)
+	}
+	first := !s.unknown[b.Type]
+	s.unknown[b.Type] = true
+	known := append(s.kindNames(), "mkt", "variable", "locals", "output", "provider")
+	detail := "No kind is called %q.%s"
+	suggestion := didYouMean(b.Type, known)
+	if suggestion == "" && first {
+		suggestion = " The kinds are " + list(s.kindNames()) + "."
+	}
+	return hcl.Diagnostics{errorAt(b.TypeRange, "Unknown kind of block", detail, b.Type, suggestion)}
+}
+
+// parse finds and parses the files. The names in ranges are the path as given, joined with the file's name.
+func (s *Stack) parse(varFiles []string) ([]*hclsyntax.Body, hcl.Diagnostics) {
+	info, err := os.Stat(s.Path)
+	if err != nil {
+		return nil, hcl.Diagnostics{errorNowhere("No stack found",
+			"There is no stack at %q: %s. Name a .hcl file or a directory that holds some.", s.Path, reason(err))}
+	}
+	dir, names := s.Path, []string{s.Path}
+	if info.IsDir() {
+		names, _ = filepath.Glob(filepath.Join(globEscape(s.Path), "*.hcl"))
+		names = without(names, varFiles)
+		if len(names) == 0 {
+			return nil, hcl.Diagnostics{errorNowhere("No stack found", "The directory %q holds no .hcl file.", s.Path)}
+		}
+		sort.Strings(names)
+	} else {
+		dir = filepath.Dir(s.Path)
+	}
+	if s.Dir, err = filepath.Abs(dir); err != nil {
+		return nil, hcl.Diagnostics{errorNowhere("No stack found", "The directory of %q cannot be told: %s.", s.Path, err)}
+	}
+	s.Name = filepath.Base(s.Dir)
+	if !info.IsDir() {
+		s.Name = strings.TrimSuffix(filepath.Base(s.Path), ".hcl")
+	}
+
+	var bodies []*hclsyntax.Body
+	var diags hcl.Diagnostics
+	for _, name := range names {
+		body, more := s.parseFile(name, "Stack file not readable")
+		diags = append(diags, more...)
+		if body != nil {
+			bodies = append(bodies, body)
+		}
+	}
+	return bodies, diags
+}
+
+func (s *Stack) parseFile(name, summary string) (*hclsyntax.Body, hcl.Diagnostics) {
+	src, err := os.ReadFile(name)
+	if err != nil {
+		return nil, hcl.Diagnostics{errorNowhere(summary, "The file %q cannot be read: %s.", name, reason(err))}
+	}
+	file, diags := hclsyntax.ParseConfig(src, name, hcl.InitialPos)
+	if file == nil {
+		return nil, diags
+	}
+	s.Files[name] = file
+	body, _ := file.Body.(*hclsyntax.Body)
+	return body, diags
+}
+
+// reason is an error of the file system without the path that the message has already.
+func reason(err error) string {
+	switch {
+	case os.IsNotExist(err):
+		return "no such file or directory"
+	case os.IsPermission(err):
+		return "permission denied"
+	}
+	if pe, ok := err.(*os.PathError); ok {
+		return pe.Err.Error()
+	}
+	return err.Error()
+}
+
+func globEscape(path string) string {
+	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(path)
+}
+
+// without drops hidden files (editors leave some), and those that others name as well, whatever the spelling of the path.
+func without(names, others []string) []string {
+	drop := map[string]bool{}
+	for _, o := range others {
+		if abs, err := filepath.Abs(o); err == nil {
+			drop[abs] = true
+		}
+	}
+	var kept []string
+	for _, name := range names {
+		if strings.HasPrefix(filepath.Base(name), ".") {
+			continue
+		}
+		if abs, err := filepath.Abs(name); err != nil || !drop[abs] {
+			kept = append(kept, name)
+		}
+	}
+	return kept
+}
+
+func sortedAttributes(body *hclsyntax.Body) []*hclsyntax.Attribute {
+	attrs := make([]*hclsyntax.Attribute, 0, len(body.Attributes))
+	for _, a := range body.Attributes {
+		attrs = append(attrs, a)
+	}
+	sort.Slice(attrs, func(i, j int) bool { return attrs[i].SrcRange.Start.Byte < attrs[j].SrcRange.Start.Byte })
+	return attrs
+}
+
+func (s *Stack) kindNames() []string {
+	names := make([]string, 0, len(s.kinds))
+	for name := range s.kinds {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}
+
+// Blocks returns the resources and the blocks of the app in source order, files by name.
+func (s *Stack) Blocks() []*Block { return s.blocks }
+
+// Block returns the block that addr names (its key is ignored), or nil.
+func (s *Stack) Block(addr Addr) *Block { return s.byAddr[addr.Block()] }
+
+// Kind returns the resource or app kind of that name, or nil.
+func (s *Stack) Kind(name string) *Kind { return s.kinds[name] }
+
+// Order returns all blocks so that each comes after the blocks it refers to, otherwise in source order.
+func (s *Stack) Order() []*Block { return s.order }

@@ -1,0 +1,346 @@
+package spec
+
+import (
+	"sort"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// refs is what expressions refer to, each once and sorted, so that they can be evaluated with nothing else at hand.
+type refs struct {
+	vars, locals []string
+	blocks       []Addr // without keys
+	path         bool
+}
+
+// within says which references an expression may hold.
+type within struct {
+	each   bool   // each.key and each.value
+	blocks bool   // resources and app blocks
+	owner  string // for messages: "variable validation"
+}
+
+// checkReferences collects and checks the references of every block, local and output.
+func (s *Stack) checkReferences() (diags hcl.Diagnostics) {
+	for _, b := range s.blocks {
+		c := &collector{stack: s, within: within{each: b.ForEach, blocks: true}}
+		if b.ForEach {
+			c.within.each = false
+			c.expr(b.forEach, nil)
+			c.within.each = true
+		}
+		c.body(b.body, s.shapes[b.Kind], map[string]bool{"for_each": true, "depends_on": true, "count": true, "lifecycle": true}, nil)
+		b.dynamic = c.dynamic
+		b.refs, diags = c.refs(), append(diags, c.diags...)
+		for _, t := range b.Lifecycle.ReplaceTriggeredBy {
+			diags = append(diags, s.checkTrigger(t)...)
+		}
+		for _, expr := range dependsOn(b.body) {
+			if t, more := s.target(expr, false); !more.HasErrors() {
+				t.Range = expr.Range()
+				diags = append(diags, s.checkTrigger(t)...)
+			}
+		}
+	}
+	for _, name := range sortedKeys(s.locals) {
+		l := s.locals[name]
+		c := &collector{stack: s, within: within{blocks: true}}
+		c.expr(l.expr, nil)
+		l.refs, diags = c.refs(), append(diags, c.diags...)
+	}
+	for _, o := range s.outputs {
+		c := &collector{stack: s, within: within{blocks: true}}
+		if o.expr != nil {
+			c.expr(o.expr, nil)
+		}
+		o.refs, diags = c.refs(), append(diags, c.diags...)
+	}
+	for _, name := range sortedKeys(s.providers) {
+		p := s.providers[name]
+		if p.body == nil {
+			continue
+		}
+		c := &collector{stack: s, within: within{owner: "a provider block"}}
+		c.body(p.body, s.shapes[p.kind], nil, nil)
+		p.dynamic = c.dynamic
+		p.refs, diags = c.refs(), append(diags, c.diags...)
+		diags = append(diags, s.checkProviderLocals(p)...)
+	}
+	return diags
+}
+
+func dependsOn(body *hclsyntax.Body) []hcl.Expression {
+	a := body.Attributes["depends_on"]
+	if a == nil {
+		return nil
+	}
+	var reported hcl.Diagnostics
+	return items(a.Expr, &reported)
+}
+
+func (s *Stack) checkTrigger(t Trigger) hcl.Diagnostics {
+	block := s.byAddr[t.Addr.Block()]
+	if block == nil {
+		if s.unknown[t.Addr.Kind] {
+			return nil
+		}
+		return hcl.Diagnostics{s.unknownBlockRef(t.Addr.Kind, t.Addr.Name, t.Range)}
+	}
+	if sh := s.shapes[block.Kind]; t.Attr != "" && sh.attr(t.Attr) == nil {
+		if nested, _ := sh.block(t.Attr); nested == nil {
+			return hcl.Diagnostics{unknownAttributeRef(block, sh, t.Attr, t.Range)}
+		}
+	}
+	return nil
+}
+
+// collector gathers the references of expressions and reports those that lead nowhere.
+type collector struct {
+	stack   *Stack
+	within  within
+	diags   hcl.Diagnostics
+	dynamic bool
+
+	vars, locals map[string]bool
+	blocks       map[Addr]bool
+	path         bool
+}
+
+func (c *collector) refs() refs {
+	r := refs{vars: sortedKeys(c.vars), locals: sortedKeys(c.locals), path: c.path}
+	for addr := range c.blocks {
+		r.blocks = append(r.blocks, addr)
+	}
+	sort.Slice(r.blocks, func(i, j int) bool { return r.blocks[i].Less(r.blocks[j]) })
+	return r
+}
+
+// body walks a body; hidden are the iterators of the dynamic blocks around it.
+func (c *collector) body(body *hclsyntax.Body, sh *shape, skip map[string]bool, hidden []string) {
+	for _, a := range sortedAttributes(body) {
+		if skip[a.Name] {
+			continue
+		}
+		if sh != nil {
+			if attr := sh.attr(a.Name); attr != nil && attr.Row {
+				continue
+			}
+		}
+		c.expr(a.Expr, hidden)
+	}
+	for _, b := range body.Blocks {
+		if skip[b.Type] {
+			continue
+		}
+		if b.Type != "dynamic" || len(b.Labels) != 1 {
+			c.body(b.Body, nestedShape(sh, b.Type), nil, hidden)
+			continue
+		}
+		c.dynamic = true
+		iterator := b.Labels[0]
+		if a := b.Body.Attributes["iterator"]; a != nil {
+			iterator = hcl.ExprAsKeyword(a.Expr)
+			if iterator == "" {
+				c.diags = append(c.diags, errorAt(a.Expr.Range(), "Invalid iterator", "Write the iterator's name as a single word without quotes."))
+			}
+		}
+		inner := append(hidden[:len(hidden):len(hidden)], iterator)
+		if a := b.Body.Attributes["for_each"]; a != nil {
+			c.expr(a.Expr, hidden)
+		}
+		if a := b.Body.Attributes["labels"]; a != nil {
+			c.expr(a.Expr, inner)
+		}
+		for _, content := range b.Body.Blocks {
+			c.body(content.Body, nestedShape(sh, b.Labels[0]), nil, inner)
+		}
+	}
+}
+
+func nestedShape(sh *shape, name string) *shape {
+	if sh == nil {
+		return nil
+	}
+	_, inner := sh.block(name)
+	return inner
+}
+
+func (c *collector) expr(expr hclsyntax.Expression, hidden []string) {
+	c.diags = append(c.diags, checkCalls(expr, c.stack.root.Functions)...)
+next:
+	for _, t := range hclsyntax.Variables(expr) {
+		for _, name := range hidden {
+			if t.RootName() == name {
+				continue next
+			}
+		}
+		if d := c.reference(t); d != nil {
+			c.diags = append(c.diags, d)
+		}
+	}
+}
+
+// reference takes one reference; it returns what is wrong with it.
+func (c *collector) reference(t hcl.Traversal) *hcl.Diagnostic {
+	s, root, rng := c.stack, t.RootName(), t.SourceRange()
+	name, second := "", rng
+	if len(t) > 1 {
+		if attr, ok := t[1].(hcl.TraverseAttr); ok {
+			name, second = attr.Name, attr.SrcRange
+		}
+	}
+	switch root {
+	case "var":
+		if s.variables[name] == nil {
+			return errorAt(rng, "Unknown variable", "The stack declares no variable %q.%s", name, didYouMean(name, sortedKeys(s.variables)))
+		}
+		note(&c.vars, name)
+	case "local":
+		if s.locals[name] == nil {
+			return errorAt(rng, "Unknown local value", "The stack declares no local value %q.%s", name, didYouMean(name, sortedKeys(s.locals)))
+		}
+		note(&c.locals, name)
+	case "path":
+		if name != "stack" {
+			return errorAt(rng, "Unknown path", "The only path is path.stack, the directory of the stack.%s", didYouMean(name, []string{"stack"}))
+		}
+		c.path = true
+	case "each":
+		if !c.within.each {
+			return errorAt(rng, "No each here", "each.key and each.value exist only in blocks with for_each, outside of for_each itself.")
+		}
+		if name != "key" && name != "value" {
+			return errorAt(second, "Unknown attribute", "each has two attributes, each.key and each.value.")
+		}
+	case "row":
+		return errorAt(rng, "No row here",
+			"row.Column names a column of the source and is possible only where an attribute asks for one, as a producer's key does; it has no value at plan.")
+	default:
+		return c.blockReference(t, root, name, rng)
+	}
+	return nil
+}
+
+func (c *collector) blockReference(t hcl.Traversal, root, name string, rng hcl.Range) *hcl.Diagnostic {
+	s := c.stack
+	if s.kinds[root] == nil {
+		if s.unknown[root] {
+			return nil
+		}
+		known := append(s.kindNames(), "var", "local", "path", "each")
+		hint := didYouMean(root, known)
+		if hint == "" && len(t) == 1 {
+			hint = " If it is meant as text, put it in quotes."
+		}
+		return errorAt(rng, "Unknown reference", "There is nothing called %q to refer to.%s", root, hint)
+	}
+	if !c.within.blocks {
+		return errorAt(rng, "Reference not possible here",
+			"%s can refer to variables and local values only: it is needed before any resource is looked at.", capital(c.within.owner))
+	}
+	if name == "" {
+		return errorAt(rng, "Incomplete reference", "A reference to a %s needs its name, as in %s.", root, s.exampleOf(root))
+	}
+	addr := Addr{Kind: root, Name: name}
+	block := s.byAddr[addr]
+	if block == nil {
+		return s.unknownBlockRef(root, name, rng)
+	}
+	if c.blocks == nil {
+		c.blocks = map[Addr]bool{}
+	}
+	c.blocks[addr] = true
+
+	rest := t[2:]
+	if len(rest) == 0 {
+		return nil
+	}
+	switch step := rest[0].(type) {
+	case hcl.TraverseIndex:
+		if !block.ForEach {
+			return errorAt(step.SrcRange, "Unexpected key", "%s has no for_each, so it has no instances to choose from. Remove the key.", addr)
+		}
+		if step.Key.Type() != cty.String {
+			return errorAt(step.SrcRange, "Invalid key", "The instances of %s are named by strings, as in %s[\"key\"].", addr, addr)
+		}
+		rest = rest[1:]
+	case hcl.TraverseAttr:
+		if block.ForEach {
+			return errorAt(rng, "Missing key", "%s has for_each, so one of its instances must be chosen, as in %s[\"key\"].%s.", addr, addr, step.Name)
+		}
+	}
+	if len(rest) == 0 {
+		return nil
+	}
+	if step, ok := rest[0].(hcl.TraverseAttr); ok && step.Name != "address" {
+		sh := s.shapes[block.Kind]
+		if nested, _ := sh.block(step.Name); sh.attr(step.Name) == nil && nested == nil {
+			return unknownAttributeRef(block, sh, step.Name, step.SrcRange)
+		}
+	}
+	return nil
+}
+
+func unknownAttributeRef(b *Block, sh *shape, name string, rng hcl.Range) *hcl.Diagnostic {
+	return errorAt(rng, "Unknown attribute", "A %s has no attribute %q.%s", b.Kind.Name, name, suggest(name, sh, nil))
+}
+
+func (s *Stack) unknownBlockRef(kind, name string, rng hcl.Range) *hcl.Diagnostic {
+	if s.kinds[kind] == nil {
+		return errorAt(rng, "Unknown reference", "There is nothing called %q to refer to.%s", kind, didYouMean(kind, s.kindNames()))
+	}
+	names := s.namesOf(kind)
+	hint := didYouMean(name, names)
+	switch {
+	case hint != "":
+	case len(names) == 0:
+		hint = " The stack has no " + kind + " at all."
+	default:
+		hint = " The stack has " + list(names) + "."
+	}
+	return errorAt(rng, "Reference to nothing", "The stack declares no %s %q.%s", kind, name, hint)
+}
+
+func (s *Stack) namesOf(kind string) []string {
+	var names []string
+	for _, b := range s.blocks {
+		if b.Kind.Name == kind {
+			names = append(names, b.Addr.Name)
+		}
+	}
+	sort.Strings(names)
+	return names
+}
+
+func (s *Stack) exampleOf(kind string) string {
+	if names := s.namesOf(kind); len(names) > 0 {
+		return kind + "." + names[0]
+	}
+	return kind + ".name"
+}
+
+func note(set *map[string]bool, name string) {
+	if *set == nil {
+		*set = map[string]bool{}
+	}
+	(*set)[name] = true
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	names := make([]string, 0, len(m))
+	for name := range m {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}
+
+func capital(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
