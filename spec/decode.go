@@ -46,6 +46,11 @@ func (d *decoder) fail(diag *hcl.Diagnostic) { d.diags = append(d.diags, diag) }
 
 func (d *decoder) instance(body hcl.Body, ctx *hcl.EvalContext, header, label hcl.Range, sh *shape) *Instance {
 	src := &source{header: header, label: label}
+	for i := range sh.attrs {
+		if sh.attrs[i].Label {
+			src.labelled = sh.attrs[i].Name
+		}
+	}
 	value := d.body(body, ctx, sh, src, nil)
 	inst := &Instance{Addr: d.addr, Value: value, src: src, Objects: d.objects}
 	inst.Sensitive = append(d.sensitive, secretPaths(sh.attrs, sh.blocks, value, nil)...)
@@ -190,7 +195,9 @@ func (d *decoder) attr(attr *Attr, a *hcl.Attribute, ctx *hcl.EvalContext, src *
 		var marks []cty.PathValueMarks
 		v, marks = v.UnmarkDeepWithPaths()
 		for _, m := range marks {
-			d.sensitive = append(d.sensitive, append(at[:len(at):len(at)], m.Path...))
+			if !attr.Secret { // secrets are added as a whole
+				d.sensitive = append(d.sensitive, append(at[:len(at):len(at)], m.Path...))
+			}
 		}
 		hidden = true
 	}

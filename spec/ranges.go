@@ -12,7 +12,7 @@ import (
 type source struct {
 	header    hcl.Range
 	label     hcl.Range
-	labelled  string // the attribute that the label sets, in a nested block
+	labelled  string // the attribute that the label sets
 	labelText string
 	attrs     hcl.Attributes
 	blocks    map[string][]*source
@@ -37,11 +37,11 @@ func (s *source) rangeOf(path cty.Path) hcl.Range {
 	if !ok {
 		return s.header
 	}
-	if step.Name == s.labelled {
-		return s.label
-	}
 	if a := s.attrs[step.Name]; a != nil {
 		return exprRange(a.Expr, path[1:])
+	}
+	if step.Name == s.labelled {
+		return s.label
 	}
 	inner := s.blocks[step.Name]
 	if len(inner) == 0 {

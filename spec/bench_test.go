@@ -1,0 +1,67 @@
+package spec
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// wide is n resources: half of them instances of a for_each, the others blocks that refer to one of those.
+func wide(n int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "locals {\n  topics = { for i in range(%d) : \"t${i}\" => i + 1 }\n}\n", min(n/2, 1000))
+	fmt.Fprintf(&b, "kafka_topic \"many\" {\n  for_each = local.topics\n  name = \"topic-${each.key}\"\n  partitions = local.topics[each.key]\n}\n")
+	for i := range n - min(n/2, 1000) {
+		fmt.Fprintf(&b, "schema_subject \"s%d\" {\n  name = \"${kafka_topic.many[\"t%d\"].name}-%d\"\n  schema = jsonencode({ type = \"string\" })\n}\n", i, i%min(n/2, 1000), i)
+	}
+	return b.String()
+}
+
+// chain is n resources, each of which refers to the one before as a whole, through a local value.
+func chain(n int) string {
+	var b strings.Builder
+	b.WriteString("kafka_topic \"t0\" {}\n")
+	for i := 1; i < n; i++ {
+		fmt.Fprintf(&b, "locals {\n  l%d = kafka_topic.t%d\n}\nkafka_topic \"t%d\" {\n  config = { \"a.b\" = local.l%d.name }\n}\n", i, i-1, i, i)
+	}
+	return b.String()
+}
+
+func BenchmarkStack(b *testing.B) {
+	for _, bench := range []struct {
+		name string
+		src  string
+	}{
+		{"wide-1000", wide(1000)},
+		{"wide-10000", wide(10000)},
+		{"chain-1000", chain(1000)},
+		{"chain-4000", chain(4000)},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			for b.Loop() {
+				all(b, mustLoad(b, bench.src, nil))
+			}
+		})
+	}
+}
+
+// Ten times the resources may take about ten times as long, never a hundred times.
+func TestLinear(t *testing.T) {
+	cost := func(src string) time.Duration {
+		best := time.Hour
+		for range 3 {
+			start := time.Now()
+			all(t, mustLoad(t, src, nil))
+			best = min(best, time.Since(start))
+		}
+		return best
+	}
+	for name, make := range map[string]func(int) string{"wide": wide, "chain": chain} {
+		small, large := cost(make(400)), cost(make(4000))
+		t.Logf("%s: 400 in %v, 4000 in %v", name, small, large)
+		if large > 40*small {
+			t.Errorf("%s: 400 take %v, 4000 take %v", name, small, large)
+		}
+	}
+}
