@@ -121,7 +121,6 @@ func TestHeaderThatDoesNotFit(t *testing.T) {
 		"twice":           {append([]string{"Index"}, header...), full, `two columns fill the field "Index"`},
 		"rename nothing":  {header, Options{Rename: map[string]string{"Adj Close": "Adj_Close", "X": "Y"}}, `there is no column "X"`},
 		"rename to what?": {header, Options{Rename: map[string]string{"Adj Close": "Adj"}}, `renamed to "Adj", which is no field`},
-		"drop nothing":    {header, Options{Rename: full.Rename, Drop: []string{"X"}}, `there is no column "X"`},
 	} {
 		_, err := Compile(s, tt.header, tt.opt)
 		if err == nil || !strings.Contains(err.Error(), tt.want) {

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -65,9 +66,9 @@ func Compile(s *Schema, header []string, opt Options) (*Plan, error) {
 		}
 		source[name] = i
 	}
-	for _, col := range append(slices.Sorted(keys(opt.Rename)), opt.Drop...) {
-		if !slices.Contains(header, col) {
-			problems = append(problems, fmt.Errorf("there is no column %q to rename or drop", col))
+	for _, col := range slices.Sorted(maps.Keys(opt.Rename)) {
+		if _, filled := source[opt.Rename[col]]; !filled && !slices.Contains(header, col) {
+			problems = append(problems, fmt.Errorf("there is no column %q to rename to %q", col, opt.Rename[col]))
 		}
 	}
 	for _, col := range strangers {
@@ -262,16 +263,6 @@ func clip(text []byte) []byte {
 		return append(slices.Clone(text[:77]), "..."...)
 	}
 	return text
-}
-
-func keys[V any](m map[string]V) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
 }
 
 // joined is one line for several problems.

@@ -1,0 +1,211 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+)
+
+// assigned takes over partitions. It runs inside Poll; an error ends loop.
+func (c *consumer) assigned(ctx context.Context, tps []kafka.TopicPartition) {
+	ids := make([]int32, 0, len(tps))
+	for _, tp := range tps {
+		ids = append(ids, tp.Partition)
+	}
+	starts, err := c.positions(ctx, ids)
+	if err != nil {
+		c.err = fmt.Errorf("find where to go on in topic %q: %w", c.cfg.Topic, err)
+		return
+	}
+	for i := range tps {
+		id := tps[i].Partition
+		at := starts[id]
+		tps[i].Offset = kafka.Offset(at)
+		c.epoch++
+		c.parts[id] = &partition{id: id, epoch: c.epoch, start: at, next: at, commit: at, commits: at}
+	}
+	if c.client.GetRebalanceProtocol() == "COOPERATIVE" {
+		err = c.client.IncrementalAssign(tps)
+	} else {
+		err = c.client.Assign(tps)
+	}
+	if err != nil {
+		c.err = fmt.Errorf("take over partitions of topic %q: %w", c.cfg.Topic, err)
+	}
+}
+
+// revoked gives partitions up: what is buffered of them is dropped, the next
+// owner reads it again from the last commit. An upload that is on its way may
+// still land; the next owner then adopts it.
+func (c *consumer) revoked(tps []kafka.TopicPartition) {
+	for _, tp := range tps {
+		delete(c.parts, tp.Partition)
+	}
+	var err error
+	if c.client.GetRebalanceProtocol() == "COOPERATIVE" {
+		err = c.client.IncrementalUnassign(tps)
+	} else {
+		err = c.client.Unassign()
+	}
+	if err != nil && c.err == nil {
+		c.err = fmt.Errorf("give up partitions of topic %q: %w", c.cfg.Topic, err)
+	}
+}
+
+// committed is the group's committed offset of each partition that has one
+// for this incarnation of the topic. Each commit carries the topic's id: the
+// offsets of a topic that is gone say nothing about its successor.
+func (c *consumer) committed(ids []int32) (map[int32]int64, error) {
+	ask := make([]kafka.TopicPartition, 0, len(ids))
+	for _, id := range ids {
+		ask = append(ask, kafka.TopicPartition{Topic: &c.cfg.Topic, Partition: id})
+	}
+	got, err := c.client.Committed(ask, 15000)
+	if err != nil {
+		return nil, fmt.Errorf("read committed offsets of group %q: %w", c.cfg.Group, err)
+	}
+	out := map[int32]int64{}
+	for _, tp := range got {
+		if tp.Error != nil {
+			return nil, fmt.Errorf("read committed offsets of group %q: %w", c.cfg.Group, tp.Error)
+		}
+		if tp.Offset < 0 || tp.Metadata != nil && *tp.Metadata != "" && *tp.Metadata != c.topic.ID {
+			continue
+		}
+		out[tp.Partition] = int64(tp.Offset)
+	}
+	return out, nil
+}
+
+// positions finds where each partition's chain goes on: at the committed
+// offset; without one behind the last file of the partition; without files
+// at the start of the log, or at its end for a new group that wants the
+// latest.
+func (c *consumer) positions(ctx context.Context, ids []int32) (map[int32]int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.UploadTimeout)
+	defer cancel()
+	out, err := retry(ctx, func() (map[int32]int64, error) { return c.committed(ids) })
+	if err != nil || len(out) == len(ids) {
+		return out, err
+	}
+	topic := c.topic
+	topic.Partitions = ids
+	bounds, err := TopicOffsets(ctx, c.run.admin, topic)
+	if err != nil {
+		return nil, err
+	}
+	latest := false
+	if c.cfg.From == "latest" && len(out) == 0 {
+		// A partition that the topic gained later is read from its start.
+		all, err := retry(ctx, func() (map[int32]int64, error) { return c.committed(c.topic.Partitions) })
+		if err != nil {
+			return nil, err
+		}
+		latest = len(all) == 0
+	}
+	var first []kafka.TopicPartition
+	for _, id := range ids {
+		if _, ok := out[id]; ok {
+			continue
+		}
+		at, found, err := c.chainEnd(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if !found {
+			at = bounds.Start[id]
+			if latest {
+				at = bounds.Committed[id]
+			}
+		}
+		out[id] = at
+		first = append(first, kafka.TopicPartition{Topic: &c.cfg.Topic, Partition: id, Offset: kafka.Offset(at), Metadata: &c.topic.ID})
+	}
+	if latest {
+		// Without this a crash before the first file would move the start.
+		if _, err := c.client.CommitOffsets(first); err != nil && !lostOwnership(err) {
+			return nil, fmt.Errorf("commit where group %q starts: %w", c.cfg.Group, err)
+		}
+	}
+	return out, nil
+}
+
+// chainEnd is where the files of a partition end. The last file may lack its
+// dead letters, if its writer died between the two: then the file itself is
+// the place to go on, and it will be adopted.
+func (c *consumer) chainEnd(ctx context.Context, id int32) (int64, bool, error) {
+	files, err := ListFiles(ctx, c.blobs, c.cfg.Prefix, c.topic, id)
+	if err != nil || len(files) == 0 {
+		return 0, false, err
+	}
+	last := files[0]
+	for _, f := range files[1:] {
+		if f.Start >= last.Start {
+			last = f
+		}
+	}
+	if last.Dead > 0 {
+		_, err := blobInfo(ctx, c.blobs, fileName(c.cfg.DeadLetterPrefix, c.topic, id, last.Start, c.cfg.Compression), nil)
+		if errors.Is(err, errNoBlob) {
+			return last.Start, true, nil
+		}
+		if err != nil {
+			return 0, false, err
+		}
+	}
+	return last.End, true, nil
+}
+
+// commitAll commits the chain ends that are new. A commit that a rebalance
+// refuses is tried again while the partition is still owned.
+func (c *consumer) commitAll() error {
+	var tps []kafka.TopicPartition
+	for id, p := range c.parts {
+		if p.commit > p.commits {
+			tps = append(tps, kafka.TopicPartition{Topic: &c.cfg.Topic, Partition: id, Offset: kafka.Offset(p.commit), Metadata: &c.topic.ID})
+		}
+	}
+	if len(tps) == 0 {
+		return nil
+	}
+	done, err := c.client.CommitOffsets(tps)
+	if err != nil {
+		if lostOwnership(err) || transient(err) {
+			return nil
+		}
+		return fmt.Errorf("commit offsets of group %q: %w", c.cfg.Group, err)
+	}
+	for _, tp := range done {
+		if p := c.parts[tp.Partition]; p != nil && tp.Error == nil {
+			p.commits = max(p.commits, int64(tp.Offset))
+		}
+	}
+	return nil
+}
+
+// lostOwnership says whether a commit failed since the group is changing.
+func lostOwnership(err error) bool {
+	var ke kafka.Error
+	if !errors.As(err, &ke) {
+		return false
+	}
+	switch ke.Code() {
+	case kafka.ErrIllegalGeneration, kafka.ErrUnknownMemberID, kafka.ErrRebalanceInProgress, kafka.ErrAssignmentLost,
+		kafka.ErrFencedMemberEpoch, kafka.ErrStaleMemberEpoch:
+		return true
+	}
+	return false
+}
+
+// rewind drops what is buffered of a partition and reads on from an offset.
+func (c *consumer) rewind(p *partition, at int64) error {
+	c.epoch++
+	*p = partition{id: p.id, epoch: c.epoch, start: at, next: at, commit: p.commit, commits: p.commits}
+	_, err := c.client.SeekPartitions([]kafka.TopicPartition{{Topic: &c.cfg.Topic, Partition: p.id, Offset: kafka.Offset(at)}})
+	if err != nil {
+		return fmt.Errorf("go back to offset %d of topic %q, partition %d: %w", at, c.cfg.Topic, p.id, err)
+	}
+	return nil
+}

@@ -1,0 +1,154 @@
+package stream
+
+import (
+	"bytes"
+	"context"
+	"crypto/md5"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
+	"github.com/cenkalti/backoff/v5"
+)
+
+// createBlob writes a blob that must not exist. When one of that name exists
+// it returns errExists. It tries again until ctx ends; a try whose answer was
+// lost shows as errExists, too.
+func createBlob(ctx context.Context, c *container.Client, name string, body []byte, meta map[string]*string, retried func()) error {
+	sum := md5.Sum(body)
+	anyTag := azcore.ETagAny
+	opts := &blockblob.UploadOptions{
+		Metadata:                meta,
+		HTTPHeaders:             &blob.HTTPHeaders{BlobContentMD5: sum[:]},
+		TransactionalValidation: blob.TransferValidationTypeMD5(sum[:]),
+		AccessConditions:        &blob.AccessConditions{ModifiedAccessConditions: &blob.ModifiedAccessConditions{IfNoneMatch: &anyTag}},
+	}
+	err := retryBlob(ctx, retried, func(ctx context.Context) error {
+		_, err := c.NewBlockBlobClient(name).Upload(ctx, readSeekCloser{bytes.NewReader(body)}, opts)
+		return err
+	})
+	if bloberror.HasCode(err, bloberror.BlobAlreadyExists, bloberror.ConditionNotMet) {
+		return errExists
+	}
+	if err != nil {
+		return fmt.Errorf("upload %s: %w", name, err)
+	}
+	return nil
+}
+
+var errExists = errors.New("the blob exists")
+
+// errNoBlob says that there is no blob of a name.
+var errNoBlob = errors.New("the blob does not exist")
+
+// blobInfo reads what a file says about itself.
+func blobInfo(ctx context.Context, c *container.Client, name string, retried func()) (FileInfo, error) {
+	var props blob.GetPropertiesResponse
+	err := retryBlob(ctx, retried, func(ctx context.Context) (err error) {
+		props, err = c.NewBlobClient(name).GetProperties(ctx, nil)
+		return err
+	})
+	if err != nil {
+		if status(err) == http.StatusNotFound {
+			err = errNoBlob
+		}
+		return FileInfo{}, fmt.Errorf("read metadata of %s: %w", name, err)
+	}
+	info, err := ParseFileInfo(props.Metadata)
+	if err != nil {
+		return info, fmt.Errorf("%s: %w", name, err)
+	}
+	return info, nil
+}
+
+// retryBlob calls f until it succeeds, is refused, or ctx ends. Each try has
+// 60 s; the client's own quick retries count as one try.
+func retryBlob(ctx context.Context, retried func(), f func(context.Context) error) error {
+	b := &backoff.ExponentialBackOff{InitialInterval: 200 * time.Millisecond, RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: 10 * time.Second}
+	first := true
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		if !first && retried != nil {
+			retried()
+		}
+		first = false
+		try, cancel := context.WithTimeout(ctx, 60*time.Second)
+		defer cancel()
+		err := f(try)
+		if err != nil && refused(err) {
+			return struct{}{}, backoff.Permanent(err)
+		}
+		return struct{}{}, err
+	}, backoff.WithBackOff(b), backoff.WithMaxElapsedTime(0))
+	return err
+}
+
+// refused says whether a service's answer stands however often one asks.
+func refused(err error) bool {
+	s := status(err)
+	if bloberror.HasCode(err, bloberror.ContainerBeingDeleted, bloberror.MD5Mismatch) {
+		return false
+	}
+	return s >= 400 && s < 500 && s != http.StatusRequestTimeout && s != http.StatusTooManyRequests
+}
+
+func status(err error) int {
+	var re *azcore.ResponseError
+	if errors.As(err, &re) {
+		return re.StatusCode
+	}
+	return 0
+}
+
+// File is a file of a consumer as it stands in a container.
+type File struct {
+	Name  string
+	Start int64
+	Size  int64
+	FileInfo
+}
+
+// ListFiles lists the files of one partition in the order of their offsets.
+func ListFiles(ctx context.Context, c *container.Client, prefix string, t Topic, partition int32) ([]File, error) {
+	dir := PartitionPrefix(prefix, t, partition)
+	var out []File
+	pages := c.NewListBlobsFlatPager(&container.ListBlobsFlatOptions{Prefix: &dir, Include: container.ListBlobsInclude{Metadata: true}})
+	for pages.More() {
+		var page container.ListBlobsFlatResponse
+		// A page that failed can be asked for again: the pager has not moved.
+		err := retryBlob(ctx, nil, func(ctx context.Context) (err error) {
+			page, err = pages.NextPage(ctx)
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("list %s: %w", dir, err)
+		}
+		for _, item := range page.Segment.BlobItems {
+			start, ok := ParseFileName(strings.TrimPrefix(*item.Name, dir))
+			if !ok {
+				continue
+			}
+			info, err := ParseFileInfo(item.Metadata)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", *item.Name, err)
+			}
+			f := File{Name: *item.Name, Start: start, FileInfo: info}
+			if item.Properties != nil && item.Properties.ContentLength != nil {
+				f.Size = *item.Properties.ContentLength
+			}
+			out = append(out, f)
+		}
+	}
+	return out, nil
+}
+
+type readSeekCloser struct{ io.ReadSeeker }
+
+func (readSeekCloser) Close() error { return nil }

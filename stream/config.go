@@ -1,0 +1,192 @@
+package stream
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
+
+	"mkt/stream/codec"
+	"mkt/stream/source"
+)
+
+// Config is everything a run needs to know.
+type Config struct {
+	// Kafka holds librdkafka properties: bootstrap.servers, security and
+	// whatever a user wants otherwise. They win over this package's defaults,
+	// but not over what the protocol stands on (isolation, idempotence,
+	// commits).
+	Kafka    map[string]string
+	Registry Registry
+	// Blob gives the client for a container's URL. It is called once for each
+	// consumer.
+	Blob      func(containerURL string) (*container.Client, error)
+	Producers []Producer
+	Consumers []Consumer
+
+	// Follow keeps consuming after the sources are drained, until the context
+	// of Run is cancelled.
+	Follow bool
+
+	// Abort, when closed, ends the run at once: transactions are not
+	// committed and uploads are dropped. Nothing is lost or doubled when the
+	// run is repeated.
+	Abort <-chan struct{}
+
+	// Stdin is what the source path "-" reads; nil is standard input.
+	Stdin io.Reader
+}
+
+// Registry is a schema registry with the Confluent REST API.
+type Registry struct {
+	URL      string
+	User     string // with Password: basic authentication
+	Password string
+}
+
+// OnError says what becomes of a row that the schema does not take.
+type OnError string
+
+// The policies of a producer.
+const (
+	Stop       OnError = "stop"
+	Skip       OnError = "skip"
+	DeadLetter OnError = "dead_letter"
+)
+
+// Producer sends the rows of a source to a topic.
+type Producer struct {
+	Name    string
+	Topic   string
+	Subject string
+	// Key is the column or field whose text is the record's key; empty: the
+	// row number.
+	Key  string
+	Rate float64 // rows per second, 0 is without limit
+	Source
+	OnError OnError // empty: Stop
+	// DeadLetterTopic is created with one partition when missing. Empty: the
+	// topic's name with "-dead-letter".
+	DeadLetterTopic string
+}
+
+// Source is CSV files and how their columns meet the schema.
+type Source struct {
+	Paths     []string          // globs; .gz and .zst are unpacked; "-" is standard input
+	Delimiter byte              // 0 is a comma
+	Rename    map[string]string // column → field
+	Drop      []string          // columns to leave out
+	Null      []string          // words for null; nil is the empty field alone
+}
+
+// Consumer writes the records of a topic to files in a container.
+type Consumer struct {
+	Name         string
+	Topic        string
+	Group        string
+	From         string // "earliest" (also empty) or "latest": where a group without offsets starts
+	ContainerURL string
+	Prefix       string
+	Format       string // "json" (also empty), one object a line
+	Compression  string // "none", "gzip" (also empty), "zstd"
+	Roll         Roll
+	// DeadLetterPrefix is where records go that are no datum of a schema.
+	// Empty: such a record stops the consumer.
+	DeadLetterPrefix string
+
+	Memory        int64         // most bytes buffered, 0 is 128 MiB
+	UploadTimeout time.Duration // for one file with all retries, 0 is 2 minutes
+}
+
+// Roll says when a file is full: whichever comes first. 0 takes the default:
+// 100,000 rows, 64 MiB (as stored), 10 s.
+type Roll struct {
+	Rows  int64
+	Bytes int64
+	Every time.Duration
+}
+
+const (
+	txnRows   = 100_000
+	txnAge    = time.Second
+	rpcLimit  = 60 * time.Second // one exchange with the broker, retries included
+	uploaders = 4                // parallel uploads of one consumer
+)
+
+// ConsumeCSV is the source as package source reads it.
+func (s Source) config(stdin io.Reader) source.Config {
+	return source.Config{Paths: s.Paths, Delimiter: s.Delimiter, Stdin: stdin}
+}
+
+// Options is how package codec matches the source's columns.
+func (s Source) Options() codec.Options {
+	return codec.Options{Rename: s.Rename, Drop: s.Drop, Null: s.Null}
+}
+
+// Reader opens the source before its first row.
+func (s Source) Reader(stdin io.Reader) (*source.Reader, error) { return source.Open(s.config(stdin)) }
+
+// DeadLetters is the dead-letter topic's name.
+func (p Producer) DeadLetters() string {
+	if p.DeadLetterTopic != "" {
+		return p.DeadLetterTopic
+	}
+	return p.Topic + "-dead-letter"
+}
+
+func (p Producer) check() error {
+	switch {
+	case p.Name == "" || p.Topic == "" || p.Subject == "":
+		return fmt.Errorf("producer %q: name, topic and subject are needed", p.Name)
+	case p.Rate < 0:
+		return fmt.Errorf("producer %q: the rate is negative", p.Name)
+	case p.Delimiter > 127 || p.Delimiter == '"' || p.Delimiter == '\n' || p.Delimiter == '\r':
+		return fmt.Errorf("producer %q: %q cannot be a delimiter", p.Name, p.Delimiter)
+	}
+	switch p.OnError {
+	case "", Stop, Skip, DeadLetter:
+		return nil
+	}
+	return fmt.Errorf("producer %q: on_error is %q; it must be stop, skip or dead_letter", p.Name, p.OnError)
+}
+
+// withDefaults checks c and fills in what it leaves out.
+func (c Consumer) withDefaults() (Consumer, error) {
+	if c.Name == "" || c.Topic == "" || c.Group == "" || c.ContainerURL == "" {
+		return c, fmt.Errorf("consumer %q: name, topic, group and container are needed", c.Name)
+	}
+	oneOf := func(what string, v *string, values ...string) error {
+		if *v == "" {
+			*v = values[0]
+		}
+		for _, ok := range values {
+			if *v == ok {
+				return nil
+			}
+		}
+		return fmt.Errorf("consumer %q: %s %q is not supported; it must be %s", c.Name, what, *v, strings.Join(values, " or "))
+	}
+	err := errors.Join(
+		oneOf("from", &c.From, "earliest", "latest"),
+		oneOf("format", &c.Format, "json"),
+		oneOf("compression", &c.Compression, "gzip", "zstd", "none"))
+	if c.Roll.Rows <= 0 {
+		c.Roll.Rows = 100_000
+	}
+	if c.Roll.Bytes <= 0 {
+		c.Roll.Bytes = 64 << 20
+	}
+	if c.Roll.Every <= 0 {
+		c.Roll.Every = 10 * time.Second
+	}
+	if c.Memory <= 0 {
+		c.Memory = 128 << 20
+	}
+	if c.UploadTimeout <= 0 {
+		c.UploadTimeout = 2 * time.Minute
+	}
+	return c, err
+}

@@ -1,0 +1,518 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+)
+
+// consumer runs one Consumer. Everything but counts belongs to the goroutine
+// of loop: the rebalance callback runs there, inside Poll, and uploads hand
+// their outcome back through a channel.
+type consumer struct {
+	cfg    Consumer
+	run    *run
+	counts consumerCounts
+
+	topic  Topic
+	client *kafka.Consumer
+	blobs  *container.Client
+	parts  map[int32]*partition
+	err    error // met inside a callback
+
+	results  chan outcome
+	slots    chan struct{} // one per upload that runs
+	uploads  context.Context
+	inflight int
+	epoch    int64           // a number for each partition's tenure and rewind
+	targets  map[int32]int64 // where the topic ended when the last producer had ended
+	draining bool
+	asked    time.Time // when others' partitions were last looked at
+	checked  time.Time // when the topic's incarnation was last looked at
+}
+
+// partition is one that this consumer owns.
+//
+//	start ≤ next: [start, next) is read and in open, queue and sending hold
+//	what is before start, down to the last chain end that is committed.
+type partition struct {
+	id      int32
+	epoch   int64
+	start   int64 // where the next file to open starts
+	next    int64 // offset after the last record, or end of partition, seen
+	forced  int64 // a file must end exactly here, 0 for none
+	open    *file
+	queue   []*file // full, in order
+	sending bool    // queue[0] is being uploaded
+	commit  int64   // end of the chain that is written
+	commits int64   // end of the chain that is committed
+}
+
+func (p *partition) idle() bool {
+	return p.open == nil && len(p.queue) == 0 && p.commit == p.commits
+}
+
+const (
+	pollTime  = 50 * time.Millisecond
+	tickEvery = 100 * time.Millisecond
+)
+
+func (c *consumer) loop(ctx context.Context) error {
+	uploads, stop := context.WithCancel(context.Background())
+	defer stop()
+	c.uploads = uploads
+	if err := c.connect(ctx); err != nil {
+		return err
+	}
+	defer c.client.Close()
+	defer stop() // before Close: it waits for nothing that uploads
+	c.counts.state.Store(Running)
+	sent := c.run.sent
+	ticked := time.Now()
+	for n := 0; ; n++ {
+		event := c.client.Poll(int(pollTime / time.Millisecond))
+		if err := c.handle(ctx, event); err != nil {
+			return err
+		}
+		if c.err != nil {
+			return c.err
+		}
+		if n%128 != 0 && event != nil {
+			continue
+		}
+		if c.run.aborted() {
+			return context.Canceled
+		}
+		if err := c.collect(); err != nil {
+			return err
+		}
+		if now := time.Now(); now.Sub(ticked) >= tickEvery {
+			ticked = now
+			if done, err := c.tick(ctx, now); done || err != nil {
+				return err
+			}
+		}
+		select {
+		case <-sent:
+			sent = nil
+			if !c.run.cfg.Follow && !c.draining {
+				bounds, err := TopicOffsets(ctx, c.run.admin, c.topic)
+				if err != nil && ctx.Err() == nil {
+					return err
+				}
+				c.targets = bounds.Committed
+			}
+		default:
+		}
+		if ctx.Err() != nil && !c.draining {
+			return c.drain(ctx)
+		}
+	}
+}
+
+// connect opens the clients and joins the group.
+func (c *consumer) connect(ctx context.Context) error {
+	var err error
+	c.parts, c.results = map[int32]*partition{}, make(chan outcome, 1024)
+	c.slots = make(chan struct{}, uploaders)
+	if c.blobs, err = c.run.cfg.Blob(c.cfg.ContainerURL); err != nil {
+		return fmt.Errorf("open container: %w", err)
+	}
+	if c.topic, err = DescribeTopic(ctx, c.run.admin, c.cfg.Topic); err != nil {
+		return err
+	}
+	if err := retryBlob(ctx, nil, func(ctx context.Context) error {
+		_, err := c.blobs.GetProperties(ctx, nil)
+		return err
+	}); err != nil {
+		return fmt.Errorf("container %s: %w", c.cfg.ContainerURL, err)
+	}
+	c.checked = time.Now()
+	group := map[string]string{"partition.assignment.strategy": "cooperative-sticky", "session.timeout.ms": "10000", "heartbeat.interval.ms": "1000"}
+	if usesNewProtocol(c.run.cfg.Kafka) {
+		group = nil
+	}
+	c.client, err = kafka.NewConsumer(configMap(quiet, group, map[string]string{
+		"fetch.queue.backoff.ms":             "5",
+		"queued.max.messages.kbytes":         "32768",
+		"queued.min.messages":                "20000",
+		"fetch.message.max.bytes":            "4194304",
+		"max.poll.interval.ms":               "300000",
+		"topic.metadata.refresh.interval.ms": "30000",
+	}, c.run.cfg.Kafka, map[string]string{
+		"group.id":                 c.cfg.Group,
+		"enable.auto.commit":       "false",
+		"enable.auto.offset.store": "false",
+		"isolation.level":          "read_committed",
+		"enable.partition.eof":     "true",
+		"auto.offset.reset":        "error",
+	}))
+	if err != nil {
+		return fmt.Errorf("kafka consumer: %w", err)
+	}
+	err = c.client.Subscribe(c.cfg.Topic, func(_ *kafka.Consumer, ev kafka.Event) error {
+		switch e := ev.(type) {
+		case kafka.AssignedPartitions:
+			c.assigned(ctx, e.Partitions)
+		case kafka.RevokedPartitions:
+			c.revoked(e.Partitions)
+		}
+		return nil
+	})
+	if err != nil {
+		c.client.Close()
+		return fmt.Errorf("subscribe to topic %q: %w", c.cfg.Topic, err)
+	}
+	return nil
+}
+
+// handle takes in one event of the client.
+func (c *consumer) handle(ctx context.Context, event kafka.Event) error {
+	switch e := event.(type) {
+	case *kafka.Message:
+		if err := e.TopicPartition.Error; err != nil {
+			return c.fault(err)
+		}
+		return c.message(ctx, e)
+	case kafka.PartitionEOF:
+		p := c.parts[e.Partition]
+		if p == nil || int64(e.Offset) < p.next {
+			return nil
+		}
+		if p.forced > 0 && int64(e.Offset) >= p.forced {
+			return c.seal(p)
+		}
+		// Up to here there are control records only: a file may end here.
+		p.next = int64(e.Offset)
+	case kafka.Error:
+		return c.fault(e)
+	}
+	return nil
+}
+
+// fault sorts the client's errors into those that pass and those that end
+// the consumer.
+func (c *consumer) fault(err error) error {
+	var ke kafka.Error
+	if !errors.As(err, &ke) || ke.IsFatal() {
+		return err
+	}
+	switch ke.Code() {
+	case kafka.ErrAutoOffsetReset, kafka.ErrOffsetOutOfRange:
+		return fmt.Errorf("the offset to go on from is not in topic %q any more: records were deleted before they were written,"+
+			" or the topic was re-created; nothing is skipped silently: %w", c.cfg.Topic, err)
+	case kafka.ErrUnknownTopicOrPart, kafka.ErrUnknownTopic:
+		return fmt.Errorf("topic %q: %w", c.cfg.Topic, err)
+	case kafka.ErrTopicAuthorizationFailed, kafka.ErrGroupAuthorizationFailed, kafka.ErrClusterAuthorizationFailed,
+		kafka.ErrAuthentication, kafka.ErrSaslAuthenticationFailed:
+		return fmt.Errorf("kafka refuses the credential: %w", err)
+	}
+	return nil // the client tries again by itself
+}
+
+// message takes in one record.
+func (c *consumer) message(ctx context.Context, msg *kafka.Message) error {
+	p := c.parts[msg.TopicPartition.Partition]
+	offset := int64(msg.TopicPartition.Offset)
+	if p == nil || offset < p.next {
+		return nil
+	}
+	if p.forced > 0 && offset >= p.forced {
+		if err := c.seal(p); err != nil {
+			return err
+		}
+	}
+	id, datum, poison := SchemaID(msg.Value)
+	schema, err := c.run.schemas.ByID(ctx, id)
+	if poison == nil && errors.Is(err, errPoison) {
+		poison = err
+	} else if poison == nil && err != nil {
+		return err
+	}
+	f := p.open
+	if f != nil && poison == nil && f.schema != 0 && f.schema != id && p.forced == 0 {
+		if err := c.seal(p); err != nil {
+			return err
+		}
+		f = nil
+	}
+	if f == nil {
+		f = &file{start: p.start, opened: time.Now()}
+		p.open = f
+	}
+	if poison == nil {
+		if poison, err = f.add(msg, schema, datum, c.cfg.Compression); err != nil {
+			return err
+		}
+	}
+	if poison != nil {
+		if c.cfg.DeadLetterPrefix == "" {
+			return fmt.Errorf("topic %q, partition %d, offset %d: %w; give the consumer a dead_letter prefix to go on without such records",
+				c.cfg.Topic, p.id, offset, poison)
+		}
+		if err := f.addDead(msg, poison, c.cfg.Compression); err != nil {
+			return err
+		}
+	}
+	p.next = offset + 1
+	c.counts.read.Add(1)
+	if p.forced == 0 && (f.rows+f.dead >= c.cfg.Roll.Rows || int64(f.body.buf.Len()+f.letters.buf.Len()) >= c.cfg.Roll.Bytes) {
+		return c.seal(p)
+	}
+	return nil
+}
+
+// seal closes the open file and lines it up for upload.
+func (c *consumer) seal(p *partition) error {
+	f := p.open
+	if f == nil {
+		if p.forced == 0 {
+			return nil
+		}
+		// The range to write again holds no record any more.
+		return fmt.Errorf("topic %q, partition %d: the records of [%d, %d) are gone before their dead letters were written",
+			c.cfg.Topic, p.id, p.start, p.forced)
+	}
+	f.end = p.next
+	if p.forced > 0 {
+		f.end = p.forced
+		p.next, p.forced = p.forced, 0
+	}
+	if err := f.body.close(c.cfg.Compression); err != nil {
+		return err
+	}
+	if f.dead > 0 {
+		if err := f.letters.close(c.cfg.Compression); err != nil {
+			return err
+		}
+	}
+	p.open, p.start = nil, f.end
+	p.queue = append(p.queue, f)
+	c.send(p)
+	return nil
+}
+
+// tick does what time asks for: it rolls files, keeps within memory, counts
+// the lag and says whether the consumer is done.
+func (c *consumer) tick(ctx context.Context, now time.Time) (done bool, err error) {
+	for id, p := range c.parts {
+		target, ending := c.targets[id]
+		ended := ending && p.next >= target
+		if p.open != nil && p.forced == 0 && (ended || now.Sub(p.open.opened) >= c.cfg.Roll.Every) {
+			if err := c.seal(p); err != nil {
+				return false, err
+			}
+		}
+	}
+	if err := c.fitMemory(); err != nil {
+		return false, err
+	}
+	if err := c.commitAll(); err != nil {
+		return false, err
+	}
+	c.measure()
+	if now.Sub(c.checked) >= 10*time.Second {
+		if err := c.sameTopic(ctx); err != nil {
+			return false, err
+		}
+	}
+	return c.finished(ctx, now)
+}
+
+// sameTopic fails when the topic was re-created under the consumer.
+func (c *consumer) sameTopic(ctx context.Context) error {
+	c.checked = time.Now()
+	t, err := DescribeTopic(ctx, c.run.admin, c.cfg.Topic)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	if t.ID != c.topic.ID {
+		return fmt.Errorf("topic %q was re-created while it was read; start again to read the new one", c.cfg.Topic)
+	}
+	return nil
+}
+
+// fitMemory keeps what is buffered within the budget: first the largest open
+// files are rolled, then uploads are waited for.
+func (c *consumer) fitMemory() error {
+	for {
+		var total int64
+		var largest *partition
+		for _, p := range c.parts {
+			for _, f := range p.queue {
+				total += f.memory()
+			}
+			if p.open == nil {
+				continue
+			}
+			total += p.open.memory()
+			if p.forced == 0 && (largest == nil || p.open.memory() > largest.open.memory()) {
+				largest = p
+			}
+		}
+		switch {
+		case total <= c.cfg.Memory:
+			return nil
+		case largest != nil && largest.open.memory() > total/int64(4*len(c.parts)):
+			if err := c.seal(largest); err != nil {
+				return err
+			}
+		case c.inflight == 0:
+			return nil
+		}
+		if c.inflight > 0 {
+			select {
+			case r := <-c.results:
+				if err := c.settle(r); err != nil {
+					return err
+				}
+			case <-c.run.cfg.Abort:
+				return context.Canceled
+			}
+		}
+	}
+}
+
+// measure counts the records that wait, from what the client knows.
+func (c *consumer) measure() {
+	var lag int64
+	for id, p := range c.parts {
+		_, high, err := c.client.GetWatermarkOffsets(c.cfg.Topic, id)
+		if err == nil && high > p.next {
+			lag += high - p.next
+		}
+	}
+	c.counts.lag.Store(lag)
+	c.counts.parts.Store(int64(len(c.parts)))
+}
+
+// finished says whether every partition of the topic is written up to its
+// target: by this process, or by another member of the group.
+func (c *consumer) finished(ctx context.Context, now time.Time) (bool, error) {
+	if c.targets == nil {
+		return false, nil
+	}
+	var others []int32
+	for id, target := range c.targets {
+		p := c.parts[id]
+		switch {
+		case p == nil:
+			others = append(others, id)
+		case p.next < target || !p.idle():
+			return false, nil
+		}
+	}
+	if len(others) > 0 {
+		if now.Sub(c.asked) < 500*time.Millisecond {
+			return false, nil
+		}
+		c.asked = now
+		done, err := c.writtenByOthers(ctx, others)
+		if !done || err != nil {
+			return false, err
+		}
+	}
+	return true, c.sameTopic(ctx)
+}
+
+// writtenByOthers says whether the group has committed the partitions up to
+// their targets, control records aside.
+func (c *consumer) writtenByOthers(ctx context.Context, ids []int32) (bool, error) {
+	if len(c.parts) == 0 && c.client.IsClosed() {
+		return false, nil
+	}
+	committed, err := c.committed(ids)
+	if err != nil {
+		if transient(err) {
+			return false, nil
+		}
+		return false, err
+	}
+	for _, id := range ids {
+		at, ok := committed[id]
+		if !ok {
+			at = -1
+			if start, err := TopicOffsets(ctx, c.run.admin, Topic{Name: c.topic.Name, Partitions: []int32{id}}); err == nil {
+				at = start.Start[id]
+			}
+		}
+		if at < 0 {
+			return false, nil
+		}
+		if at >= c.targets[id] {
+			continue
+		}
+		left, err := anyRecord(ctx, c.run.cfg.Kafka, c.topic.Name, id, span{at, c.targets[id]})
+		if left || err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// drain ends a cancelled consumer: everything read is uploaded and committed.
+func (c *consumer) drain(ctx context.Context) error {
+	c.draining = true
+	c.counts.state.Store(Draining)
+	for _, p := range c.parts {
+		if p.forced > 0 {
+			p.open, p.forced = nil, 0 // repaired by whoever comes next
+			continue
+		}
+		if err := c.seal(p); err != nil {
+			return err
+		}
+	}
+	deadline := time.Now().Add(c.cfg.UploadTimeout)
+	for {
+		idle := true
+		for _, p := range c.parts {
+			idle = idle && p.idle()
+		}
+		if idle {
+			return ctx.Err()
+		}
+		if time.Now().After(deadline) {
+			return errors.New("not everything could be committed; run again to go on")
+		}
+		select {
+		case r := <-c.results:
+			if err := c.settle(r); err != nil {
+				return err
+			}
+		case <-c.run.cfg.Abort:
+			return context.Canceled
+		case <-time.After(pollTime):
+		}
+		if err := c.commitAll(); err != nil {
+			return err
+		}
+		// Nothing new is taken in; polling keeps the membership alive.
+		c.pauseAll()
+		if event := c.client.Poll(0); event != nil {
+			if _, isRecord := event.(*kafka.Message); !isRecord {
+				if err := c.handle(ctx, event); err != nil {
+					return err
+				}
+			}
+		}
+		if c.err != nil {
+			return c.err
+		}
+	}
+}
+
+func (c *consumer) pauseAll() {
+	var tps []kafka.TopicPartition
+	for id := range c.parts {
+		tps = append(tps, kafka.TopicPartition{Topic: &c.cfg.Topic, Partition: id})
+	}
+	c.client.Pause(tps)
+}

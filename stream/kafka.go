@@ -1,0 +1,202 @@
+package stream
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+)
+
+// Topic is a topic as it stands now.
+type Topic struct {
+	Name       string
+	ID         string // the incarnation: a re-created topic has another
+	Partitions []int32
+}
+
+// configMap merges librdkafka properties, later ones over earlier ones. Those
+// of the Go client itself ("go.…") are booleans, not text.
+func configMap(layers ...map[string]string) *kafka.ConfigMap {
+	out := kafka.ConfigMap{}
+	for _, l := range layers {
+		for k, v := range l {
+			out[k] = v
+			if strings.HasPrefix(k, "go.") {
+				out[k] = v == "true"
+			}
+		}
+	}
+	return &out
+}
+
+// quiet keeps librdkafka from writing to standard error; what matters comes
+// back as errors.
+var quiet = map[string]string{"log_level": "0", "client.id": "mkt"}
+
+// NewAdmin opens an admin client with the properties given.
+func NewAdmin(props map[string]string) (*kafka.AdminClient, error) {
+	a, err := kafka.NewAdminClient(configMap(quiet, props))
+	if err != nil {
+		return nil, fmt.Errorf("kafka admin client: %w", err)
+	}
+	return a, nil
+}
+
+// errNoTopic says that a topic does not exist.
+var errNoTopic = errors.New("the topic does not exist")
+
+// DescribeTopic reads the id and partitions of a topic, trying again while
+// the brokers cannot be reached, for at most a minute.
+func DescribeTopic(ctx context.Context, admin *kafka.AdminClient, name string) (Topic, error) {
+	t, err := retry(ctx, func() (Topic, error) {
+		ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+		defer cancel()
+		res, err := admin.DescribeTopics(ctx, kafka.NewTopicCollectionOfTopicNames([]string{name}))
+		if err != nil {
+			return Topic{}, err
+		}
+		d := res.TopicDescriptions[0]
+		switch d.Error.Code() {
+		case kafka.ErrNoError:
+		case kafka.ErrUnknownTopicOrPart, kafka.ErrUnknownTopic:
+			return Topic{}, errNoTopic
+		default:
+			return Topic{}, d.Error
+		}
+		out := Topic{Name: name, ID: topicID(d.TopicID)}
+		for _, p := range d.Partitions {
+			out.Partitions = append(out.Partitions, int32(p.Partition))
+		}
+		return out, nil
+	})
+	if err != nil {
+		return t, fmt.Errorf("describe topic %q: %w", name, err)
+	}
+	return t, nil
+}
+
+// topicID is Kafka's own text form of a UUID: base64, URL-safe, no padding.
+func topicID(id kafka.UUID) string {
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:8], uint64(id.GetMostSignificantBits()))
+	binary.BigEndian.PutUint64(b[8:], uint64(id.GetLeastSignificantBits()))
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// Offsets is where the partitions of a topic start and end. Committed is the
+// end as a reader of committed records sees it.
+type Offsets struct{ Start, Committed map[int32]int64 }
+
+// TopicOffsets reads the bounds of all partitions of t.
+func TopicOffsets(ctx context.Context, admin *kafka.AdminClient, t Topic) (Offsets, error) {
+	start, err := listOffsets(ctx, admin, t, kafka.EarliestOffsetSpec)
+	if err != nil {
+		return Offsets{}, err
+	}
+	end, err := listOffsets(ctx, admin, t, kafka.LatestOffsetSpec)
+	return Offsets{start, end}, err
+}
+
+func listOffsets(ctx context.Context, admin *kafka.AdminClient, t Topic, spec kafka.OffsetSpec) (map[int32]int64, error) {
+	ask := map[kafka.TopicPartition]kafka.OffsetSpec{}
+	for _, p := range t.Partitions {
+		ask[kafka.TopicPartition{Topic: &t.Name, Partition: p}] = spec
+	}
+	out, err := retry(ctx, func() (map[int32]int64, error) {
+		ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+		defer cancel()
+		res, err := admin.ListOffsets(ctx, ask, kafka.SetAdminIsolationLevel(kafka.IsolationLevelReadCommitted))
+		if err != nil {
+			return nil, err
+		}
+		out := map[int32]int64{}
+		for tp, info := range res.ResultInfos {
+			if info.Error.Code() != kafka.ErrNoError {
+				return nil, info.Error
+			}
+			out[tp.Partition] = int64(info.Offset)
+		}
+		return out, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list offsets of topic %q: %w", t.Name, err)
+	}
+	return out, nil
+}
+
+// retry calls f until it succeeds, fails for good, or a minute is over.
+func retry[T any](ctx context.Context, f func() (T, error)) (T, error) {
+	return backoff.Retry(ctx, func() (T, error) {
+		v, err := f()
+		if err != nil && !transient(err) {
+			return v, backoff.Permanent(err)
+		}
+		return v, err
+	}, backoff.WithBackOff(&backoff.ExponentialBackOff{InitialInterval: 100 * time.Millisecond,
+		RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: 5 * time.Second}), backoff.WithMaxElapsedTime(rpcLimit))
+}
+
+// transient says whether an error of Kafka may pass by itself. A refused
+// credential is none, and its message names the broker, not the secret.
+func transient(err error) bool {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return true
+	}
+	var ke kafka.Error
+	if !errors.As(err, &ke) || ke.IsFatal() || ke.TxnRequiresAbort() {
+		return false
+	}
+	if ke.IsRetriable() || ke.IsTimeout() {
+		return true
+	}
+	switch ke.Code() {
+	case kafka.ErrTransport, kafka.ErrAllBrokersDown, kafka.ErrResolve, kafka.ErrTimedOut, kafka.ErrTimedOutQueue,
+		kafka.ErrCoordinatorLoadInProgress, kafka.ErrCoordinatorNotAvailable, kafka.ErrNotCoordinator,
+		kafka.ErrLeaderNotAvailable, kafka.ErrNotLeaderForPartition, kafka.ErrRequestTimedOut,
+		kafka.ErrNetworkException, kafka.ErrConcurrentTransactions, kafka.ErrUnstableOffsetCommit, kafka.ErrWaitCoord:
+		return true
+	}
+	return false
+}
+
+// ensureTopic creates a topic of one partition when it is missing.
+func ensureTopic(ctx context.Context, admin *kafka.AdminClient, name string) error {
+	_, err := DescribeTopic(ctx, admin, name)
+	if !errors.Is(err, errNoTopic) {
+		return err
+	}
+	_, err = retry(ctx, func() (struct{}, error) {
+		res, err := admin.CreateTopics(ctx, []kafka.TopicSpecification{{Topic: name, NumPartitions: 1, ReplicationFactor: -1}})
+		if err != nil {
+			return struct{}{}, err
+		}
+		if e := res[0].Error; e.Code() != kafka.ErrNoError && e.Code() != kafka.ErrTopicAlreadyExists {
+			return struct{}{}, e
+		}
+		return struct{}{}, nil
+	})
+	if err != nil {
+		return fmt.Errorf("create dead-letter topic %q: %w", name, err)
+	}
+	// A topic is known to all brokers only a little later.
+	_, err = retry(ctx, func() (Topic, error) {
+		t, err := DescribeTopic(ctx, admin, name)
+		if errors.Is(err, errNoTopic) {
+			err = context.DeadlineExceeded
+		}
+		return t, err
+	})
+	return err
+}
+
+// usesNewProtocol says whether the properties ask for KIP-848 groups, which
+// set their own timeouts and strategy.
+func usesNewProtocol(props map[string]string) bool {
+	return strings.EqualFold(props["group.protocol"], "consumer")
+}

@@ -1,0 +1,459 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+
+	"mkt/stream/codec"
+	"mkt/stream/source"
+)
+
+// producer runs one Producer. Its methods are for one goroutine; counts are
+// shared.
+type producer struct {
+	cfg     Producer
+	run     *run
+	counts  producerCounts
+	header  string
+	schema  *codec.Schema
+	client  *kafka.Producer
+	topics  []string // where rows can end: the topic, the dead-letter topic
+	plan    *codec.Plan
+	planFor []string // the header that plan is for
+	key     int      // column of the key, -1: the row number
+	pace    pacer
+
+	mu      sync.Mutex // of what follows, and of using client to send
+	late    error      // what watchAge met
+	open    bool       // a transaction is begun
+	began   time.Time
+	pending ProducerStatus // rows, bytes, dead letters, skipped since the last commit
+	value   []byte
+	keyText []byte
+}
+
+// restart is an error after which everything not committed is sent again.
+type restart struct{ error }
+
+func (r restart) Unwrap() error { return r.error }
+
+// loop produces until the source is drained. Until then it begins anew when a
+// transaction was aborted; five times without a commit in between is enough.
+func (p *producer) loop(ctx context.Context) error {
+	p.header = HeaderOf(p.cfg.Name)
+	wait := backoff.NewExponentialBackOff()
+	wait.InitialInterval, wait.MaxInterval = 200*time.Millisecond, 10*time.Second
+	for tries := 0; ; {
+		before := p.counts.rows.Load()
+		err := p.once(ctx)
+		var again restart
+		if !errors.As(err, &again) {
+			return err
+		}
+		if p.counts.rows.Load() > before {
+			tries = 0
+			wait.Reset()
+		}
+		if tries++; tries == 5 || slices.Contains(p.cfg.Paths, source.Stdin) {
+			return err
+		}
+		p.counts.retries.Add(1)
+		if sleep(ctx, wait.NextBackOff()) != nil {
+			return err
+		}
+	}
+}
+
+// once goes from the last committed row to the end of the source.
+func (p *producer) once(ctx context.Context) error {
+	p.counts.state.Store(Resuming)
+	if err := p.prepare(ctx); err != nil {
+		return err
+	}
+	if err := p.connect(ctx); err != nil {
+		return err
+	}
+	defer p.disconnect()
+	last, err := resumePoint(ctx, p.run.cfg.Kafka, p.run.admin, p.header, p.topics)
+	if err != nil {
+		return err
+	}
+	src, err := p.cfg.Source.Reader(p.run.cfg.Stdin)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	if err := p.skipTo(ctx, src, last); err != nil {
+		return err
+	}
+	p.counts.state.Store(Running)
+	p.pace = pacer{rate: p.cfg.Rate}
+	return p.send(ctx, src)
+}
+
+// prepare fetches the schema and checks every header before anything is sent.
+func (p *producer) prepare(ctx context.Context) error {
+	schema, err := p.run.schemas.Latest(ctx, p.cfg.Subject)
+	if err != nil {
+		return err
+	}
+	p.schema = schema
+	headers, err := source.Headers(p.cfg.Source.config(p.run.cfg.Stdin))
+	if err != nil {
+		return err
+	}
+	for _, h := range headers {
+		if err := p.compile(h.File, h.Columns); err != nil {
+			return err
+		}
+	}
+	p.topics = []string{p.cfg.Topic}
+	if _, err := DescribeTopic(ctx, p.run.admin, p.cfg.Topic); err != nil {
+		return err
+	}
+	if p.cfg.OnError == DeadLetter {
+		if err := ensureTopic(ctx, p.run.admin, p.cfg.DeadLetters()); err != nil {
+			return err
+		}
+	}
+	// Rows that were dead letters under an earlier policy count as done.
+	if _, err := DescribeTopic(ctx, p.run.admin, p.cfg.DeadLetters()); err == nil {
+		p.topics = append(p.topics, p.cfg.DeadLetters())
+	} else if !errors.Is(err, errNoTopic) {
+		return err
+	}
+	return nil
+}
+
+// compile makes the plan for a header and finds the key's column.
+func (p *producer) compile(file string, header []string) error {
+	plan, err := codec.Compile(p.schema, header, p.cfg.Options())
+	if err != nil {
+		return fmt.Errorf("%s:1: the header does not fit subject %q: %w", file, p.cfg.Subject, err)
+	}
+	p.plan, p.planFor, p.key = plan, header, -1
+	if p.cfg.Key == "" {
+		return nil
+	}
+	for i, col := range header {
+		if col == p.cfg.Key || p.cfg.Rename[col] == p.cfg.Key {
+			p.key = i
+			return nil
+		}
+	}
+	return fmt.Errorf("%s:1: there is no column %q to key by", file, p.cfg.Key)
+}
+
+// connect opens the transactional producer. Its first act fences a process
+// that ran the same producer before and ends what that one left open (KIP-98).
+func (p *producer) connect(ctx context.Context) error {
+	client, err := kafka.NewProducer(configMap(quiet, map[string]string{
+		"linger.ms":                    "20",
+		"batch.size":                   "1000000",
+		"batch.num.messages":           "100000",
+		"compression.type":             "lz4",
+		"queue.buffering.max.messages": "20000",
+		"queue.buffering.max.kbytes":   "65536",
+		"transaction.timeout.ms":       "60000",
+	}, p.run.cfg.Kafka, map[string]string{
+		"transactional.id":   "mkt-" + p.cfg.Name + "-" + p.cfg.Topic,
+		"enable.idempotence": "true",
+		"acks":               "all",
+		"partitioner":        "murmur2_random",
+		// The commit of the transaction is the delivery report of its rows.
+		"go.delivery.reports": "false",
+		"go.batch.producer":   "false",
+	}))
+	if err != nil {
+		return fmt.Errorf("kafka producer: %w", err)
+	}
+	p.client, p.open = client, false
+	go func() {
+		for range client.Events() { // closed by Close
+		}
+	}()
+	_, err = retry(ctx, func() (struct{}, error) {
+		ctx, cancel := context.WithTimeout(ctx, rpcLimit)
+		defer cancel()
+		return struct{}{}, client.InitTransactions(ctx)
+	})
+	if err != nil {
+		p.disconnect()
+		return fmt.Errorf("begin as transactional producer: %w", p.fenced(err))
+	}
+	return nil
+}
+
+// disconnect closes the client. What is in no committed transaction is thrown
+// away; the broker aborts it when the next producer begins.
+func (p *producer) disconnect() {
+	if p.open {
+		p.client.Purge(kafka.PurgeQueue | kafka.PurgeInFlight)
+	}
+	p.client.Close()
+}
+
+// fenced says in words that another process took over.
+func (p *producer) fenced(err error) error {
+	var ke kafka.Error
+	if errors.As(err, &ke) && (ke.Code() == kafka.ErrFenced || ke.Code() == kafka.ErrProducerFenced || ke.Code() == kafka.ErrInvalidProducerEpoch) {
+		return fmt.Errorf("another process runs producer %q on this topic and has taken over: %w", p.cfg.Name, err)
+	}
+	return err
+}
+
+// skipTo reads up to the last committed row and checks that the source is
+// still the one that row came from.
+func (p *producer) skipTo(ctx context.Context, src *source.Reader, last Mark) error {
+	p.counts.resumed.Store(last.Row)
+	p.counts.row.Store(last.Row)
+	if last.Row == 0 {
+		return nil
+	}
+	for {
+		row, err := src.Next()
+		if err == io.EOF {
+			return fmt.Errorf("the source changed: topic %q holds its row %d, and the source ends before it;"+
+				" bring the source back or send it under another producer name", p.cfg.Topic, last.Row)
+		}
+		if err != nil {
+			return err
+		}
+		if row.Number%4096 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if row.Number < last.Row {
+			continue
+		}
+		if row.Digest != last.Digest {
+			return fmt.Errorf("the source changed before row %d (%s): it is not what was sent to topic %q before;"+
+				" bring the source back or send it under another producer name", last.Row, src.Position(), p.cfg.Topic)
+		}
+		return nil
+	}
+}
+
+// send produces the rest of the source. When ctx is done it commits what it
+// has and returns ctx's error.
+//
+// A transaction is committed when it is full or a second old. The age is
+// watched beside the rows: neither a slow rate nor a pipe that pauses keeps
+// rows from being seen. The lock is held while a row is worked on and not
+// while the next is waited for.
+func (p *producer) send(ctx context.Context, src *source.Reader) error {
+	p.pending, p.late = ProducerStatus{}, nil
+	stop := make(chan struct{})
+	var watching sync.WaitGroup
+	watching.Go(func() { p.watchAge(stop) })
+	defer watching.Wait()
+	defer close(stop)
+	for {
+		row, err := src.Next()
+		if err == nil {
+			err = p.wait(ctx)
+		}
+		p.mu.Lock()
+		switch {
+		case p.late != nil:
+			err = p.late
+		case err == io.EOF:
+			err = p.commit()
+			p.mu.Unlock()
+			return err
+		case err != nil:
+			err = p.finish(err)
+		default:
+			err = p.step(src, row)
+		}
+		p.mu.Unlock()
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// step sends a row and commits when the transaction is full.
+func (p *producer) step(src *source.Reader, row *source.Row) error {
+	if err := p.row(src, row); err != nil {
+		return err
+	}
+	p.pace.sent()
+	p.pending.Row = row.Number
+	if p.pending.Rows+p.pending.DeadLetters >= txnRows {
+		return p.commit()
+	}
+	return nil
+}
+
+// watchAge commits a transaction that is a second old.
+func (p *producer) watchAge(stop <-chan struct{}) {
+	tick := time.NewTicker(txnAge / 10)
+	defer tick.Stop()
+	for {
+		select {
+		case <-stop:
+			return
+		case <-tick.C:
+		}
+		p.mu.Lock()
+		if p.open && p.late == nil && time.Since(p.began) >= txnAge {
+			p.late = p.commit()
+		}
+		p.mu.Unlock()
+	}
+}
+
+// finish commits what was sent before err ended the source.
+func (p *producer) finish(err error) error {
+	if failed := p.commit(); failed != nil {
+		if errors.Is(err, context.Canceled) {
+			return failed
+		}
+		return errors.Join(err, failed)
+	}
+	return err
+}
+
+// wait waits until the next row is due.
+func (p *producer) wait(ctx context.Context) error {
+	if p.run.aborted() {
+		return context.Canceled
+	}
+	return sleep(ctx, p.pace.due(time.Now()))
+}
+
+// row sends one row, or does with a bad one what the policy says.
+func (p *producer) row(src *source.Reader, row *source.Row) error {
+	if header := src.Header(); len(header) > 0 && (len(p.planFor) == 0 || &header[0] != &p.planFor[0]) {
+		if err := p.compile(row.File, header); err != nil {
+			return p.finish(err)
+		}
+	}
+	bad := row.Err
+	if bad == nil {
+		id := p.schema.ID
+		p.value = append(p.value[:0], 0, byte(id>>24), byte(id>>16), byte(id>>8), byte(id))
+		p.value, bad = p.plan.Encode(p.value, row.Fields)
+	}
+	if bad == nil {
+		key := p.keyText[:0]
+		if p.key >= 0 {
+			key = append(key, row.Fields[p.key]...)
+		} else {
+			key = strconv.AppendUint(key, row.Number, 10)
+		}
+		p.keyText = key
+		err := p.produce(p.cfg.Topic, key, p.value, row)
+		var ke kafka.Error
+		if !errors.As(err, &ke) || ke.Code() != kafka.ErrMsgSizeTooLarge {
+			if err == nil {
+				p.pending.Rows++
+				p.pending.Bytes += int64(len(p.value))
+			}
+			return err
+		}
+		bad = fmt.Errorf("the row is too large for a record: %w", ke)
+	}
+	switch p.cfg.OnError {
+	case Skip:
+		p.pending.Skipped++
+		return nil
+	case DeadLetter:
+		p.pending.DeadLetters++
+		return p.produce(p.cfg.DeadLetters(), nil, DeadLetterValue(row, bad), row)
+	}
+	return p.finish(fmt.Errorf("%s:%d: row %d: %w", row.File, row.Line, row.Number, bad))
+}
+
+// DeadLetterValue is the value of a row's record in the dead-letter topic.
+func DeadLetterValue(row *source.Row, reason error) []byte {
+	b := append([]byte(nil), `{"reason":`...)
+	b = codec.AppendString(b, reason.Error())
+	b = codec.AppendString(append(b, `,"file":`...), row.File)
+	b = strconv.AppendInt(append(b, `,"line":`...), int64(row.Line), 10)
+	b = strconv.AppendUint(append(b, `,"row":`...), row.Number, 10)
+	b = codec.AppendString(append(b, `,"raw":`...), string(row.Raw))
+	return append(b, '}')
+}
+
+// produce hands a record to the client, beginning a transaction when none is
+// open. A full queue is waited for.
+func (p *producer) produce(topic string, key, value []byte, row *source.Row) error {
+	if !p.open {
+		if err := p.client.BeginTransaction(); err != nil {
+			return p.failed(fmt.Errorf("begin transaction: %w", err))
+		}
+		p.open, p.began = true, time.Now()
+	}
+	msg := kafka.Message{TopicPartition: kafka.TopicPartition{Topic: &topic, Partition: kafka.PartitionAny}, Key: key, Value: value,
+		Headers: []kafka.Header{{Key: p.header, Value: Mark{row.Number, row.Digest}.bytes()}}}
+	for {
+		err := p.client.Produce(&msg, nil)
+		var ke kafka.Error
+		if !errors.As(err, &ke) || ke.Code() != kafka.ErrQueueFull {
+			if err != nil && ke.Code() != kafka.ErrMsgSizeTooLarge {
+				return p.failed(fmt.Errorf("produce row %d to topic %q: %w", row.Number, topic, err))
+			}
+			return err
+		}
+		if p.run.aborted() {
+			return context.Canceled
+		}
+		if time.Since(p.began) > 5*time.Minute {
+			return p.failed(fmt.Errorf("produce row %d to topic %q: %w", row.Number, topic, err))
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// commit commits the open transaction, if any, and counts its rows. It does
+// not listen to the run's context: a drain finishes what is open. Only an
+// abort leaves it.
+func (p *producer) commit() error {
+	if p.open {
+		err := p.run.untilAbort(rpcLimit, func(ctx context.Context) error {
+			_, err := retry(ctx, func() (struct{}, error) { return struct{}{}, p.client.CommitTransaction(ctx) })
+			return err
+		})
+		if err != nil {
+			return p.failed(fmt.Errorf("commit transaction up to row %d: %w", p.pending.Row, err))
+		}
+		p.open = false
+	}
+	n := p.pending
+	p.counts.rows.Add(n.Rows)
+	p.counts.bytes.Add(n.Bytes)
+	p.counts.dead.Add(n.DeadLetters)
+	p.counts.skipped.Add(n.Skipped)
+	if n.Row > 0 {
+		p.counts.row.Store(n.Row)
+	}
+	p.pending = ProducerStatus{}
+	return nil
+}
+
+// failed sorts an error of the client: fenced and refused are final, the rest
+// is begun anew from what is committed. Whether a commit whose answer was
+// lost took place, the next beginning finds out.
+func (p *producer) failed(err error) error {
+	var ke kafka.Error
+	if p.run.aborted() || !errors.As(err, &ke) && !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	switch ke.Code() {
+	case kafka.ErrFenced, kafka.ErrProducerFenced, kafka.ErrInvalidProducerEpoch,
+		kafka.ErrTopicAuthorizationFailed, kafka.ErrTransactionalIDAuthorizationFailed, kafka.ErrClusterAuthorizationFailed,
+		kafka.ErrAuthentication, kafka.ErrSaslAuthenticationFailed, kafka.ErrUnknownTopic, kafka.ErrUnknownTopicOrPart:
+		return p.fenced(err)
+	}
+	return restart{err}
+}

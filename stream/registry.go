@@ -1,0 +1,135 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/schemaregistry"
+	"github.com/confluentinc/confluent-kafka-go/v2/schemaregistry/rest"
+
+	"mkt/stream/codec"
+)
+
+// Schemas fetches schemas from a registry and compiles each once. It is safe
+// for concurrent use. The registry's client retries by itself.
+type Schemas struct {
+	client schemaregistry.Client
+	mu     sync.Mutex
+	byID   map[int]*codec.Schema
+	bad    map[int]error // ids that will not decode in this run
+}
+
+// NewSchemas opens a client of the registry.
+func NewSchemas(cfg Registry) (*Schemas, error) {
+	conf := schemaregistry.NewConfig(cfg.URL)
+	if cfg.User != "" {
+		conf = schemaregistry.NewConfigWithBasicAuthentication(cfg.URL, cfg.User, cfg.Password)
+	}
+	client, err := schemaregistry.NewClient(conf)
+	if err != nil {
+		return nil, fmt.Errorf("schema registry client: %w", err)
+	}
+	return &Schemas{client: client, byID: map[int]*codec.Schema{}, bad: map[int]error{}}, nil
+}
+
+// Latest is the newest schema of a subject.
+func (s *Schemas) Latest(_ context.Context, subject string) (*codec.Schema, error) {
+	meta, err := s.client.GetLatestSchemaMetadata(subject)
+	if err != nil {
+		return nil, fmt.Errorf("latest schema of subject %q: %w", subject, err)
+	}
+	out, err := s.compile(meta.ID, meta.SchemaInfo)
+	if err != nil {
+		return nil, fmt.Errorf("subject %q, version %d: %w", subject, meta.Version, err)
+	}
+	return out, nil
+}
+
+// errPoison marks what makes a record undecodable, now and later.
+var errPoison = errors.New("undecodable")
+
+// ByID is the schema of that id. An id that the registry does not know, or
+// whose schema is no Avro record, is errPoison.
+func (s *Schemas) ByID(_ context.Context, id int) (*codec.Schema, error) {
+	s.mu.Lock()
+	known, bad := s.byID[id], s.bad[id]
+	s.mu.Unlock()
+	if known != nil || bad != nil {
+		return known, bad
+	}
+	info, err := s.client.GetBySubjectAndID("", id)
+	var failure *rest.Error
+	if errors.As(err, &failure) && failure.Status == http.StatusNotFound {
+		err = fmt.Errorf("%w: the registry has no schema with id %d", errPoison, id)
+	} else if err != nil {
+		return nil, fmt.Errorf("schema with id %d: %w", id, err)
+	} else {
+		var out *codec.Schema
+		if out, err = s.compile(id, info); err == nil {
+			return out, nil
+		}
+		if !errors.Is(err, errPoison) {
+			return nil, err
+		}
+	}
+	s.mu.Lock()
+	s.bad[id] = err
+	s.mu.Unlock()
+	return nil, err
+}
+
+func (s *Schemas) compile(id int, info schemaregistry.SchemaInfo) (*codec.Schema, error) {
+	if info.SchemaType != "" && info.SchemaType != "AVRO" {
+		return nil, fmt.Errorf("%w: the schema is of type %s, AVRO is needed", errPoison, info.SchemaType)
+	}
+	var refs []string
+	if err := s.references(info.References, map[string]bool{}, &refs); err != nil {
+		return nil, err
+	}
+	out, err := codec.Parse(id, info.Schema, refs...)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errPoison, err)
+	}
+	s.mu.Lock()
+	s.byID[id] = out
+	s.mu.Unlock()
+	return out, nil
+}
+
+// references appends the texts of what refs refer to, the deepest first.
+func (s *Schemas) references(refs []schemaregistry.Reference, seen map[string]bool, out *[]string) error {
+	for _, r := range refs {
+		key := fmt.Sprintf("%s/%d", r.Subject, r.Version)
+		if seen[key] {
+			continue
+		}
+		seen[key] = true
+		meta, err := s.client.GetSchemaMetadata(r.Subject, r.Version)
+		if err != nil {
+			return fmt.Errorf("referenced schema %q version %d: %w", r.Subject, r.Version, err)
+		}
+		if err := s.references(meta.References, seen, out); err != nil {
+			return err
+		}
+		*out = append(*out, meta.Schema)
+	}
+	return nil
+}
+
+// wireHeader is Confluent's wire format: a zero byte and the schema id.
+const wireHeader = 5
+
+// SchemaID takes a record's value apart into schema id and datum.
+func SchemaID(value []byte) (int, []byte, error) {
+	switch {
+	case value == nil:
+		return 0, nil, fmt.Errorf("%w: the record has no value", errPoison)
+	case len(value) < wireHeader || value[0] != 0:
+		return 0, nil, fmt.Errorf("%w: the value does not start with a schema id in Confluent's wire format", errPoison)
+	}
+	id := int(value[1])<<24 | int(value[2])<<16 | int(value[3])<<8 | int(value[4])
+	return id, value[wireHeader:], nil
+}

@@ -1,0 +1,247 @@
+package stream
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+)
+
+// Mark is what the header of a record says about its source row.
+type Mark struct {
+	Row    uint64 // 1-based
+	Digest uint64 // of the source up to the end of the row
+}
+
+// HeaderOf is the name of the header that a producer's records carry.
+func HeaderOf(producer string) string { return "mkt." + producer }
+
+func (m Mark) bytes() []byte {
+	b := make([]byte, 16)
+	binary.BigEndian.PutUint64(b, m.Row)
+	binary.BigEndian.PutUint64(b[8:], m.Digest)
+	return b
+}
+
+// MarkOf finds the mark that a producer left on a record.
+func MarkOf(msg *kafka.Message, header string) (Mark, bool) {
+	for i := range msg.Headers {
+		if h := &msg.Headers[i]; h.Key == header && len(h.Value) == 16 {
+			return Mark{binary.BigEndian.Uint64(h.Value), binary.BigEndian.Uint64(h.Value[8:])}, true
+		}
+	}
+	return Mark{}, false
+}
+
+// resumePoint is the last row that a producer has committed to its topics: a
+// mark with row 0 when there is none.
+func resumePoint(ctx context.Context, props map[string]string, admin *kafka.AdminClient, header string, topics []string) (Mark, error) {
+	var last Mark
+	truncated := ""
+	for _, name := range topics {
+		t, err := DescribeTopic(ctx, admin, name)
+		if err != nil {
+			return last, err
+		}
+		bounds, err := TopicOffsets(ctx, admin, t)
+		if err != nil {
+			return last, err
+		}
+		m, err := lastMark(ctx, props, t, bounds, header)
+		if err != nil {
+			return last, fmt.Errorf("find the last row in topic %q: %w", name, err)
+		}
+		if m.Row > last.Row {
+			last = m
+		}
+		for p, low := range bounds.Start {
+			if low > 0 {
+				truncated = fmt.Sprintf("topic %q, partition %d starts at offset %d", name, p, low)
+			}
+		}
+	}
+	if last.Row == 0 && truncated != "" {
+		return last, fmt.Errorf("cannot tell which rows were sent: %s and no record of this producer is left;"+
+			" re-create the topic to send everything again", truncated)
+	}
+	return last, nil
+}
+
+// lastMark reads every partition backwards from its committed end until it
+// finds a record of the producer. Within a partition rows are in order, so
+// that record is the partition's last row. Windows grow eightfold: control
+// records, aborted batches and records of others cost no more than reading
+// them once.
+func lastMark(ctx context.Context, props map[string]string, t Topic, bounds Offsets, header string) (Mark, error) {
+	var last Mark
+	upper := map[int32]int64{}
+	for p, end := range bounds.Committed {
+		if end > bounds.Start[p] {
+			upper[p] = end
+		}
+	}
+	if len(upper) == 0 {
+		return last, nil
+	}
+	c, err := newScanner(props)
+	if err != nil {
+		return last, err
+	}
+	defer c.Close()
+	for window := int64(64); len(upper) > 0; window *= 8 {
+		spans := map[int32]span{}
+		for p, end := range upper {
+			spans[p] = span{max(bounds.Start[p], end-window), end}
+		}
+		found := map[int32]Mark{}
+		err := c.read(ctx, t.Name, spans, func(msg *kafka.Message) error {
+			if m, ok := MarkOf(msg, header); ok {
+				found[msg.TopicPartition.Partition] = m
+			}
+			return nil
+		})
+		if err != nil {
+			return last, err
+		}
+		for p, s := range spans {
+			m, ok := found[p]
+			if ok && m.Row > last.Row {
+				last = m
+			}
+			if ok || s.from == bounds.Start[p] {
+				delete(upper, p)
+			} else {
+				upper[p] = s.from
+			}
+		}
+	}
+	return last, nil
+}
+
+// span is a range of offsets, to exclusive.
+type span struct{ from, to int64 }
+
+// scanner reads ranges of committed records without a group.
+type scanner struct{ c *kafka.Consumer }
+
+func newScanner(props map[string]string) (scanner, error) {
+	c, err := kafka.NewConsumer(configMap(quiet, map[string]string{"fetch.queue.backoff.ms": "5"}, props, map[string]string{
+		"group.id": "mkt-scan", "enable.auto.commit": "false", "enable.auto.offset.store": "false",
+		"isolation.level": "read_committed", "enable.partition.eof": "true", "auto.offset.reset": "error",
+		"group.protocol": "classic",
+	}))
+	if err != nil {
+		return scanner{}, fmt.Errorf("kafka consumer: %w", err)
+	}
+	return scanner{c}, nil
+}
+
+func (s scanner) Close() { s.c.Close() }
+
+// read calls f for every committed record in the spans, in order within a
+// partition. It fails when a broker gives nothing for a minute.
+func (s scanner) read(ctx context.Context, topic string, spans map[int32]span, f func(*kafka.Message) error) error {
+	var assign []kafka.TopicPartition
+	open := map[int32]int64{}
+	for p, sp := range spans {
+		if sp.from < sp.to {
+			assign = append(assign, kafka.TopicPartition{Topic: &topic, Partition: p, Offset: kafka.Offset(sp.from)})
+			open[p] = sp.to
+		}
+	}
+	if len(open) == 0 {
+		return nil
+	}
+	if err := s.c.Assign(assign); err != nil {
+		return err
+	}
+	defer s.c.Unassign()
+	heard := time.Now()
+	// A partition that is read to its end is paused, or its later records
+	// would only be thrown away here.
+	finish := func(p int32) error {
+		delete(open, p)
+		return s.c.Pause([]kafka.TopicPartition{{Topic: &topic, Partition: p}})
+	}
+	for n := 0; len(open) > 0; n++ {
+		if n%1024 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		switch e := s.c.Poll(100).(type) {
+		case *kafka.Message:
+			heard = time.Now()
+			if e.TopicPartition.Error != nil {
+				return e.TopicPartition.Error
+			}
+			p, off := e.TopicPartition.Partition, int64(e.TopicPartition.Offset)
+			to, ok := open[p]
+			if !ok {
+				continue
+			}
+			if off < to {
+				if err := f(e); err != nil {
+					return err
+				}
+			}
+			if off >= to-1 {
+				if err := finish(p); err != nil {
+					return err
+				}
+			}
+		case kafka.PartitionEOF:
+			heard = time.Now()
+			if to, ok := open[e.Partition]; ok && int64(e.Offset) >= to {
+				if err := finish(e.Partition); err != nil {
+					return err
+				}
+			}
+		case kafka.Error:
+			if !transient(e) {
+				return e
+			}
+		case nil:
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if time.Since(heard) > rpcLimit {
+				return fmt.Errorf("the broker sent nothing for %s", rpcLimit)
+			}
+		}
+	}
+	return nil
+}
+
+// ReadTopic calls f for every committed record of t within bounds, in order
+// within a partition.
+func ReadTopic(ctx context.Context, props map[string]string, t Topic, bounds Offsets, f func(*kafka.Message) error) error {
+	c, err := newScanner(props)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	spans := map[int32]span{}
+	for p, end := range bounds.Committed {
+		spans[p] = span{bounds.Start[p], end}
+	}
+	if err := c.read(ctx, t.Name, spans, f); err != nil {
+		return fmt.Errorf("read topic %q: %w", t.Name, err)
+	}
+	return nil
+}
+
+// anyRecord says whether a committed record stands in the span.
+func anyRecord(ctx context.Context, props map[string]string, topic string, partition int32, s span) (bool, error) {
+	c, err := newScanner(props)
+	if err != nil {
+		return false, err
+	}
+	defer c.Close()
+	any := false
+	err = c.read(ctx, topic, map[int32]span{partition: s}, func(*kafka.Message) error {
+		any = true
+		return nil
+	})
+	return any, err
+}

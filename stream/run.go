@@ -1,0 +1,166 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+)
+
+// run is what the producers and consumers of one Run share.
+type run struct {
+	cfg     Config
+	admin   *kafka.AdminClient
+	schemas *Schemas
+	sent    chan struct{} // closed when no producer runs any more
+}
+
+// Run runs every producer and consumer of cfg. It returns when the sources
+// are drained and the consumers have written and committed everything that
+// was in their topics then; with cfg.Follow, when ctx is cancelled.
+//
+// Cancelling ctx drains: producers commit what they have sent, consumers
+// upload and commit what they have read, and Run returns ctx's error. The
+// first failure drains the others likewise. The report is valid in any case.
+func Run(ctx context.Context, cfg Config, obs Observer) (Report, error) {
+	start := time.Now()
+	r := &run{cfg: cfg, sent: make(chan struct{})}
+	producers, consumers, err := r.open()
+	report := func() Report {
+		out := Report{Elapsed: time.Since(start)}
+		for _, p := range producers {
+			out.Producers = append(out.Producers, p.counts.status(p.cfg))
+		}
+		for _, c := range consumers {
+			out.Consumers = append(out.Consumers, c.counts.status(c.cfg))
+		}
+		return out
+	}
+	if err != nil {
+		return report(), err
+	}
+	defer r.admin.Close()
+	stop := observe(obs, report)
+	defer stop()
+
+	drain, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var mu sync.Mutex
+	var failures []error
+	fail := func(what, name string, state interface{ Store(any) }, err error) {
+		if err == nil {
+			state.Store(Done)
+			return
+		}
+		state.Store(Failed)
+		cancel()
+		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if len(failures) > 0 && errors.Is(err, context.Canceled) {
+			return // drained because of another's failure
+		}
+		failures = append(failures, fmt.Errorf("%s %q: %w", what, name, err))
+	}
+	var sending, all sync.WaitGroup
+	for _, p := range producers {
+		sending.Add(1)
+		all.Go(func() {
+			defer sending.Done()
+			fail("producer", p.cfg.Name, &p.counts.state, p.loop(drain))
+		})
+	}
+	go func() {
+		sending.Wait()
+		close(r.sent)
+	}()
+	for _, c := range consumers {
+		all.Go(func() { fail("consumer", c.cfg.Name, &c.counts.state, c.loop(drain)) })
+	}
+	all.Wait()
+	if err := errors.Join(failures...); err != nil {
+		return report(), err
+	}
+	return report(), ctx.Err()
+}
+
+// open checks the configuration and opens what is shared.
+func (r *run) open() (ps []*producer, cs []*consumer, err error) {
+	var problems []error
+	for _, p := range r.cfg.Producers {
+		problems = append(problems, p.check())
+		ps = append(ps, &producer{cfg: p, run: r})
+	}
+	for _, c := range r.cfg.Consumers {
+		full, err := c.withDefaults()
+		problems = append(problems, err)
+		cs = append(cs, &consumer{cfg: full, run: r})
+	}
+	if err := errors.Join(problems...); err != nil {
+		return ps, cs, err
+	}
+	if r.schemas, err = NewSchemas(r.cfg.Registry); err != nil {
+		return ps, cs, err
+	}
+	r.admin, err = NewAdmin(r.cfg.Kafka)
+	return ps, cs, err
+}
+
+// aborted says whether the run was told to end at once.
+func (r *run) aborted() bool {
+	select {
+	case <-r.cfg.Abort:
+		return true
+	default:
+		return false
+	}
+}
+
+// untilAbort calls f with a context that ends at the limit or with an abort,
+// not with the run's own context.
+func (r *run) untilAbort(limit time.Duration, f func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	done := make(chan struct{})
+	defer close(done)
+	go func() {
+		select {
+		case <-r.cfg.Abort:
+			cancel()
+		case <-done:
+		}
+	}()
+	return f(ctx)
+}
+
+// observe reports progress until the returned function is called, which
+// reports once more.
+func observe(obs Observer, report func() Report) func() {
+	if obs == nil {
+		return func() {}
+	}
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		tick := time.NewTicker(250 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				obs.Progress(report())
+			case <-stop:
+				obs.Progress(report())
+				return
+			}
+		}
+	}()
+	return func() {
+		close(stop)
+		<-stopped
+	}
+}

@@ -1,0 +1,144 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// outcome is how the upload of a file ended.
+type outcome struct {
+	partition int32
+	epoch     int64
+	file      *file
+	existed   bool      // someone had written the file before
+	theirs    *FileInfo // and it ends elsewhere
+	repair    bool      // and its dead letters are missing
+	err       error
+}
+
+// send starts the upload of the next full file of a partition. There is one
+// at a time: whether the next file's start holds is known only afterwards.
+func (c *consumer) send(p *partition) {
+	if p.sending || len(p.queue) == 0 {
+		return
+	}
+	p.sending = true
+	f, id, epoch := p.queue[0], p.id, p.epoch
+	c.inflight++
+	go func() {
+		c.slots <- struct{}{}
+		defer func() { <-c.slots }()
+		out := c.put(id, f)
+		out.partition, out.epoch, out.file = id, epoch, f
+		c.results <- out
+	}()
+}
+
+// put writes a file and then its dead letters, create-only. The file's blob
+// decides: who creates it says which records the link of the chain holds, and
+// everyone else adopts that.
+func (c *consumer) put(id int32, f *file) (out outcome) {
+	ctx, cancel := context.WithTimeout(c.uploads, c.cfg.UploadTimeout)
+	defer cancel()
+	retried := func() { c.counts.retries.Add(1) }
+	info := FileInfo{End: f.end, Rows: f.rows, Dead: f.dead, Schema: f.schema, Digest: f.digest}
+	name := fileName(c.cfg.Prefix, c.topic, id, f.start, c.cfg.Compression)
+	letters := fileName(c.cfg.DeadLetterPrefix, c.topic, id, f.start, c.cfg.Compression)
+	err := createBlob(ctx, c.blobs, name, f.body.buf.Bytes(), info.metadata(), retried)
+	if errors.Is(err, errExists) {
+		out.existed = true
+		theirs, err := blobInfo(ctx, c.blobs, name, retried)
+		if err != nil {
+			out.err = fmt.Errorf("a file that exists cannot be adopted: %w", err)
+			return out
+		}
+		if theirs.End <= f.start {
+			out.err = fmt.Errorf("%s: its metadata says that it ends at %d, before it starts", name, theirs.End)
+			return out
+		}
+		if theirs.End != f.end {
+			out.theirs = &theirs
+			if theirs.Dead > 0 {
+				_, err := blobInfo(ctx, c.blobs, letters, retried)
+				out.repair = errors.Is(err, errNoBlob)
+				if err != nil && !out.repair {
+					out.err = err
+				}
+			}
+			return out
+		}
+		if theirs.Rows != f.rows || theirs.Dead != f.dead || theirs.Digest != f.digest {
+			out.err = fmt.Errorf("%s holds other rows than offsets %d to %d of topic %q do", name, f.start, f.end, c.topic.Name)
+			return out
+		}
+	} else if err != nil {
+		out.err = err
+		return out
+	}
+	if f.dead > 0 {
+		dead := FileInfo{End: f.end, Rows: f.dead, Dead: f.dead}
+		if err := createBlob(ctx, c.blobs, letters, f.letters.buf.Bytes(), dead.metadata(), retried); err != nil && !errors.Is(err, errExists) {
+			out.err = err
+		}
+	}
+	return out
+}
+
+// collect settles the uploads that have ended and commits their offsets.
+func (c *consumer) collect() error {
+	some := false
+	for {
+		select {
+		case r := <-c.results:
+			some = true
+			if err := c.settle(r); err != nil {
+				return err
+			}
+			continue
+		default:
+		}
+		if some {
+			return c.commitAll()
+		}
+		return nil
+	}
+}
+
+// settle takes in how one upload ended.
+func (c *consumer) settle(r outcome) error {
+	c.inflight--
+	p := c.parts[r.partition]
+	if p == nil || p.epoch != r.epoch {
+		return nil // no longer ours, or read again since
+	}
+	if r.err != nil {
+		return r.err
+	}
+	if r.existed {
+		c.counts.adopted.Add(1)
+	}
+	if r.theirs != nil {
+		if r.repair {
+			if err := c.rewind(p, r.file.start); err != nil {
+				return err
+			}
+			p.forced = r.theirs.End
+			return nil
+		}
+		p.commit = r.theirs.End
+		return c.rewind(p, r.theirs.End)
+	}
+	if !r.existed {
+		c.counts.files.Add(1)
+		c.counts.rows.Add(r.file.rows)
+		c.counts.bytes.Add(int64(r.file.body.buf.Len()))
+		c.counts.dead.Add(r.file.dead)
+	}
+	p.commit = r.file.end
+	p.queue[0] = nil
+	p.queue = p.queue[1:]
+	p.sending = false
+	c.send(p)
+	return nil
+}
