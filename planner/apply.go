@@ -2,12 +2,365 @@ package planner
 
 import (
 	"context"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+
+	"mkt/ledger"
+	"mkt/providers"
+	"mkt/spec"
 )
 
-type applying struct{}
+const interrupted = "interrupted"
 
-func newApply(p *Plan, opts ApplyOptions) *applying { return &applying{} }
+// perSystem bounds the batches under way at one system.
+const perSystem = 4
 
-func (a *applying) run(ctx context.Context) (*Report, hcl.Diagnostics) { return &Report{}, nil }
+// applying is one run of Apply. One goroutine owns all of it; batches only call the provider and send the answer back.
+type applying struct {
+	plan    *Plan
+	opts    ApplyOptions
+	hard    context.Context
+	ledger  *ledger.Ledger
+	systems *systems
+	scope   *spec.Scope // nil for a destroy
+	graph   *graph
+	results map[*Change]*Result
+	report  *Report
+	diags   hcl.Diagnostics
+	failed  grouped
+
+	ready   []*node
+	pending map[batchKey][]*task
+	flying  int
+	bySys   map[string]int
+	answers chan *batch
+	stopped string // why nothing more is started
+	dirty   bool   // the ledger has something to save
+}
+
+// batchKey is what may go out as one call.
+type batchKey struct {
+	kind string
+	op   string // of the ledger's intents
+}
+
+// task is one remote operation on one object.
+type task struct {
+	node    *node
+	change  *Change
+	request providers.Change
+}
+
+// batch is one call.
+type batch struct {
+	key      batchKey
+	kind     *spec.Kind
+	resource providers.Resource
+	tasks    []*task
+	results  []providers.Result
+	took     time.Duration
+}
+
+func newApply(p *Plan, opts ApplyOptions) *applying {
+	a := &applying{
+		plan: p, opts: opts, hard: opts.Hard, ledger: p.in.Ledger,
+		systems: newSystems(p.in.Providers),
+		results: map[*Change]*Result{},
+		report:  &Report{Scope: p.Scope},
+		pending: map[batchKey][]*task{},
+		bySys:   map[string]int{},
+		answers: make(chan *batch),
+	}
+	if a.hard == nil {
+		a.hard = context.Background()
+	}
+	if a.opts.Parallelism <= 0 {
+		a.opts.Parallelism = p.in.Parallelism
+	}
+	for _, c := range p.Changes {
+		if c.Action != NoOp {
+			a.results[c] = &Result{Change: c, Status: NotStarted}
+		}
+	}
+	return a
+}
+
+func (a *applying) run(ctx context.Context) (*Report, hcl.Diagnostics) {
+	if a.plan.failed {
+		return a.finish(), hcl.Diagnostics{failure("Plan with errors", "A plan that has errors cannot be applied.")}
+	}
+	if !a.plan.Destroy {
+		a.scope = a.plan.in.Stack.NewScope()
+		a.report.Scope = a.scope
+	}
+	a.graph = newGraph(a.plan)
+	a.recordFirst()
+	for _, n := range a.graph.nodes {
+		if n.waiting == 0 {
+			a.ready = append(a.ready, n)
+		}
+	}
+	done, lost := ctx.Done(), a.opts.Lost
+	for {
+		if ctx.Err() != nil {
+			a.stop(interrupted)
+		}
+		a.startReady()
+		a.send()
+		if a.flying == 0 {
+			break
+		}
+		select {
+		case b := <-a.answers:
+			a.absorb(b)
+			for more := true; more; {
+				select {
+				case b := <-a.answers:
+					a.absorb(b)
+				default:
+					more = false
+				}
+			}
+		case <-done:
+			done = nil
+		case <-lost:
+			a.stop("the ledger's lock was lost")
+			a.diags = append(a.diags, failure("Lock lost", "The lock of the ledger was lost, so nothing more was started. Apply again."))
+			lost = nil
+		}
+	}
+	a.recordOutputs()
+	return a.finish(), append(a.diags, append(a.systems.diags, a.failed.diagnostics()...)...)
+}
+
+func (a *applying) stop(why string) {
+	if a.stopped == "" {
+		a.stopped = why
+	}
+}
+
+// startReady turns nodes that wait for nothing into tasks, until only running ones are left.
+func (a *applying) startReady() {
+	for len(a.ready) > 0 {
+		n := a.ready[0]
+		a.ready = a.ready[1:]
+		if a.stopped != "" && len(n.changes) > 0 {
+			return // the rest stays not started
+		}
+		for _, t := range a.tasks(n) {
+			key := batchKey{t.change.Kind.Name, t.op()}
+			a.pending[key] = append(a.pending[key], t)
+		}
+		if n.left == 0 {
+			a.end(n)
+		}
+	}
+}
+
+func (t *task) op() string {
+	switch {
+	case t.node.phase != putting:
+		return ledger.OpDelete
+	case t.change.Action == Update:
+		return ledger.OpUpdate
+	}
+	return ledger.OpCreate
+}
+
+// end releases what waits for a node.
+func (a *applying) end(n *node) {
+	if n.ended {
+		return
+	}
+	n.ended = true
+	why := n.blocked
+	for _, c := range n.changes {
+		if r := a.results[c]; r.Status == Failed {
+			why = c.Addr.String() + " failed"
+			break
+		}
+	}
+	for _, e := range n.before {
+		if e.strict && why != "" && e.to.blocked == "" {
+			e.to.blocked = why
+		}
+		if e.to.waiting--; e.to.waiting == 0 {
+			a.ready = append(a.ready, e.to)
+		}
+	}
+}
+
+// send writes the intents of what may start now and starts it.
+func (a *applying) send() {
+	var batches []*batch
+	if a.stopped == "" {
+		batches = a.batches()
+	}
+	now := a.plan.in.Now().UTC().Truncate(time.Second)
+	for _, b := range batches {
+		for _, t := range b.tasks {
+			a.ledger.Intents[t.change.Addr] = ledger.Intent{ID: t.request.ID, Op: b.key.op, Since: now}
+			a.dirty = true
+		}
+	}
+	if !a.save() {
+		for _, b := range batches {
+			for _, t := range b.tasks {
+				delete(a.ledger.Intents, t.change.Addr)
+			}
+		}
+		return
+	}
+	for _, b := range batches {
+		a.flying++
+		a.bySys[b.kind.System]++
+		for _, t := range b.tasks {
+			a.results[t.change].Status = Running
+			a.event(Event{Change: t.change, Phase: phaseOf(b.key.op), Status: Running})
+		}
+		go func() {
+			start := time.Now()
+			b.call(a.hard)
+			b.took = time.Since(start)
+			a.answers <- b
+		}()
+	}
+}
+
+// batches takes what is pending, as far as the limits allow.
+func (a *applying) batches() (list []*batch) {
+	keys := make([]batchKey, 0, len(a.pending))
+	for key := range a.pending {
+		keys = append(keys, key)
+	}
+	slices.SortFunc(keys, func(x, y batchKey) int {
+		return strings.Compare(x.kind+" "+x.op, y.kind+" "+y.op)
+	})
+	taken := map[string]int{}
+	for _, key := range keys {
+		kind := a.pending[key][0].change.Kind
+		if a.flying+len(list) >= a.opts.Parallelism {
+			break
+		}
+		if a.bySys[kind.System]+taken[kind.System] >= perSystem {
+			continue
+		}
+		taken[kind.System]++
+		list = append(list, &batch{key: key, kind: kind, resource: a.systems.resource(kind), tasks: a.pending[key]})
+		delete(a.pending, key)
+	}
+	return list
+}
+
+// call sends the batch; whatever happens there is one result for each task.
+func (b *batch) call(ctx context.Context) {
+	if b.resource == nil {
+		b.results = sameError(len(b.tasks), errNoProvider)
+		return
+	}
+	requests := make([]providers.Change, len(b.tasks))
+	for i, t := range b.tasks {
+		requests[i] = t.request
+	}
+	switch b.key.op {
+	case ledger.OpCreate:
+		b.results = b.resource.Create(ctx, requests)
+		b.rereadExisting(ctx)
+	case ledger.OpUpdate:
+		b.results = b.resource.Update(ctx, requests)
+	case ledger.OpDelete:
+		b.results = b.resource.Delete(ctx, requests)
+	}
+	if len(b.results) != len(b.tasks) {
+		b.results = sameError(len(b.tasks), errShort)
+	}
+}
+
+// rereadExisting looks at objects that a create found there already: the answer to an earlier try may have been lost.
+// One that is exactly what was to be created counts as created.
+func (b *batch) rereadExisting(ctx context.Context) {
+	var refs []providers.Ref
+	var at []int
+	for i, r := range b.results {
+		if providers.CodeOf(r.Err) == providers.Exists && i < len(b.tasks) {
+			refs = append(refs, providers.Ref{ID: b.tasks[i].request.ID})
+			at = append(at, i)
+		}
+	}
+	if len(refs) == 0 {
+		return
+	}
+	for i, reading := range b.resource.Read(ctx, refs) {
+		if i >= len(at) || reading.Err != nil || reading.State == cty.NilVal {
+			continue
+		}
+		sent := b.tasks[at[i]].request.After
+		if len(broken(b.kind, sent, completeState(b.kind, reading.State, sent))) == 0 {
+			b.results[at[i]] = providers.Result{State: reading.State, Incarnation: reading.Incarnation, Private: b.results[at[i]].Private}
+		}
+	}
+}
+
+func sameError(n int, err error) []providers.Result {
+	results := make([]providers.Result, n)
+	for i := range results {
+		results[i].Err = err
+	}
+	return results
+}
+
+// save writes the ledger if there is something to save. It reports whether the ledger is safe on disk.
+func (a *applying) save() bool {
+	if !a.dirty {
+		return true
+	}
+	if err := a.opts.Ledger.Save(context.WithoutCancel(a.hard), a.ledger); err != nil {
+		if a.stopped == "" || a.flying == 0 {
+			a.diags = append(a.diags, failure("Ledger not saved",
+				"%s. Nothing more was started. What was done is announced in the ledger, so applying again goes on from there.", capital(err.Error())))
+		}
+		a.stop("the ledger could not be saved")
+		return false
+	}
+	a.dirty = false
+	return true
+}
+
+func (a *applying) event(e Event) {
+	if a.opts.Events != nil {
+		a.opts.Events(e)
+	}
+}
+
+func phaseOf(op string) Phase {
+	switch op {
+	case ledger.OpCreate:
+		return Creating
+	case ledger.OpUpdate:
+		return Updating
+	}
+	return Deleting
+}
+
+// finish completes the report: what was neither done nor failed was not started.
+func (a *applying) finish() *Report {
+	for _, c := range a.plan.Changes {
+		r := a.results[c]
+		if r == nil {
+			continue
+		}
+		if r.Status != Done && r.Status != Failed {
+			r.Status = NotStarted
+			if r.Reason == "" {
+				r.Reason = a.stopped
+			}
+			a.report.Interrupted = a.report.Interrupted || r.Reason == interrupted
+		}
+		a.report.Results = append(a.report.Results, *r)
+	}
+	return a.report
+}

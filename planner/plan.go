@@ -67,6 +67,9 @@ type Plan struct {
 
 	in     Input
 	failed bool // there were errors: Apply refuses it
+	// chosen are the blocks that the targets select; nil means all.
+	chosen map[spec.Addr]bool
+	index  map[spec.Addr]*Change
 	// reads counts the batched reads, for tests and developers.
 	reads int
 }
@@ -159,14 +162,7 @@ func (p *Plan) Empty() bool {
 }
 
 // Change returns the change of an address, or nil.
-func (p *Plan) Change(addr spec.Addr) *Change {
-	for _, c := range p.Changes {
-		if c.Addr == addr {
-			return c
-		}
-	}
-	return nil
-}
+func (p *Plan) Change(addr spec.Addr) *Change { return p.index[addr] }
 
 // New plans. With errors the plan is still returned, holding what could be found out, for showing and not for
 // applying; Apply refuses it. The diagnostics are complete and may hold warnings beside a good plan.

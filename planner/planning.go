@@ -77,6 +77,8 @@ func newPlan(ctx context.Context, in Input) (*Plan, hcl.Diagnostics) {
 	p.plan.reads = p.reader.calls
 	diags := append(p.diags, p.systems.diags...)
 	diags = append(diags, p.failed.diagnostics()...)
+	p.plan.chosen = p.chosen
+	p.plan.index = p.byAddr
 	p.plan.failed = diags.HasErrors()
 	return p.plan, diags
 }

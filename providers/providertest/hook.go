@@ -1,0 +1,128 @@
+package providertest
+
+import (
+	"context"
+
+	"mkt/providers"
+)
+
+// Call is one call of a provider's method as a hook sees it.
+type Call struct {
+	Op   string // "read", "create", "update", "delete", "refine", "holds"
+	Kind string
+	IDs  []string
+}
+
+// Hook wraps a provider. Before is asked ahead of each call: an error keeps the call from being made and is the
+// result of each item. After is asked when it has been made: an error replaces each answer, as when it was lost.
+// Either may be nil; both must be safe for concurrent use.
+type Hook struct {
+	providers.Provider
+	Before, After func(Call) error
+}
+
+// Resource implements providers.Provider.
+func (h *Hook) Resource(kind string) providers.Resource {
+	r := h.Provider.Resource(kind)
+	if r == nil {
+		return nil
+	}
+	hooked := &hookedResource{Resource: r, hook: h, kind: kind}
+	refiner, refines := r.(providers.Refiner)
+	holder, holds := r.(providers.Holder)
+	switch {
+	case refines && holds:
+		return struct {
+			*hookedResource
+			hookedRefiner
+			hookedHolder
+		}{hooked, hookedRefiner{hooked, refiner}, hookedHolder{hooked, holder}}
+	case refines:
+		return struct {
+			*hookedResource
+			hookedRefiner
+		}{hooked, hookedRefiner{hooked, refiner}}
+	case holds:
+		return struct {
+			*hookedResource
+			hookedHolder
+		}{hooked, hookedHolder{hooked, holder}}
+	}
+	return hooked
+}
+
+type hookedResource struct {
+	providers.Resource
+	hook *Hook
+	kind string
+}
+
+type hookedRefiner struct {
+	hooked  *hookedResource
+	refiner providers.Refiner
+}
+
+type hookedHolder struct {
+	hooked *hookedResource
+	holder providers.Holder
+}
+
+func (r *hookedResource) Read(ctx context.Context, refs []providers.Ref) []providers.Reading {
+	return guard(r, "read", refs, func() []providers.Reading { return r.Resource.Read(ctx, refs) },
+		func(err error) providers.Reading { return providers.Reading{Err: err} })
+}
+
+func (r *hookedResource) Create(ctx context.Context, changes []providers.Change) []providers.Result {
+	return guard(r, "create", changes, func() []providers.Result { return r.Resource.Create(ctx, changes) }, failed)
+}
+
+func (r *hookedResource) Update(ctx context.Context, changes []providers.Change) []providers.Result {
+	return guard(r, "update", changes, func() []providers.Result { return r.Resource.Update(ctx, changes) }, failed)
+}
+
+func (r *hookedResource) Delete(ctx context.Context, changes []providers.Change) []providers.Result {
+	return guard(r, "delete", changes, func() []providers.Result { return r.Resource.Delete(ctx, changes) }, failed)
+}
+
+func (h hookedRefiner) Refine(ctx context.Context, changes []providers.Change) []providers.Result {
+	return guard(h.hooked, "refine", changes, func() []providers.Result { return h.refiner.Refine(ctx, changes) }, failed)
+}
+
+func (h hookedHolder) Holds(ctx context.Context, refs []providers.Ref) []providers.Holding {
+	return guard(h.hooked, "holds", refs, func() []providers.Holding { return h.holder.Holds(ctx, refs) },
+		func(err error) providers.Holding { return providers.Holding{Err: err} })
+}
+
+func failed(err error) providers.Result { return providers.Result{Err: err} }
+
+// guard makes a call between the hooks.
+func guard[Item providers.Ref | providers.Change, Answer any](r *hookedResource, op string, items []Item, call func() []Answer, fail func(error) Answer) []Answer {
+	info := Call{Op: op, Kind: r.kind}
+	for _, item := range items {
+		switch it := any(item).(type) {
+		case providers.Ref:
+			info.IDs = append(info.IDs, it.ID)
+		case providers.Change:
+			info.IDs = append(info.IDs, it.ID)
+		}
+	}
+	all := func(err error) []Answer {
+		answers := make([]Answer, len(items))
+		for i := range answers {
+			answers[i] = fail(err)
+		}
+		return answers
+	}
+	if r.hook.Before != nil {
+		if err := r.hook.Before(info); err != nil {
+			return all(err)
+		}
+	}
+	answers := call()
+	if r.hook.After != nil {
+		if err := r.hook.After(info); err != nil {
+			return all(err)
+		}
+	}
+	return answers
+}
