@@ -155,7 +155,7 @@ func (s *Stack) setLifecycle(b *Block, nested *hclsyntax.Block) (diags hcl.Diagn
 			}
 		default:
 			diags = append(diags, errorAt(attr.NameRange, "Unknown attribute",
-				"A lifecycle block has no attribute %q.%s", attr.Name, didYouMean(attr.Name, known)))
+				"A lifecycle block has no attribute %q.%s", attr.Name, DidYouMean(attr.Name, known)))
 		}
 	}
 	for _, inner := range nested.Body.Blocks {
@@ -180,7 +180,7 @@ func (s *Stack) setIgnore(b *Block, attr *hclsyntax.Attribute) (diags hcl.Diagno
 		name := t[0].(hcl.TraverseAttr).Name
 		if b.Kind.Attr(name) == nil && b.Kind.Block(name) == nil {
 			diags = append(diags, errorAt(expr.Range(), "Unknown attribute",
-				"A %s has no attribute %q.%s", b.Kind.Name, name, didYouMean(name, known)))
+				"A %s has no attribute %q.%s", b.Kind.Name, name, DidYouMean(name, known)))
 			continue
 		}
 		b.Lifecycle.IgnoreChanges = append(b.Lifecycle.IgnoreChanges, name)

@@ -141,7 +141,7 @@ func checkDynamic(b *hclsyntax.Block, s *shape, owner string) (diags hcl.Diagnos
 	for _, a := range sortedAttributes(b.Body) {
 		if a.Name != "for_each" && a.Name != "iterator" && a.Name != "labels" {
 			diags = append(diags, errorAt(a.NameRange, "Unknown attribute",
-				"A dynamic block has no attribute %q.%s The attributes of the made blocks go into content { … }.", a.Name, didYouMean(a.Name, known)))
+				"A dynamic block has no attribute %q.%s The attributes of the made blocks go into content { … }.", a.Name, DidYouMean(a.Name, known)))
 		}
 	}
 	contents := 0
@@ -161,7 +161,7 @@ func checkDynamic(b *hclsyntax.Block, s *shape, owner string) (diags hcl.Diagnos
 
 func unknownBlock(name string, rng hcl.Range, s *shape, owner string, meta map[string]bool) *hcl.Diagnostic {
 	if attr := s.attr(name); attr != nil {
-		example := "a value"
+		example := "…"
 		if attr.Type.IsMapType() || attr.Type.IsObjectType() {
 			example = "{ … }"
 		}
@@ -177,7 +177,7 @@ func suggest(name string, s *shape, meta map[string]bool) string {
 			known = append(known, m)
 		}
 	}
-	if hint := didYouMean(name, known); hint != "" {
+	if hint := DidYouMean(name, known); hint != "" {
 		return hint
 	}
 	return " It has " + list(s.names()) + "."

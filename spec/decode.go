@@ -186,7 +186,7 @@ func (d *decoder) attr(attr *Attr, a *hcl.Attribute, ctx *hcl.EvalContext, src *
 		if errors.As(err, &pe) && !attr.Secret {
 			rng = exprRange(a.Expr, pe.Path)
 		}
-		d.fail(errorAt(rng, "Wrong type", "%s takes %s: %s.", attr.Name, typeName(attr.Type), err))
+		d.fail(errorAt(rng, "Wrong type", "%s takes %s%s.", attr.Name, typeName(attr.Type), misfit(attr.Type, v.Type(), err)))
 		return cty.UnknownVal(attr.Type)
 	}
 	v = converted
@@ -219,9 +219,9 @@ func (d *decoder) absent(attr *Attr, src *source, at cty.Path) cty.Value {
 		return d.finish(attr, cty.StringVal(d.block.Addr.Name), src.label, at)
 	case attr.Required:
 		if src.header.Filename == "" {
-			d.fail(errorNowhere("Missing attribute", "The provider %s needs %s: %s", d.kind.Name, attr.Name, sentence(attr.Doc)))
+			d.fail(errorNowhere("Missing attribute", "The provider %s needs %s. %s", d.kind.Name, attr.Name, sentence(attr.Doc)))
 		} else {
-			d.fail(errorAt(src.header, "Missing attribute", "%s is required: %s", attr.Name, sentence(attr.Doc)))
+			d.fail(errorAt(src.header, "Missing attribute", "%s is required. %s", attr.Name, sentence(attr.Doc)))
 		}
 		return cty.UnknownVal(attr.Type)
 	case attr.Computed:
@@ -251,7 +251,7 @@ func (d *decoder) check(attr *Attr, v cty.Value, expr hcl.Expression, rng hcl.Ra
 			if errors.As(err, &pe) && expr != nil && !attr.Secret {
 				rng = exprRange(expr, pe.Path)
 			}
-			detail := capital(attr.Name) + ": " + err.Error() + "."
+			detail := attr.Name + ": " + err.Error() + "."
 			if hidden {
 				detail = withheld
 			}

@@ -33,17 +33,23 @@ func warningAt(rng hcl.Range, summary, format string, args ...any) *hcl.Diagnost
 	return d
 }
 
-// didYouMean returns ` Did you mean "x"?` for the nearest known name, or "" when none is near.
-func didYouMean(given string, known []string) string {
-	best, bestDistance := "", 3
-	if limit := len(given)/3 + 1; limit < bestDistance {
-		bestDistance = limit + 1
+// DidYouMean returns ` Did you mean "x"?`, with the space before it, for the nearest known name, or "" when none is near.
+func DidYouMean(given string, known []string) string {
+	best, nearest := "", 3
+	switch n := len(given); { // how many letters may be wrong
+	case n < 2:
+		nearest = 0
+	case n < 4:
+		nearest = 1
+	case n < 9:
+		nearest = 2
 	}
 	sorted := append([]string(nil), known...)
 	sort.Strings(sorted)
 	for _, name := range sorted {
-		if d := levenshtein.Distance(strings.ToLower(given), strings.ToLower(name), nil); d < bestDistance {
-			best, bestDistance = name, d
+		d := levenshtein.Distance(strings.ToLower(given), strings.ToLower(name), nil)
+		if d < nearest || best == "" && d == nearest && d < len(name) {
+			best, nearest = name, d
 		}
 	}
 	if best == "" {
@@ -87,6 +93,21 @@ func unique(diags hcl.Diagnostics) hcl.Diagnostics {
 			seen[k] = true
 			kept = append(kept, d)
 		}
+	}
+	return kept
+}
+
+// apartFrom drops the diagnostics of evaluating what has been reported already: those that overlap one of reported.
+func apartFrom(reported, diags hcl.Diagnostics) hcl.Diagnostics {
+	kept := diags[:0]
+next:
+	for _, d := range diags {
+		for _, r := range reported {
+			if d.Subject != nil && r.Subject != nil && d.Subject.Overlaps(*r.Subject) {
+				continue next
+			}
+		}
+		kept = append(kept, d)
 	}
 	return kept
 }

@@ -8,9 +8,13 @@ import (
 
 // Validate evaluates the whole stack without any system: what a server would set is unknown. It reports what Load
 // cannot see without evaluating, such as a wrong type, a value that a check refuses, or a missing file.
-func (s *Stack) Validate() hcl.Diagnostics {
+func (s *Stack) Validate() hcl.Diagnostics { return s.validate(false) }
+
+// validate evaluates everything; failed is true when something is known to be wrong already.
+func (s *Stack) validate(failed bool) hcl.Diagnostics {
 	var diags hcl.Diagnostics
 	sc := s.NewScope()
+	sc.failed = failed
 	for _, name := range sortedKeys(s.providers) {
 		if s.providers[name].body != nil {
 			_, more := s.ProviderConfig(name)

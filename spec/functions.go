@@ -49,11 +49,11 @@ func (s *Stack) functions() map[string]function.Function {
 
 		"csvdecode": stdlib.CSVDecodeFunc, "jsondecode": stdlib.JSONDecodeFunc, "jsonencode": stdlib.JSONEncodeFunc,
 		"yamldecode": ctyyaml.YAMLDecodeFunc, "yamlencode": ctyyaml.YAMLEncodeFunc,
-		"base64encode": textFunc(func(s string) (string, error) { return base64.StdEncoding.EncodeToString([]byte(s)), nil }),
-		"base64decode": textFunc(decode64),
-		"urlencode":    textFunc(func(s string) (string, error) { return url.QueryEscape(s), nil }),
-		"basename":     textFunc(func(s string) (string, error) { return filepath.Base(s), nil }),
-		"dirname":      textFunc(func(s string) (string, error) { return filepath.Dir(s), nil }),
+		"base64encode": textFunc("text", func(s string) (string, error) { return base64.StdEncoding.EncodeToString([]byte(s)), nil }),
+		"base64decode": textFunc("text", decode64),
+		"urlencode":    textFunc("text", func(s string) (string, error) { return url.QueryEscape(s), nil }),
+		"basename":     textFunc("text", func(s string) (string, error) { return filepath.Base(s), nil }),
+		"dirname":      textFunc("text", func(s string) (string, error) { return filepath.Dir(s), nil }),
 
 		"formatdate": stdlib.FormatDateFunc, "timeadd": stdlib.TimeAddFunc,
 
@@ -92,15 +92,15 @@ func checkCalls(expr hclsyntax.Expression, known map[string]function.Function) (
 				"%s() is not part of the language: it gives another value each time, so a second plan would never be empty. Pass the value in as a variable.", call.Name))
 			return nil
 		}
-		diags = append(diags, errorAt(call.NameRange, "Unknown function", "There is no function %q.%s", call.Name, didYouMean(call.Name, sortedKeys(known))))
+		diags = append(diags, errorAt(call.NameRange, "Unknown function", "There is no function %q.%s", call.Name, DidYouMean(call.Name, sortedKeys(known))))
 		return nil
 	})
 	return diags
 }
 
-func textFunc(fn func(string) (string, error)) function.Function {
+func textFunc(param string, fn func(string) (string, error)) function.Function {
 	return function.New(&function.Spec{
-		Params: []function.Parameter{{Name: "text", Type: cty.String}},
+		Params: []function.Parameter{{Name: param, Type: cty.String}},
 		Type:   function.StaticReturnType(cty.String),
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			out, err := fn(args[0].AsString())
@@ -206,7 +206,7 @@ func (s *Stack) envFunc() function.Function {
 }
 
 func (s *Stack) fileFunc() function.Function {
-	return textFunc(func(path string) (string, error) { return s.readText(path) })
+	return textFunc("path", func(path string) (string, error) { return s.readText(path) })
 }
 
 func (s *Stack) fileExistsFunc() function.Function {

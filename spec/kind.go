@@ -175,6 +175,9 @@ func attrTypes(attrs []Attr, blocks []Nested) map[string]cty.Type {
 	return types
 }
 
+// reserved are the names that every block of the language may hold, or every reference see.
+var reserved = map[string]bool{"address": true, "count": true, "depends_on": true, "dynamic": true, "for_each": true, "lifecycle": true}
+
 // Lint returns what is wrong with the description itself; a test calls it for every kind.
 func (k *Kind) Lint() []error {
 	var errs []error
@@ -193,6 +196,9 @@ func lintAttrs(fail func(string, ...any), at string, attrs []Attr, blocks []Nest
 	seen := map[string]bool{}
 	for _, a := range attrs {
 		name := at + a.Name
+		if reserved[a.Name] {
+			fail("%s has a reserved name", name)
+		}
 		if seen[a.Name] {
 			fail("%s is described twice", name)
 		}
@@ -208,6 +214,10 @@ func lintAttrs(fail func(string, ...any), at string, attrs []Attr, blocks []Nest
 		}
 		if a.Default != cty.NilVal && !a.Default.Type().Equals(a.Type) {
 			fail("%s has a default of another type", name)
+		} else if a.Default != cty.NilVal && !a.Default.IsNull() && a.Check != nil {
+			if err := a.Check(a.Default); err != nil {
+				fail("%s has a default that its check refuses: %v", name, err)
+			}
 		}
 	}
 	for i := range blocks {
@@ -219,6 +229,24 @@ func lintAttrs(fail func(string, ...any), at string, attrs []Attr, blocks []Nest
 		if b.Doc == "" {
 			fail("%s has no doc", at+b.Name)
 		}
+		if reserved[b.Name] {
+			fail("%s has a reserved name", at+b.Name)
+		}
+		if b.Max > 0 && b.Min > b.Max {
+			fail("%s must be given more often than it may", at+b.Name)
+		}
+		if b.Label != "" && !isTextAttr(b.Attrs, b.Label) {
+			fail("%s has a label that sets no string attribute %s", at+b.Name, b.Label)
+		}
 		lintAttrs(fail, at+b.Name+".", b.Attrs, b.Blocks)
 	}
+}
+
+func isTextAttr(attrs []Attr, name string) bool {
+	for _, a := range attrs {
+		if a.Name == name {
+			return a.Type == cty.String && !a.Required && !a.Computed
+		}
+	}
+	return false
 }

@@ -99,11 +99,12 @@ func Load(path string, opts Options) (*Stack, hcl.Diagnostics) {
 	}
 	diags = append(diags, s.setVariables(opts)...)
 	diags = append(diags, s.setSettings(settings, opts.Version)...)
-	diags = append(diags, s.checkReferences()...)
+	misled := s.checkReferences()
+	diags = append(diags, misled...)
 	cycles := s.sortBlocks()
 	diags = append(diags, cycles...)
 	if diags.HasErrors() && !cycles.HasErrors() {
-		diags = append(diags, s.Validate()...)
+		diags = append(diags, apartFrom(misled, s.validate(true))...)
 	}
 	return s, inSourceOrder(unique(diags))
 }
@@ -133,7 +134,7 @@ func (s *Stack) add(b *hclsyntax.Block) hcl.Diagnostics {
 	s.unknown[b.Type] = true
 	known := append(s.kindNames(), "mkt", "variable", "locals", "output", "provider")
 	detail := "No kind is called %q.%s"
-	suggestion := didYouMean(b.Type, known)
+	suggestion := DidYouMean(b.Type, known)
 	if suggestion == "" && first {
 		suggestion = " The kinds are " + list(s.kindNames()) + "."
 	}
@@ -188,6 +189,11 @@ func (s *Stack) parseFile(name, summary string) (*hclsyntax.Body, hcl.Diagnostic
 		return nil, diags
 	}
 	s.Files[name] = file
+	for _, d := range diags {
+		if d.Summary == "Invalid single-argument block definition" {
+			d.Detail = "A block on one line holds one attribute at most. Put each attribute on a line of its own."
+		}
+	}
 	body, _ := file.Body.(*hclsyntax.Body)
 	return body, diags
 }

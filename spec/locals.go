@@ -68,7 +68,7 @@ func (s *Stack) addOutput(b *hclsyntax.Block) (diags hcl.Diagnostics) {
 			diags = append(diags, literal(a, cty.Bool, func(v cty.Value) { o.sensitive = v.True() })...)
 		default:
 			diags = append(diags, errorAt(a.NameRange, "Unknown attribute", "An output has no attribute %q.%s",
-				a.Name, didYouMean(a.Name, []string{"value", "description", "sensitive"})))
+				a.Name, DidYouMean(a.Name, []string{"value", "description", "sensitive"})))
 		}
 	}
 	for _, inner := range b.Body.Blocks {

@@ -41,7 +41,7 @@ func (s *Stack) setSettings(blocks []*hclsyntax.Block, running string) (diags hc
 		for _, a := range sortedAttributes(b.Body) {
 			if a.Name != "required_version" {
 				diags = append(diags, errorAt(a.NameRange, "Unknown attribute", "The mkt block has no attribute %q.%s",
-					a.Name, didYouMean(a.Name, []string{"required_version", "ledger"})))
+					a.Name, DidYouMean(a.Name, []string{"required_version", "ledger"})))
 				continue
 			}
 			diags = append(diags, literal(a, cty.String, func(v cty.Value) { s.Settings.RequiredVersion = v.AsString() })...)
@@ -49,7 +49,7 @@ func (s *Stack) setSettings(blocks []*hclsyntax.Block, running string) (diags hc
 		}
 		for _, inner := range b.Body.Blocks {
 			if inner.Type != "ledger" {
-				diags = append(diags, errorAt(inner.TypeRange, "Unknown block", "The mkt block has no block %q.%s", inner.Type, didYouMean(inner.Type, []string{"ledger"})))
+				diags = append(diags, errorAt(inner.TypeRange, "Unknown block", "The mkt block has no block %q.%s", inner.Type, DidYouMean(inner.Type, []string{"ledger"})))
 				continue
 			}
 			diags = append(diags, s.setLedger(inner)...)
@@ -89,7 +89,7 @@ func (s *Stack) setLedger(b *hclsyntax.Block) (diags hcl.Diagnostics) {
 	fields := map[string]*string{"container": &l.Container, "key": &l.Key, "account": &l.Account, "path": &l.Path}
 	for _, a := range sortedAttributes(b.Body) {
 		if !contains(known, a.Name) {
-			diags = append(diags, errorAt(a.NameRange, "Unknown attribute", "A ledger of type %q has no attribute %q.%s", l.Type, a.Name, didYouMean(a.Name, known)))
+			diags = append(diags, errorAt(a.NameRange, "Unknown attribute", "A ledger of type %q has no attribute %q.%s", l.Type, a.Name, DidYouMean(a.Name, known)))
 			continue
 		}
 		c := &collector{stack: s, within: within{owner: "the ledger block"}}
@@ -149,7 +149,7 @@ func (s *Stack) addProvider(b *hclsyntax.Block) hcl.Diagnostics {
 	}
 	p := s.providers[b.Labels[0]]
 	if p == nil {
-		hint := didYouMean(b.Labels[0], known)
+		hint := DidYouMean(b.Labels[0], known)
 		if hint == "" {
 			hint = " The providers are " + list(known) + "."
 		}

@@ -122,14 +122,25 @@ func typeName(ty cty.Type) string {
 		return "true or false"
 	case ty == cty.DynamicPseudoType:
 		return "any value"
-	case ty.IsListType():
-		return "a list (" + typeText(ty) + ")"
-	case ty.IsSetType():
-		return "a set (" + typeText(ty) + ")"
-	case ty.IsMapType():
-		return "a map (" + typeText(ty) + ")"
+	case ty.IsObjectType():
+		return "an " + typeText(ty)
 	}
-	return "an object (" + typeText(ty) + ")"
+	return "a " + typeText(ty)
+}
+
+// misfit says why a value of one type cannot become one of another.
+func misfit(want, got cty.Type, err error) string {
+	switch {
+	case !want.IsPrimitiveType():
+		return ": " + err.Error()
+	case got == cty.String:
+		return ", and this text cannot be read as that"
+	case got.IsPrimitiveType():
+		return ", not " + typeName(got)
+	case got.IsObjectType():
+		return ", not an object"
+	}
+	return ", not a " + got.FriendlyNameForConstraint()
 }
 
 // sentence is the first sentence of a text.

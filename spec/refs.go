@@ -195,17 +195,17 @@ func (c *collector) reference(t hcl.Traversal) *hcl.Diagnostic {
 	switch root {
 	case "var":
 		if s.variables[name] == nil {
-			return errorAt(rng, "Unknown variable", "The stack declares no variable %q.%s", name, didYouMean(name, sortedKeys(s.variables)))
+			return errorAt(rng, "Unknown variable", "The stack declares no variable %q.%s", name, DidYouMean(name, sortedKeys(s.variables)))
 		}
 		note(&c.vars, name)
 	case "local":
 		if s.locals[name] == nil {
-			return errorAt(rng, "Unknown local value", "The stack declares no local value %q.%s", name, didYouMean(name, sortedKeys(s.locals)))
+			return errorAt(rng, "Unknown local value", "The stack declares no local value %q.%s", name, DidYouMean(name, sortedKeys(s.locals)))
 		}
 		note(&c.locals, name)
 	case "path":
 		if name != "stack" {
-			return errorAt(rng, "Unknown path", "The only path is path.stack, the directory of the stack.%s", didYouMean(name, []string{"stack"}))
+			return errorAt(rng, "Unknown path", "The only path is path.stack, the directory of the stack.%s", DidYouMean(name, []string{"stack"}))
 		}
 		c.path = true
 	case "each":
@@ -231,7 +231,7 @@ func (c *collector) blockReference(t hcl.Traversal, root, name string, rng hcl.R
 			return nil
 		}
 		known := append(s.kindNames(), "var", "local", "path", "each")
-		hint := didYouMean(root, known)
+		hint := DidYouMean(root, known)
 		if hint == "" && len(t) == 1 {
 			hint = " If it is meant as text, put it in quotes."
 		}
@@ -290,10 +290,10 @@ func unknownAttributeRef(b *Block, sh *shape, name string, rng hcl.Range) *hcl.D
 
 func (s *Stack) unknownBlockRef(kind, name string, rng hcl.Range) *hcl.Diagnostic {
 	if s.kinds[kind] == nil {
-		return errorAt(rng, "Unknown reference", "There is nothing called %q to refer to.%s", kind, didYouMean(kind, s.kindNames()))
+		return errorAt(rng, "Unknown reference", "There is nothing called %q to refer to.%s", kind, DidYouMean(kind, s.kindNames()))
 	}
 	names := s.namesOf(kind)
-	hint := didYouMean(name, names)
+	hint := DidYouMean(name, names)
 	switch {
 	case hint != "":
 	case len(names) == 0:

@@ -23,11 +23,11 @@ func (d *decoder) resolve(attr *Attr, v cty.Value, rng hcl.Range, at cty.Path) (
 		}
 		return v.WithMarks(marks), nil
 	case ty.IsMapType() && ty.ElementType().IsObjectType() && ty.ElementType().HasAttribute("address"):
-		return cty.NilVal, errorAt(rng, "Missing key", "%s takes one %s, and this is a block with for_each, all of its instances. Choose one, as in [\"key\"].",
+		return cty.NilVal, errorAt(rng, "Missing key", "%s takes %s, and these are all instances of a block with for_each. Choose one by its key: [\"…\"].",
 			attr.Name, or(attr.Refs))
 	case !ty.IsObjectType() || !ty.HasAttribute("address"):
-		return cty.NilVal, errorAt(rng, "Wrong type", "%s takes %s, or the name of one that the stack does not manage as text, not %s.%s",
-			attr.Name, or(attr.Refs), ty.FriendlyName(), d.candidates(attr))
+		return cty.NilVal, errorAt(rng, "Wrong type", "%s takes %s, or the name of one that the stack does not manage as text; this is neither.%s",
+			attr.Name, or(attr.Refs), d.candidates(attr))
 	case !v.IsKnown():
 		return cty.UnknownVal(cty.String).WithMarks(marks), nil
 	}

@@ -21,6 +21,7 @@ type Scope struct {
 	objects map[Addr]*object
 	blocks  map[Addr]*blockValues
 	unset   map[Addr]cty.Value // what stands for blocks without objects
+	failed  bool               // something went wrong, so that what is unknown may be unknown because of that
 }
 
 // object is one set object.
@@ -175,6 +176,8 @@ func (sc *Scope) forEach(b *Block, ctx *hcl.EvalContext) (*each, hcl.Diagnostics
 		return invalid("The value is sensitive. Its keys name the instances in every plan, so it cannot be used; use nonsensitive() on the keys if they are no secret.")
 	case v.IsNull():
 		return invalid("The value is null. Use an empty map for no instances.")
+	case !v.IsKnown() && sc.failed:
+		return fe, diags
 	case !v.IsKnown():
 		return invalid("The value depends on something that is known only after apply, so the instances cannot be planned. Use keys that are written in the stack.")
 	case ty.IsListType() || ty.IsTupleType():
@@ -183,6 +186,8 @@ func (sc *Scope) forEach(b *Block, ctx *hcl.EvalContext) (*each, hcl.Diagnostics
 		return invalid("A map or a set of strings is needed, not %s.", ty.FriendlyName())
 	case ty.IsSetType() && ty.ElementType() != cty.String && !(ty.ElementType() == cty.DynamicPseudoType && v.LengthInt() == 0):
 		return invalid("A set for for_each holds strings, not %s.", ty.ElementType().FriendlyName())
+	case ty.IsSetType() && !v.IsWhollyKnown() && sc.failed:
+		return fe, diags
 	case ty.IsSetType() && !v.IsWhollyKnown():
 		return invalid("The set holds values that are known only after apply, so the instances cannot be named. Use a map whose keys are written in the stack.")
 	}
@@ -206,9 +211,10 @@ func (sc *Scope) instance(b *Block, addr Addr, ctx *hcl.EvalContext) (*Instance,
 	d := &decoder{scope: sc, block: b, kind: b.Kind, addr: addr, quiet: b.broken}
 	inst := d.instance(expanded(b.body, b.dynamic, ctx), ctx, b.Range, b.labelRange, sc.stack.shapes[b.Kind])
 	inst.Block = b
-	if len(inst.Sensitive) > 0 {
+	if len(inst.Sensitive) > 0 || d.diags.HasErrors() {
 		sc.mu.Lock()
 		sc.of(addr.Block()).sensitive[addr.Key] = inst.Sensitive
+		sc.failed = sc.failed || d.diags.HasErrors()
 		sc.mu.Unlock()
 	}
 	return inst, d.diags
@@ -278,7 +284,7 @@ func (sc *Scope) local(name string) (cty.Value, hcl.Diagnostics) {
 	v, more := l.expr.Value(ctx)
 	diags = append(diags, evaluated(more)...)
 	if more.HasErrors() {
-		v = cty.DynamicVal
+		v, sc.failed = cty.DynamicVal, true
 	}
 	sc.locals[name] = v
 	return v, diags

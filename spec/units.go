@@ -166,11 +166,14 @@ func OneOf(words ...string) func(cty.Value) error {
 		if contains(words, v.AsString()) {
 			return nil
 		}
+		if len(words) == 1 {
+			return fmt.Errorf("%q is not possible; the only choice is %q", v.AsString(), words[0])
+		}
 		quoted := make([]string, len(words))
 		for i, w := range words {
 			quoted[i] = strconv.Quote(w)
 		}
-		return fmt.Errorf("%q is not one of %s%s", v.AsString(), list(quoted), strings.TrimSuffix(orEmpty(didYouMean(v.AsString(), words)), "?"))
+		return fmt.Errorf("%q is not one of %s%s", v.AsString(), list(quoted), strings.TrimSuffix(orEmpty(DidYouMean(v.AsString(), words)), "?"))
 	}
 }
 

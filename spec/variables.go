@@ -85,7 +85,7 @@ func (s *Stack) addVariable(b *hclsyntax.Block) (diags hcl.Diagnostics) {
 		case "nullable":
 			diags = append(diags, literal(a, cty.Bool, func(c cty.Value) { v.nullable = c.True() })...)
 		default:
-			diags = append(diags, errorAt(a.NameRange, "Unknown attribute", "A variable has no attribute %q.%s", a.Name, didYouMean(a.Name, known)))
+			diags = append(diags, errorAt(a.NameRange, "Unknown attribute", "A variable has no attribute %q.%s", a.Name, DidYouMean(a.Name, known)))
 		}
 	}
 	if fallback != nil {
@@ -106,7 +106,7 @@ func (s *Stack) addVariable(b *hclsyntax.Block) (diags hcl.Diagnostics) {
 	}
 	for _, inner := range b.Body.Blocks {
 		if inner.Type != "validation" {
-			diags = append(diags, errorAt(inner.TypeRange, "Unknown block", "A variable has no block %q.%s", inner.Type, didYouMean(inner.Type, known)))
+			diags = append(diags, errorAt(inner.TypeRange, "Unknown block", "A variable has no block %q.%s", inner.Type, DidYouMean(inner.Type, known)))
 			continue
 		}
 		diags = append(diags, v.addValidation(inner)...)
@@ -124,7 +124,7 @@ func (v *variable) addValidation(b *hclsyntax.Block) (diags hcl.Diagnostics) {
 			diags = append(diags, literal(a, cty.String, func(c cty.Value) { check.message = c.AsString() })...)
 		default:
 			diags = append(diags, errorAt(a.NameRange, "Unknown attribute", "A validation has no attribute %q.%s",
-				a.Name, didYouMean(a.Name, []string{"condition", "error_message"})))
+				a.Name, DidYouMean(a.Name, []string{"condition", "error_message"})))
 		}
 	}
 	if check.condition == nil || b.Body.Attributes["error_message"] == nil {
@@ -186,7 +186,7 @@ func (s *Stack) setVariables(opts Options) (diags hcl.Diagnostics) {
 			v := s.variables[a.Name]
 			if v == nil {
 				diags = append(diags, warningAt(a.NameRange, "Value for an unknown variable",
-					"The stack declares no variable %q, so this value is not used.%s", a.Name, didYouMean(a.Name, sortedKeys(s.variables))))
+					"The stack declares no variable %q, so this value is not used.%s", a.Name, DidYouMean(a.Name, sortedKeys(s.variables))))
 				continue
 			}
 			value, more := a.Expr.Value(nil)
@@ -201,7 +201,7 @@ func (s *Stack) setVariables(opts Options) (diags hcl.Diagnostics) {
 		v := s.variables[name]
 		if v == nil {
 			diags = append(diags, errorNowhere("Value for an unknown variable",
-				"-var sets %q, but the stack declares no such variable.%s", name, didYouMean(name, sortedKeys(s.variables))))
+				"-var sets %q, but the stack declares no such variable.%s", name, DidYouMean(name, sortedKeys(s.variables))))
 			continue
 		}
 		value, more := v.parse(opts.Vars[name], "-var")
