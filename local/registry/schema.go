@@ -72,10 +72,12 @@ type request struct {
 }
 
 // decode reads a JSON body into v and refuses what v does not know, as the
-// API does.
+// API does unless the client asks it not to.
 func decode(req *http.Request, v any) error {
 	d := json.NewDecoder(req.Body)
-	d.DisallowUnknownFields()
+	if req.Header.Get("Confluent-Accept-Unknown-Properties") != "true" {
+		d.DisallowUnknownFields()
+	}
 	err := d.Decode(v)
 	if err == nil {
 		if _, more := d.Token(); more != io.EOF {

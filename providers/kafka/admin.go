@@ -1,0 +1,192 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+
+	"mkt/providers"
+)
+
+// cluster is the connection to the brokers, opened at its first use. It is safe
+// for concurrent use.
+type cluster struct {
+	conn Connection
+
+	open     sync.Once
+	openErr  error
+	producer *ck.Producer // never produces; it is what tells of a refused sign-in
+	admin    *ck.AdminClient
+	stop     chan struct{}
+	stopped  sync.WaitGroup
+	denied   chan struct{} // closed once the brokers refused to let us in
+
+	mu   sync.Mutex
+	last ck.Error // why the connection does not come up
+}
+
+func (c *cluster) client() (*ck.AdminClient, error) {
+	c.open.Do(func() {
+		if c.conn.BootstrapServers == "" {
+			c.openErr = &providers.Error{Code: providers.Invalid, Err: errors.New("no Kafka brokers are known"),
+				Hint: "Set bootstrap_servers in the block provider \"kafka\", or KAFKA_BOOTSTRAP_SERVERS."}
+			return
+		}
+		config := ck.ConfigMap{
+			"go.logs.channel.enable":             true, // else librdkafka writes to stderr
+			"reconnect.backoff.max.ms":           2000,
+			"allow.auto.create.topics":           false,
+			"socket.connection.setup.timeout.ms": 10000,
+		}
+		for key, value := range c.conn.ClientConfig() {
+			config[key] = value
+		}
+		c.producer, c.openErr = ck.NewProducer(&config)
+		if c.openErr != nil {
+			c.openErr = kafkaError("set up the Kafka client", c.openErr)
+			return
+		}
+		if c.admin, c.openErr = ck.NewAdminClientFromProducer(c.producer); c.openErr != nil {
+			return
+		}
+		c.stop, c.denied = make(chan struct{}), make(chan struct{})
+		c.stopped.Go(c.watch)
+	})
+	return c.admin, c.openErr
+}
+
+// watch keeps what the client reports about its connections, and passes its log on.
+func (c *cluster) watch() {
+	for {
+		select {
+		case <-c.stop:
+			return
+		case l := <-c.producer.Logs():
+			slog.Debug(l.Message, "component", "kafka", "name", l.Name, "tag", l.Tag)
+		case e := <-c.producer.Events():
+			err, ok := e.(ck.Error)
+			if !ok {
+				continue
+			}
+			c.mu.Lock()
+			first := c.last.Code() != ck.ErrAuthentication
+			if first && (err.Code() != ck.ErrAllBrokersDown || c.last.Code() == ck.ErrNoError) { // which says less than what came before
+				c.last = err
+			}
+			c.mu.Unlock()
+			if first && err.Code() == ck.ErrAuthentication {
+				close(c.denied)
+			}
+		}
+	}
+}
+
+func (c *cluster) close() {
+	c.open.Do(func() { c.openErr = errors.New("the Kafka client is closed") })
+	if c.stop == nil {
+		return
+	}
+	close(c.stop)
+	c.stopped.Wait()
+	c.producer.Close()
+}
+
+// ask makes one call to the brokers within ctx. It ends early when the brokers
+// refuse to let us in, and says why a connection did not come up.
+func ask[R any](ctx context.Context, c *cluster, what string, call func(context.Context, *ck.AdminClient) (R, error)) (R, error) {
+	var none R
+	admin, err := c.client()
+	if err != nil {
+		return none, err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	done := make(chan struct{})
+	defer close(done)
+	go func() {
+		select {
+		case <-c.denied:
+			c.mu.Lock()
+			cancel(c.last)
+			c.mu.Unlock()
+		case <-done:
+		}
+	}()
+	r, err := call(ctx, admin)
+	if err == nil {
+		return r, nil
+	}
+	var refused ck.Error
+	if cause := context.Cause(ctx); errors.As(cause, &refused) {
+		err = refused
+	}
+	err = kafkaError(what, err)
+	c.mu.Lock()
+	last := c.last
+	c.mu.Unlock()
+	if providers.CodeOf(err) == providers.Unavailable && last.Code() != ck.ErrNoError {
+		return none, &providers.Error{Code: providers.Unavailable, Err: fmt.Errorf("%w (%s)", err, last.Error()), Hint: "Is the address right, and the broker up?"}
+	}
+	return none, err
+}
+
+// retry is providers.Retry whose error says what went wrong last, also when the
+// context ended while it waited for the next try.
+func retry[R any](ctx context.Context, fn func(context.Context) (R, error)) (R, error) {
+	var last error
+	r, err := providers.Retry(ctx, func(ctx context.Context) (R, error) {
+		r, err := fn(ctx)
+		last = err
+		return r, err
+	})
+	if err != nil && last != nil {
+		err = last
+	}
+	return r, err
+}
+
+// left is what remains of ctx's time for one request.
+func left(ctx context.Context) time.Duration {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return providers.CallTimeout
+	}
+	return max(time.Until(deadline), time.Millisecond)
+}
+
+// batch sends items until each has a final answer, sending again only those whose
+// answer was transient, and returns one error (or nil) for each.
+func batch[T any](ctx context.Context, items []T, send func(context.Context, []T) ([]error, error)) []error {
+	errs := make([]error, len(items))
+	pending := make([]int, len(items))
+	for i := range items {
+		pending[i] = i
+	}
+	_, _ = retry(ctx, func(ctx context.Context) (struct{}, error) {
+		chosen := make([]T, len(pending))
+		for j, i := range pending {
+			chosen[j] = items[i]
+		}
+		answers, err := send(ctx, chosen)
+		var again []int
+		for j, i := range pending {
+			if errs[i] = err; err == nil {
+				errs[i] = answers[j]
+			}
+			if providers.Transient(errs[i]) {
+				again = append(again, i)
+			}
+		}
+		if err == nil && len(again) > 0 {
+			err = errs[again[0]]
+		}
+		pending = again
+		return struct{}{}, err
+	})
+	return errs
+}

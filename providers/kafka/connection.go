@@ -1,0 +1,228 @@
+package kafka
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"mkt/providers"
+	"mkt/spec"
+)
+
+// Config describes the block provider "kafka".
+var Config = &spec.Kind{
+	Name: "kafka",
+	Doc: "Where Kafka and the schema registry are, and who signs in. What the block leaves out comes from the environment: " +
+		"`KAFKA_BOOTSTRAP_SERVERS`, `KAFKA_API_KEY`, `KAFKA_API_SECRET`, `KAFKA_SECURITY_PROTOCOL`, `SCHEMA_REGISTRY_URL` (or " +
+		"`SCHEMA_REGISTRY_REST_ENDPOINT`), `SCHEMA_REGISTRY_API_KEY` and `SCHEMA_REGISTRY_API_SECRET`.",
+	Example: `provider "kafka" {
+  bootstrap_servers = "pkc-12345.westeurope.azure.confluent.cloud:9092"
+  schema_registry { url = "https://psrc-12345.westeurope.azure.confluent.cloud" }
+}
+`,
+	Attrs: []spec.Attr{
+		{Name: "bootstrap_servers", Type: cty.String, Doc: "Brokers to ask first, `host:port` separated by commas."},
+	},
+	Blocks: []spec.Nested{
+		{Name: "sasl", Max: 1, Doc: "Sign-in with SASL. For Confluent Cloud, the user name is an API key and the password its secret.", Attrs: []spec.Attr{
+			{Name: "mechanism", Type: cty.String, Doc: "`PLAIN` (the default), `SCRAM-SHA-256` or `SCRAM-SHA-512`.", Check: oneOf("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")},
+			{Name: "username", Type: cty.String, Doc: "User name or API key."},
+			{Name: "password", Type: cty.String, Secret: true, Doc: "Password or API secret."},
+		}},
+		{Name: "tls", Max: 1, Doc: "Encryption. On by default when there is something to sign in with.", Attrs: []spec.Attr{
+			{Name: "enabled", Type: cty.Bool, Doc: "False for brokers that speak plain text."},
+			{Name: "ca_file", Type: cty.String, Doc: "PEM file with the authorities to trust, for brokers and registry; the system's by default."},
+			{Name: "certificate_file", Type: cty.String, Doc: "PEM file with the client's certificate."},
+			{Name: "key_file", Type: cty.String, Doc: "PEM file with the client's private key."},
+		}},
+		{Name: "schema_registry", Max: 1, Doc: "The schema registry.", Attrs: []spec.Attr{
+			{Name: "url", Type: cty.String, Doc: "Base URL."},
+		}, Blocks: []spec.Nested{
+			{Name: "basic_auth", Max: 1, Doc: "HTTP basic authentication.", Attrs: []spec.Attr{
+				{Name: "username", Type: cty.String, Doc: "User name or API key."},
+				{Name: "password", Type: cty.String, Secret: true, Doc: "Password or API secret."},
+			}},
+		}},
+	},
+}
+
+// Connection is where Kafka and the registry are and what signs in. It holds
+// secrets; printing it shows none.
+type Connection struct {
+	BootstrapServers string // host:port,host:port
+	Protocol         string // PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL
+	Mechanism        string // PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; "" without SASL
+	User, Password   string
+
+	CAFile, CertificateFile, KeyFile string // PEM; "" for the system's and none
+
+	RegistryURL                    string // without user info
+	RegistryUser, RegistryPassword string
+}
+
+// String tells where the connection leads.
+func (c Connection) String() string {
+	return fmt.Sprintf("kafka %s (%s), schema registry %s", c.BootstrapServers, c.Protocol, c.RegistryURL)
+}
+
+// GoString is String, so that no format prints secrets.
+func (c Connection) GoString() string { return c.String() }
+
+// Systems, as Source names them.
+const (
+	systemKafka    = "kafka"
+	systemRegistry = "schema registry"
+)
+
+// Resolve merges the provider's block, an object of Config's type, over the
+// environment, and tells for each setting where it came from. getenv returns ""
+// for what is not set. It does not fail for what is missing: New does, when a
+// system is used that has no address.
+func Resolve(block cty.Value, getenv func(string) string) (Connection, []providers.Source, error) {
+	var c Connection
+	var sources []providers.Source
+	took := func(system, setting, from string) {
+		sources = append(sources, providers.Source{System: system, Setting: setting, From: from})
+	}
+	// pick returns the block's value, else that of the first variable that is set.
+	pick := func(system, setting string, path []string, variables ...string) string {
+		if v := at(block, path...); v != cty.NilVal && !v.IsNull() && v.IsKnown() {
+			took(system, setting, "provider block")
+			return v.AsString()
+		}
+		for _, name := range variables {
+			if v := getenv(name); v != "" {
+				took(system, setting, name)
+				return v
+			}
+		}
+		return ""
+	}
+	c.BootstrapServers = pick(systemKafka, "bootstrap_servers", []string{"bootstrap_servers"}, "KAFKA_BOOTSTRAP_SERVERS")
+	c.User = pick(systemKafka, "username", []string{"sasl", "username"}, "KAFKA_API_KEY")
+	c.Password = pick(systemKafka, "password", []string{"sasl", "password"}, "KAFKA_API_SECRET")
+	if c.User != "" {
+		c.Mechanism = pick(systemKafka, "mechanism", []string{"sasl", "mechanism"}, "KAFKA_SASL_MECHANISM")
+		if c.Mechanism == "" {
+			c.Mechanism = "PLAIN"
+			took(systemKafka, "mechanism", "default")
+		}
+	}
+	c.CAFile = pick(systemKafka, "ca_file", []string{"tls", "ca_file"})
+	c.CertificateFile = pick(systemKafka, "certificate_file", []string{"tls", "certificate_file"})
+	c.KeyFile = pick(systemKafka, "key_file", []string{"tls", "key_file"})
+
+	var from string
+	c.Protocol, from = protocol(block, c, getenv("KAFKA_SECURITY_PROTOCOL"))
+	took(systemKafka, "security_protocol", from)
+
+	c.RegistryURL = pick(systemRegistry, "url", []string{"schema_registry", "url"}, "SCHEMA_REGISTRY_URL", "SCHEMA_REGISTRY_REST_ENDPOINT")
+	c.RegistryUser = pick(systemRegistry, "username", []string{"schema_registry", "basic_auth", "username"}, "SCHEMA_REGISTRY_API_KEY")
+	c.RegistryPassword = pick(systemRegistry, "password", []string{"schema_registry", "basic_auth", "password"}, "SCHEMA_REGISTRY_API_SECRET")
+	if err := c.check(); err != nil {
+		return Connection{}, sources, err
+	}
+	return c, sources, nil
+}
+
+// protocol decides how to speak to the brokers, and says who decided.
+func protocol(block cty.Value, c Connection, variable string) (protocol, from string) {
+	enabled := at(block, "tls", "enabled")
+	tls := c.User != "" || c.CAFile != "" || c.CertificateFile != ""
+	from = "default"
+	switch {
+	case enabled != cty.NilVal && !enabled.IsNull() && enabled.IsKnown():
+		tls, from = enabled.True(), "provider block"
+	case variable != "":
+		return strings.ToUpper(variable), "KAFKA_SECURITY_PROTOCOL"
+	}
+	protocol = map[bool]string{true: "SSL", false: "PLAINTEXT"}[tls]
+	if c.User != "" {
+		protocol = "SASL_" + protocol
+	}
+	return protocol, from
+}
+
+// check looks at what can be wrong without asking anybody, and moves user info
+// out of the registry's URL.
+func (c *Connection) check() error {
+	switch c.Protocol {
+	case "PLAINTEXT", "SSL":
+	case "SASL_PLAINTEXT", "SASL_SSL":
+		if c.User == "" || c.Password == "" {
+			return &providers.Error{Code: providers.Invalid, Path: cty.GetAttrPath("sasl"), Err: fmt.Errorf("%s needs a user name and a password", c.Protocol),
+				Hint: "Set both in the block sasl, or KAFKA_API_KEY and KAFKA_API_SECRET."}
+		}
+	default:
+		return providers.Errorf(providers.Invalid, "KAFKA_SECURITY_PROTOCOL must be PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL")
+	}
+	if (c.CertificateFile == "") != (c.KeyFile == "") {
+		return &providers.Error{Code: providers.Invalid, Path: cty.GetAttrPath("tls"), Err: fmt.Errorf("certificate_file and key_file belong together"), Hint: "Set both or neither."}
+	}
+	if c.RegistryURL == "" {
+		return nil
+	}
+	u, err := url.Parse(c.RegistryURL)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		// The URL is not shown: it may hold a password.
+		return &providers.Error{Code: providers.Invalid, Path: cty.GetAttrPath("schema_registry").GetAttr("url"),
+			Err: fmt.Errorf("the schema registry's URL is not one"), Hint: "Write it like https://host:port."}
+	}
+	if u.User != nil && c.RegistryUser == "" {
+		c.RegistryUser = u.User.Username()
+		c.RegistryPassword, _ = u.User.Password()
+	}
+	u.User = nil
+	c.RegistryURL = strings.TrimSuffix(u.String(), "/")
+	return nil
+}
+
+// ClientConfig returns the connection to the brokers as librdkafka's properties
+// (librdkafka, CONFIGURATION.md). It holds secrets.
+func (c Connection) ClientConfig() map[string]string {
+	m := map[string]string{
+		"bootstrap.servers": c.BootstrapServers,
+		"security.protocol": c.Protocol,
+		"client.id":         "mkt",
+		// Brokers may ask clients for metrics (KIP-714); mkt sends none.
+		"enable.metrics.push": "false",
+	}
+	set := func(key, value string) {
+		if value != "" {
+			m[key] = value
+		}
+	}
+	if strings.HasPrefix(c.Protocol, "SASL_") {
+		set("sasl.mechanism", c.Mechanism)
+		set("sasl.username", c.User)
+		set("sasl.password", c.Password)
+	}
+	set("ssl.ca.location", c.CAFile)
+	set("ssl.certificate.location", c.CertificateFile)
+	set("ssl.key.location", c.KeyFile)
+	return m
+}
+
+// at walks into nested objects; cty.NilVal where there is nothing.
+func at(v cty.Value, path ...string) cty.Value {
+	for _, name := range path {
+		if v == cty.NilVal || !v.IsKnown() || v.IsNull() || !v.Type().HasAttribute(name) {
+			return cty.NilVal
+		}
+		v = v.GetAttr(name)
+	}
+	return v
+}
+
+func oneOf(values ...string) func(cty.Value) error {
+	return func(v cty.Value) error {
+		for _, want := range values {
+			if v.AsString() == want {
+				return nil
+			}
+		}
+		return fmt.Errorf("must be one of %s", strings.Join(values, ", "))
+	}
+}

@@ -1,0 +1,186 @@
+package kafka
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/schemaregistry"
+	"github.com/confluentinc/confluent-kafka-go/v2/schemaregistry/rest"
+
+	"mkt/providers"
+)
+
+// RegistryConfig returns what confluent-kafka-go's schemaregistry client needs. It
+// holds secrets.
+func (c Connection) RegistryConfig() *schemaregistry.Config {
+	config := schemaregistry.NewConfig(c.RegistryURL)
+	if c.RegistryUser != "" {
+		config = schemaregistry.NewConfigWithBasicAuthentication(c.RegistryURL, c.RegistryUser, c.RegistryPassword)
+	}
+	config.SslCaLocation = c.CAFile
+	config.SslCertificateLocation = c.CertificateFile
+	config.SslKeyLocation = c.KeyFile
+	return config
+}
+
+// registryClient makes calls to the registry; it is safe for concurrent use.
+type registryClient struct {
+	conn      Connection
+	transport *http.Transport
+}
+
+// registryCalls bounds how many requests to the registry are under way.
+const registryCalls = 8
+
+func newRegistryClient(conn Connection) (*registryClient, error) {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = registryCalls
+	transport.ResponseHeaderTimeout = providers.CallTimeout
+	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	if conn.CAFile != "" {
+		pem, err := os.ReadFile(conn.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("read the authorities to trust: %w", err)
+		}
+		pool := x509.NewCertPool()
+		if !pool.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("%s holds no certificates in PEM", conn.CAFile)
+		}
+		transport.TLSClientConfig.RootCAs = pool
+	}
+	if conn.CertificateFile != "" {
+		pair, err := tls.LoadX509KeyPair(conn.CertificateFile, conn.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("read the client's certificate: %w", err)
+		}
+		transport.TLSClientConfig.Certificates = []tls.Certificate{pair}
+	}
+	return &registryClient{conn: conn, transport: transport}, nil
+}
+
+func (r *registryClient) close() { r.transport.CloseIdleConnections() }
+
+// withContext puts a context on requests that are made without one.
+type withContext struct {
+	ctx  context.Context
+	base http.RoundTripper
+}
+
+func (w withContext) RoundTrip(req *http.Request) (*http.Response, error) {
+	return w.base.RoundTrip(req.WithContext(w.ctx))
+}
+
+// client returns Confluent's client for calls within ctx. It is made anew each
+// time: it caches answers for good, holds a lock while it waits for one, retries
+// by itself and takes no context.
+func (r *registryClient) client(ctx context.Context) (schemaregistry.Client, error) {
+	if err := r.known(); err != nil {
+		return nil, err
+	}
+	config := r.conn.RegistryConfig()
+	config.SslCaLocation, config.SslCertificateLocation, config.SslKeyLocation = "", "", "" // the transport has them
+	config.HTTPClient = &http.Client{Transport: withContext{ctx, r.transport}}
+	config.MaxRetries = 0
+	return schemaregistry.NewClient(config)
+}
+
+func (r *registryClient) known() error {
+	if r.conn.RegistryURL == "" {
+		return &providers.Error{Code: providers.Invalid, Err: errors.New("no schema registry is known"),
+			Hint: "Set url in the block schema_registry of the provider \"kafka\", or SCHEMA_REGISTRY_URL."}
+	}
+	return nil
+}
+
+// registryAsk makes one call by Confluent's client, with retries.
+func registryAsk[R any](ctx context.Context, r *registryClient, what string, call func(schemaregistry.Client) (R, error)) (R, error) {
+	return retry(ctx, func(ctx context.Context) (R, error) {
+		var none R
+		client, err := r.client(ctx)
+		if err != nil {
+			return none, err
+		}
+		v, err := call(client)
+		return v, registryMeaning(ctx, what, err)
+	})
+}
+
+// registryMeaning is registryError for a call that had a context.
+func registryMeaning(ctx context.Context, what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if errors.Is(context.Cause(ctx), context.Canceled) {
+		return fmt.Errorf("%s: %w", what, context.Canceled)
+	}
+	var hostname x509.HostnameError
+	var authority x509.UnknownAuthorityError
+	if errors.As(err, &hostname) || errors.As(err, &authority) {
+		return &providers.Error{Code: providers.Invalid, Err: fmt.Errorf("%s: %w", what, err), Hint: "Set ca_file in the block tls of the provider \"kafka\"."}
+	}
+	return registryError(what, err)
+}
+
+// send makes one call that Confluent's client lacks, with retries. in and out
+// are JSON bodies; nil for none.
+func (r *registryClient) send(ctx context.Context, what, method, path string, in, out any) error {
+	_, err := retry(ctx, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, registryMeaning(ctx, what, r.sendOnce(ctx, method, path, in, out))
+	})
+	return err
+}
+
+func (r *registryClient) sendOnce(ctx context.Context, method, path string, in, out any) error {
+	if err := r.known(); err != nil {
+		return err
+	}
+	var body io.Reader
+	if in != nil {
+		text, err := json.Marshal(in)
+		if err != nil {
+			return err
+		}
+		body = bytes.NewReader(text)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, r.conn.RegistryURL+path, body)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/vnd.schemaregistry.v1+json")
+	if r.conn.RegistryUser != "" {
+		req.SetBasicAuth(r.conn.RegistryUser, r.conn.RegistryPassword)
+	}
+	resp, err := (&http.Client{Transport: r.transport, Timeout: providers.CallTimeout + time.Second}).Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, 16<<20))
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode >= 300 {
+		failure := &rest.Error{}
+		if json.Unmarshal(text, failure) != nil {
+			failure = &rest.Error{Code: -1, Message: "unknown schema registry error: " + resp.Status}
+		}
+		failure.Status = resp.StatusCode
+		return failure
+	}
+	if out == nil {
+		return nil
+	}
+	return json.Unmarshal(text, out)
+}
+
+func escape(subject string) string { return url.PathEscape(subject) }
