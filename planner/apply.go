@@ -29,6 +29,7 @@ type applying struct {
 	scope   *spec.Scope // nil for a destroy
 	graph   *graph
 	results map[*Change]*Result
+	removed map[*Change]bool // replacements whose first half is done
 	report  *Report
 	diags   hcl.Diagnostics
 	failed  grouped
@@ -70,6 +71,7 @@ func newApply(p *Plan, opts ApplyOptions) *applying {
 		plan: p, opts: opts, hard: opts.Hard, ledger: p.in.Ledger,
 		systems: newSystems(p.in.Providers),
 		results: map[*Change]*Result{},
+		removed: map[*Change]bool{},
 		report:  &Report{Scope: p.Scope},
 		pending: map[batchKey][]*task{},
 		bySys:   map[string]int{},
@@ -354,11 +356,14 @@ func (a *applying) finish() *Report {
 			continue
 		}
 		if r.Status != Done && r.Status != Failed {
-			r.Status = NotStarted
 			if r.Reason == "" {
 				r.Reason = a.stopped
 			}
 			a.report.Interrupted = a.report.Interrupted || r.Reason == interrupted
+			if a.removed[c] {
+				r.Reason = "deleted, but not created again yet: " + r.Reason
+			}
+			r.Status = NotStarted
 		}
 		a.report.Results = append(a.report.Results, *r)
 	}

@@ -119,6 +119,11 @@ func (p *planning) conclude(cmp *comparing) {
 			c.Why = "replace_triggered_by: " + by + " changes"
 		}
 	}
+	if c.live.foreign && c.Action != Replace {
+		p.diags = append(p.diags, warningAt(b.Range, "Replaced by someone else",
+			"%s: the %s %q is not the object that mkt made; somebody deleted it and created another one of that name. Applying this plan takes the new one over.",
+			c.Addr, c.Kind.Name, c.live.id))
+	}
 	if c.Action != Replace {
 		return
 	}

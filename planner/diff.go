@@ -178,7 +178,7 @@ func elements(v cty.Value) map[string]cty.Value {
 	return v.AsValueMap()
 }
 
-func unionKeys(a, b map[string]cty.Value) []string {
+func unionKeys[V any](a, b map[string]V) []string {
 	keys := make([]string, 0, len(a)+len(b))
 	for k := range a {
 		keys = append(keys, k)

@@ -57,9 +57,6 @@ func (p *planning) own(w *wanted) (c *Change, ok bool) {
 	c.Before = completeState(b.Kind, reading.State, w.value)
 	if other := replacedOutside(entry, reading); other && !p.adopt[addr] && !(intended && intent.Op != ledger.OpDelete) {
 		c.live.foreign = true
-		p.diags = append(p.diags, warningAt(b.Range, "Replaced by someone else",
-			"%s: the %s %q is not the object that mkt made; somebody deleted it and created another one of that name. mkt goes on with the new one, but will not delete or replace it.",
-			addr, b.Kind.Name, entry.ID))
 		c.Record = true
 	}
 	c.Record = c.Record || reading.Incarnation != entry.Incarnation ||

@@ -79,6 +79,7 @@ func (a *applying) absorb(b *batch) {
 			res.Status, res.Err = Failed, err
 			event.Status, event.Err = Failed, err
 		case t.node.phase == removing: // the second half follows
+			a.removed[c] = true
 		default:
 			res.Status = Done
 		}
@@ -187,4 +188,3 @@ func (a *applying) recordOutputs() {
 	}
 	a.save()
 }
-

@@ -1,0 +1,296 @@
+package planner_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"mkt/ledger"
+	"mkt/planner"
+	"mkt/providers"
+	"mkt/providers/providertest"
+)
+
+// power is what a killed process lacks: from the fatal step on nothing reaches the system or the disk any more. A
+// step is the moment before, or after, a call of a provider or a save of the ledger.
+type power struct {
+	mu    sync.Mutex
+	step  int
+	fatal int // 0: never
+	off   bool
+	log   []string
+}
+
+var errOff = providers.Errorf(providers.Unavailable, "the process is dead")
+
+// next takes one step and reports whether it could be taken.
+func (p *power) next(what string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.off {
+		return errOff
+	}
+	p.step++
+	p.log = append(p.log, what)
+	if p.step == p.fatal {
+		p.off = true
+		return errOff
+	}
+	return nil
+}
+
+func (p *power) hook(m providers.Provider) *providertest.Hook {
+	return &providertest.Hook{
+		Provider: m,
+		Before:   func(c providertest.Call) error { return p.next("before " + c.Op + " " + strings.Join(c.IDs, " ")) },
+		After:    func(c providertest.Call) error { return p.next("after " + c.Op + " " + strings.Join(c.IDs, " ")) },
+	}
+}
+
+// poweredStore is a ledger that can be cut off before and after each save.
+type poweredStore struct {
+	ledger.Store
+	power *power
+}
+
+func (s poweredStore) Save(ctx context.Context, l *ledger.Ledger) error {
+	if err := s.power.next("before save"); err != nil {
+		return err
+	}
+	if err := s.Store.Save(ctx, l); err != nil {
+		return err
+	}
+	return s.power.next("after save")
+}
+
+const faultBefore = `
+mem_shelf "s" {
+  board "a" { width = 2 }
+}
+mem_box "changed" { size = 2 }
+mem_box "replaced" {
+  tags   = { a = "1" }
+  inside = mem_shelf.s
+}
+mem_box "on_replaced" { inside = mem_box.replaced }
+mem_box "removed" {}
+mem_box "on_removed" { inside = mem_box.removed }
+mem_box "named" { name = "one" }
+mem_box "old_address" { name = "moving" }
+`
+
+const faultAfter = `
+mem_shelf "s" {
+  board "a" { width = 1 }
+}
+mem_box "changed" { size = 3 }
+mem_box "replaced" {
+  material = "tin"
+  tags     = { a = "1" }
+  inside   = mem_shelf.s
+}
+mem_box "on_replaced" {
+  inside = mem_box.replaced
+  label  = "revision ${mem_box.changed.revision}"
+}
+mem_box "on_removed" { label = "alone" }
+mem_box "named" { name = "two" }
+mem_box "new_address" {
+  name = "moving"
+  size = 2
+}
+mem_box "made" { inside = mem_box.named }
+mem_box "on_made" { label = "owner ${mem_box.made.owner}" }
+output "owner" { value = mem_box.on_made.owner }
+`
+
+// TestKilledAnywhereConverges kills an apply at each of its steps. Whatever was done by then, the next apply ends in
+// the same world, with nothing left over and without help.
+func TestKilledAnywhereConverges(t *testing.T) {
+	want := ""
+	for fatal := 0; ; fatal++ {
+		m, b := bench(t)
+		b.MustApply(t, faultBefore)
+		killed := &power{fatal: fatal}
+		b.Providers["mem"] = killed.hook(m)
+		p, diags := b.Plan(t, faultAfter)
+		if !diags.HasErrors() { // else it was killed while planning
+			_, _ = planner.Apply(context.Background(), p, planner.ApplyOptions{Ledger: poweredStore{b.Store(), killed}})
+		}
+		b.Providers["mem"] = m
+		if fatal == 0 {
+			want = worldText(m)
+			b.MustBeEmpty(t, faultAfter)
+			continue
+		}
+		if !killed.off {
+			if fatal < 20 {
+				t.Fatalf("only %d steps: %s", fatal, strings.Join(killed.log, ", "))
+			}
+			return
+		}
+		at := killed.log[len(killed.log)-1]
+		b.MustApply(t, faultAfter)
+		p = b.MustPlan(t, faultAfter)
+		if !p.Empty() {
+			t.Fatalf("killed at step %d (%s): the plan after the second apply is not empty:\n%s", fatal, at, providertest.Dump(p))
+		}
+		if got := worldText(m); got != want {
+			t.Fatalf("killed at step %d (%s): another world:\n%s\nwanted:\n%s", fatal, at, got, want)
+		}
+		if l := b.Ledger(t); len(l.Intents) > 0 {
+			t.Fatalf("killed at step %d (%s): intents are left: %v", fatal, at, l.Intents)
+		}
+	}
+}
+
+// worldText tells what exists, without what a second try may change (revisions).
+func worldText(m *providertest.Memory) string {
+	var out strings.Builder
+	for _, kind := range []string{"mem_box", "mem_shelf"} {
+		for _, id := range m.IDs(kind) {
+			parts := m.Objects[kind][id].Value.AsValueMap()
+			delete(parts, "revision")
+			if id == "on_replaced" { // its label has a revision in it
+				delete(parts, "label")
+			}
+			fmt.Fprintf(&out, "%s %s %#v\n", kind, id, parts)
+		}
+	}
+	return out.String()
+}
+
+// TestOneFailureStopsWhatDependsOnIt fails one object in each way and looks at the table of results.
+func TestOneFailureStopsWhatDependsOnIt(t *testing.T) {
+	const stack = `
+mem_box "bad" {}
+mem_box "on_bad" { inside = mem_box.bad }
+mem_box "on_on_bad" { inside = mem_box.on_bad }
+mem_box "good" {}
+mem_box "on_good" { inside = mem_box.good }
+`
+	for _, code := range []providers.Code{providers.Denied, providers.Throttled, providers.Unavailable, providers.Conflict, providers.Unknown} {
+		t.Run(string(code), func(t *testing.T) {
+			m, b := bench(t)
+			b.Providers["mem"] = &itemFault{Provider: m, id: "bad", err: providers.Errorf(code, "no luck")}
+			report, diags := b.Apply(t, b.MustPlan(t, stack))
+			if text := providertest.Text(diags); !strings.Contains(text, "Could not create: mem_box.bad: no luck.") || len(diags) != 1 {
+				t.Errorf("diagnostics:\n%s", text)
+			}
+			want := map[string]string{
+				"bad": "failed", "on_bad": "not started: mem_box.bad failed", "on_on_bad": "not started: mem_box.bad failed",
+				"good": "done", "on_good": "done",
+			}
+			for _, r := range report.Results {
+				got := string(r.Status)
+				if r.Reason != "" {
+					got += ": " + r.Reason
+				}
+				if got != want[r.Change.Addr.Name] {
+					t.Errorf("%s: %s, not %s", r.Change.Addr, got, want[r.Change.Addr.Name])
+				}
+			}
+			b.Providers["mem"] = m
+			b.MustApply(t, stack)
+			b.MustBeEmpty(t, stack)
+		})
+	}
+}
+
+// itemFault fails the create of one object out of a batch.
+type itemFault struct {
+	providers.Provider
+	id  string
+	err error
+}
+
+func (f *itemFault) Resource(kind string) providers.Resource {
+	return &itemFaultResource{f.Provider.Resource(kind), f}
+}
+
+type itemFaultResource struct {
+	providers.Resource
+	fault *itemFault
+}
+
+func (r *itemFaultResource) Create(ctx context.Context, changes []providers.Change) []providers.Result {
+	out := make([]providers.Result, len(changes))
+	for i, c := range changes {
+		if out[i].Err = r.fault.err; c.ID != r.fault.id {
+			out[i] = r.Resource.Create(ctx, []providers.Change{c})[0]
+		}
+	}
+	return out
+}
+
+// TestLostAnswer loses the answer to a create that happened: the next plan knows the object as ours.
+func TestLostAnswer(t *testing.T) {
+	const stack = `mem_box "a" { size = 2 }`
+	m, b := bench(t)
+	b.Providers["mem"] = &providertest.Hook{Provider: m, After: func(c providertest.Call) error {
+		if c.Op == "create" {
+			return providers.Errorf(providers.Unavailable, "connection reset")
+		}
+		return nil
+	}}
+	if _, diags := b.Apply(t, b.MustPlan(t, stack)); !diags.HasErrors() {
+		t.Fatal("the lost answer was not noticed")
+	}
+	b.Providers["mem"] = m
+	p := b.MustPlan(t, stack)
+	if c := p.Changes[0]; c.Action != planner.NoOp || !c.Record {
+		t.Errorf("the object is not taken over:\n%s", providertest.Dump(p))
+	}
+	b.MustApply(t, stack)
+	b.MustBeEmpty(t, stack)
+}
+
+// TestCreateFindsItsOwnObject has a provider answer Exists to a create: what is exactly what was wanted counts as
+// made, anything else is somebody else's.
+func TestCreateFindsItsOwnObject(t *testing.T) {
+	const stack = `mem_box "a" { size = 2 }`
+	for _, size := range []int{2, 3} {
+		m, b := bench(t)
+		p := b.MustPlan(t, stack)
+		m.Put("mem_box", "a", attributes(t, "mem_box", fmt.Sprintf(`{"size": %d, "material": "wood", "owner": "x", "url": "mem://a", "revision": 1}`, size)))
+		_, diags := b.Apply(t, p)
+		if diags.HasErrors() != (size == 3) {
+			t.Errorf("size %d: %s", size, providertest.Text(diags))
+		}
+		if l := b.Ledger(t); (len(l.Entries) == 1) != (size == 2) || len(l.Intents) > 0 {
+			t.Errorf("size %d: the ledger has %v, intents %v", size, l.Addrs(), l.Intents)
+		}
+	}
+}
+
+// TestUnreadable says once for all that a system cannot be read, plans nothing for what is there, and goes on with the rest.
+func TestUnreadable(t *testing.T) {
+	m, b := bench(t)
+	stack := "mem_shelf \"s\" {}\n"
+	for i := range 8 {
+		stack += fmt.Sprintf("mem_box \"b%d\" {}\n", i)
+	}
+	b.MustApply(t, stack)
+	b.Providers["mem"] = &providertest.Hook{Provider: m, Before: func(c providertest.Call) error {
+		if c.Op == "read" && c.Kind == "mem_box" {
+			return &providers.Error{Code: providers.Denied, Err: errors.New("403"), Hint: "Ask for the role."}
+		}
+		return nil
+	}}
+	p, diags := b.Plan(t, stack)
+	text := providertest.Text(diags)
+	if len(diags) != 1 || !strings.Contains(text, "Access denied: mem_box.b0, mem_box.b1, mem_box.b2, mem_box.b3, mem_box.b4 and 3 more: ") ||
+		!strings.Contains(text, "403. Ask for the role.") {
+		t.Errorf("diagnostics:\n%s", text)
+	}
+	if n := p.Counts(); n.Create+n.Delete+n.Update+n.Replace > 0 || n.NoOp != 1 {
+		t.Errorf("planned although unknown: %+v\n%s", n, providertest.Dump(p))
+	}
+	p, diags = b.Plan(t, "") // all of them leave
+	if n := p.Counts(); len(diags) != 1 || n.Delete != 1 {
+		t.Errorf("planned although unknown: %+v\n%s%s", n, providertest.Dump(p), providertest.Text(diags))
+	}
+}

@@ -1,0 +1,234 @@
+package planner
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/google/renameio/v2"
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+
+	"mkt/ledger"
+	"mkt/spec"
+)
+
+// SavedVersion is the version of the file that Save writes.
+const SavedVersion = 1
+
+// Saved is what a plan file holds: not the plan, but what binds an apply to it. No value is in it, only keyed
+// digests. Applying it means planning again and refusing when anything came out differently (Verify).
+type Saved struct {
+	Version   int               `json:"mkt_plan"`
+	Made      time.Time         `json:"made"`
+	Stack     string            `json:"stack"` // its absolute path
+	Config    string            `json:"config"`
+	Variables map[string]string `json:"variables,omitempty"`
+	Lineage   string            `json:"lineage"`
+	Serial    uint64            `json:"serial"`
+	Destroy   bool              `json:"destroy,omitempty"`
+	Targets   []string          `json:"targets,omitempty"`
+	Adopt     []string          `json:"adopt,omitempty"`
+	Changes   []SavedChange     `json:"changes,omitempty"`
+}
+
+// SavedChange binds one change. No-ops are bound as well: what they are decides about others.
+type SavedChange struct {
+	Address string `json:"address"`
+	Action  string `json:"action"`
+	ID      string `json:"id,omitempty"`
+	Before  string `json:"before,omitempty"` // fingerprint of the actual object
+	After   string `json:"after,omitempty"`  // fingerprint of what it is to be, the unknown parts as unknown
+}
+
+// NewSaved returns what binds an apply to the plan.
+func NewSaved(p *Plan) *Saved {
+	l := p.in.Ledger
+	s := &Saved{
+		Version: SavedVersion, Made: p.in.Now().UTC().Truncate(time.Second), Stack: p.in.Stack.Dir,
+		Config: l.DigestBytes([]byte(p.in.Stack.ConfigHash())), Variables: map[string]string{},
+		Lineage: l.Lineage, Serial: l.Serial, Destroy: p.Destroy,
+		Targets: addrTexts(p.in.Targets), Adopt: addrTexts(p.in.Adopt),
+	}
+	for _, v := range p.in.Stack.Variables() {
+		s.Variables[v.Name] = fingerprint(l, v.Value)
+	}
+	for _, c := range p.Changes {
+		saved := SavedChange{Address: c.Addr.String(), Action: string(c.Action), ID: c.ID,
+			Before: fingerprint(l, c.Before), After: fingerprint(l, c.After)}
+		if c.Before != cty.NilVal && c.live != nil {
+			saved.Before += "/" + l.DigestBytes([]byte(c.live.incarnation))
+		}
+		s.Changes = append(s.Changes, saved)
+	}
+	return s
+}
+
+func addrTexts(addrs []spec.Addr) (texts []string) {
+	for _, a := range addrs {
+		texts = append(texts, a.String())
+	}
+	return texts
+}
+
+// Save writes the plan file, readable by its owner alone.
+func Save(path string, p *Plan) error {
+	if p.failed {
+		return errors.New("save plan: it has errors")
+	}
+	text, err := json.MarshalIndent(NewSaved(p), "", " ")
+	if err == nil {
+		err = renameio.WriteFile(path, append(text, '\n'), 0o600)
+	}
+	if err != nil {
+		return fmt.Errorf("save plan: %w", err)
+	}
+	return nil
+}
+
+// LoadSaved reads a plan file.
+func LoadSaved(path string) (*Saved, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		var pe *fs.PathError
+		if errors.As(err, &pe) {
+			err = pe.Err
+		}
+		return nil, fmt.Errorf("read plan %s: %w", path, err)
+	}
+	var s Saved
+	if err := json.Unmarshal(text, &s); err != nil {
+		return nil, fmt.Errorf("read plan %s: it is damaged or no plan: %w", path, err)
+	}
+	switch {
+	case s.Version == 0:
+		return nil, fmt.Errorf("read plan %s: it is no plan of mkt", path)
+	case s.Version != SavedVersion:
+		return nil, fmt.Errorf("read plan %s: it has version %d, and this mkt reads %d; plan again", path, s.Version, SavedVersion)
+	}
+	return &s, nil
+}
+
+// Options puts what the plan was made with into an input: targets, what is taken over, destroy.
+func (s *Saved) Options(in *Input) error {
+	in.Destroy = s.Destroy
+	for _, list := range []struct {
+		texts []string
+		to    *[]spec.Addr
+	}{{s.Targets, &in.Targets}, {s.Adopt, &in.Adopt}} {
+		*list.to = nil
+		for _, text := range list.texts {
+			addr, ok := spec.ParseAddr(text)
+			if !ok {
+				return fmt.Errorf("read plan: %q is no address", text)
+			}
+			*list.to = append(*list.to, addr)
+		}
+	}
+	return nil
+}
+
+// Verify compares a plan made now with the saved one and names all that differs; nothing may be applied then.
+func (s *Saved) Verify(p *Plan) hcl.Diagnostics {
+	now := NewSaved(p)
+	stale := func(format string, args ...any) hcl.Diagnostics {
+		return hcl.Diagnostics{failure("Saved plan is stale", format+" Nothing was done: plan again, and look at the new plan.", args...)}
+	}
+	if s.Lineage != now.Lineage {
+		return stale("It was made with another ledger.")
+	}
+	var diags hcl.Diagnostics
+	for _, name := range unionKeys(s.Variables, now.Variables) {
+		if s.Variables[name] != now.Variables[name] {
+			diags = append(diags, stale("The variable %q has another value than when it was made.", name)...)
+		}
+	}
+	if len(diags) == 0 && s.Config != now.Config {
+		diags = append(diags, stale("The stack's files, or files and variables that they read, changed since it was made.")...)
+	}
+	if s.Serial != now.Serial {
+		diags = append(diags, stale("The ledger has changed since it was made (serial %d, now %d): something was applied in between.", s.Serial, now.Serial)...)
+	}
+	then := map[string]SavedChange{}
+	for _, c := range s.Changes {
+		then[c.Address] = c
+	}
+	for _, c := range now.Changes {
+		old, known := then[c.Address]
+		delete(then, c.Address)
+		switch {
+		case old == c:
+		case !known:
+			diags = append(diags, stale("%s was not in it.", c.Address)...)
+		case old.Action != c.Action:
+			diags = append(diags, stale("%s: it says %s, and now it would be %s.", c.Address, actionText(old.Action), actionText(c.Action))...)
+		case old.Before != c.Before:
+			diags = append(diags, stale("%s: the object changed since it was made.", c.Address)...)
+		default:
+			diags = append(diags, stale("%s: it would become something else than was shown.", c.Address)...)
+		}
+	}
+	for _, c := range s.Changes {
+		if _, left := then[c.Address]; left {
+			diags = append(diags, stale("%s was in it, and is not any more.", c.Address)...)
+		}
+	}
+	return diags
+}
+
+func actionText(action string) string {
+	switch Action([]rune(action + " ")[0]) {
+	case Create:
+		return "create"
+	case Update:
+		return "update"
+	case Replace:
+		return "replace"
+	case Delete:
+		return "delete"
+	}
+	return "no change"
+}
+
+// fingerprint is a keyed digest of a value that may be partly unknown; "" for none.
+func fingerprint(l *ledger.Ledger, v cty.Value) string {
+	if v == cty.NilVal {
+		return ""
+	}
+	var text bytes.Buffer
+	canonical(&text, v)
+	return l.DigestBytes(text.Bytes())
+}
+
+// canonical writes a value so that different values have different texts.
+func canonical(w *bytes.Buffer, v cty.Value) {
+	switch ty := v.Type(); {
+	case !v.IsKnown():
+		w.WriteByte('?')
+	case v.IsNull():
+		w.WriteByte('0')
+	case ty == cty.String:
+		w.WriteString(strconv.Quote(v.AsString()))
+	case ty == cty.Number:
+		w.WriteString(v.AsBigFloat().Text('p', 0))
+	case ty == cty.Bool:
+		w.WriteString(strconv.FormatBool(v.True()))
+	default:
+		w.WriteByte('[')
+		for it := v.ElementIterator(); it.Next(); {
+			key, elem := it.Element()
+			if !ty.IsSetType() {
+				canonical(w, key)
+				w.WriteByte(':')
+			}
+			canonical(w, elem)
+			w.WriteByte(',')
+		}
+		w.WriteByte(']')
+	}
+}
