@@ -48,7 +48,8 @@ type Config struct {
 	// with mode 0700 if needed. One process owns it at a time.
 	Dir string
 	// Addr is the "127.0.0.1:port" the first broker must listen on. Empty
-	// means the remembered port, or a free one the first time.
+	// means the remembered port, or a free one the first time and when another
+	// program has taken it.
 	Addr string
 	// User and Password, when User is not empty, are what SASL PLAIN
 	// requires of every connection. Empty User means no authentication.
@@ -186,9 +187,12 @@ func listen(cfg Config) ([]int, map[string]net.Listener, error) {
 	}
 	for i, port := range ports {
 		ln, err := net.Listen("tcp", hostport(port))
+		if err != nil && (i > 0 || cfg.Addr == "") { // taken meanwhile by another program
+			ln, err = net.Listen("tcp", hostport(0))
+		}
 		if err != nil {
 			closeAll()
-			return nil, nil, fmt.Errorf("%w; stop what uses the port, or remove %s to choose new ones", err, path)
+			return nil, nil, fmt.Errorf("%w; stop what uses the port, or choose another address", err)
 		}
 		ports[i] = ln.Addr().(*net.TCPAddr).Port
 		listeners[hostport(ports[i])] = ln

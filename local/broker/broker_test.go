@@ -3,6 +3,7 @@ package broker_test
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -271,6 +272,27 @@ func TestRestartKeepsAddressTopicsAndForgetsThePassword(t *testing.T) {
 	if after.TopicID.String() != before.TopicID.String() || len(after.Partitions) != 2 || len(after.Partitions[0].Replicas) != 3 {
 		t.Errorf("topic came back as %+v, was %+v", after, before)
 	}
+}
+
+func TestTakenPort(t *testing.T) {
+	dir := t.TempDir()
+	b := start(t, dir)
+	addr := b.Addr()
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	ln, err := net.Listen("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	if _, err := broker.Start(t.Context(), broker.Config{Dir: dir, Addr: addr}); err == nil || !strings.Contains(err.Error(), "in use") {
+		t.Errorf("on a taken address: %v", err)
+	}
+	if b = start(t, dir); b.Addr() == addr {
+		t.Errorf("listens on %s, which is taken", addr)
+	}
+	describe(t, admin(t, b.Addr()), "t")
 }
 
 func TestBadStart(t *testing.T) {

@@ -309,9 +309,12 @@ func TestCompactDeleteGoesByCompact(t *testing.T) {
 	if made.Err != nil {
 		t.Fatal(made.Err)
 	}
+	var mu sync.Mutex
 	var steps []string
 	current := "delete"
 	c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.IncrementalAlterConfigs}, Err: kerr.InvalidConfig, Count: -1, When: func(req kmsg.Request) bool {
+		mu.Lock()
+		defer mu.Unlock()
 		policy := *req.(*kmsg.IncrementalAlterConfigsRequest).Resources[0].Configs[0].Value
 		steps = append(steps, policy)
 		if current == "delete" && policy == "compact,delete" {
@@ -321,6 +324,8 @@ func TestCompactDeleteGoesByCompact(t *testing.T) {
 		return false
 	}})
 	res := r.Update(ctx, []providers.Change{{ID: "t", Before: made.State, After: topic("t", 1, 3, "cleanup.policy", "compact,delete")}})[0]
+	mu.Lock()
+	defer mu.Unlock()
 	if res.Err != nil || fmt.Sprint(steps) != "[compact,delete compact compact,delete]" {
 		t.Errorf("%v, steps %v", res.Err, steps)
 	}

@@ -1,0 +1,172 @@
+package kafka_test
+
+import (
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	"github.com/confluentinc/confluent-kafka-go/v2/schemaregistry"
+
+	"mkt/local/registry"
+	"mkt/providers"
+	"mkt/providers/kafka"
+	"mkt/providers/providertest"
+)
+
+func TestTopicConforms(t *testing.T) {
+	providertest.Run(t, providertest.Suite{
+		Kind: kafka.Topic, Kinds: kafka.Kinds(),
+		New: func(t *testing.T) providertest.World {
+			conn := embedded(t)
+			return providertest.World{Provider: provider(t, conn), Any: conn}
+		},
+		Create: `kafka_topic "subject" {
+			partitions         = 3
+			replication_factor = 3
+			config = { "cleanup.policy" = "delete", "retention.ms" = "7d" }
+		}`,
+		Others: []string{
+			`kafka_topic "subject" {}`,
+			`kafka_topic "subject" {
+				name       = "another.name-1"
+				partitions = 1
+				config = {
+					"cleanup.policy"    = "delete,compact"
+					"retention.ms"      = "-1"
+					"retention.bytes"   = "1GiB"
+					"segment.ms"        = "12h"
+					"max.message.bytes" = 2097152
+					"preallocate"       = "FALSE"
+				}
+			}`,
+		},
+		Unchanged: []providertest.Step{
+			{Name: "other spellings", Stack: `kafka_topic "subject" {
+				name       = "subject"
+				config = { "cleanup.policy" = " delete", "retention.ms" = "168h" }
+			}`},
+			{Name: "numbers", Stack: `kafka_topic "subject" {
+				partitions = 3
+				config = { "cleanup.policy" = "delete", "retention.ms" = 604800000 }
+			}`},
+		},
+		InPlace: []providertest.Step{
+			{Name: "more partitions", Stack: `kafka_topic "subject" {
+				partitions = 5
+				config = { "cleanup.policy" = "delete", "retention.ms" = "7d" }
+			}`, Attrs: []string{"partitions"}},
+			{Name: "settings", Stack: `kafka_topic "subject" {
+				config = { "retention.ms" = "1d", "max.message.bytes" = "1MiB" }
+			}`, Attrs: []string{`config["retention.ms"]`, `config["cleanup.policy"]`, `config["max.message.bytes"]`}},
+			{Name: "no settings", Stack: `kafka_topic "subject" {}`, Attrs: []string{`config["retention.ms"]`}},
+			{Name: "delete to compact,delete", Stack: `kafka_topic "subject" {
+				config = { "cleanup.policy" = "compact,delete", "retention.ms" = "7d" }
+			}`, Attrs: []string{`config["cleanup.policy"]`}},
+			{Name: "unlimited", Stack: `kafka_topic "subject" {
+				partitions = 4
+				config = { "cleanup.policy" = "delete", "retention.ms" = "-1" }
+			}`, Attrs: []string{"partitions", `config["retention.ms"]`}},
+		},
+		Replacements: []providertest.Step{
+			{Name: "name", Stack: `kafka_topic "subject" {
+				name       = "renamed"
+				partitions = 3
+				config = { "cleanup.policy" = "delete", "retention.ms" = "7d" }
+			}`, Attrs: []string{"name"}, Want: "cannot be renamed"},
+		},
+		Refused: []providertest.Step{
+			{Name: "fewer partitions", Stack: `kafka_topic "subject" {
+				partitions = 2
+				config = { "cleanup.policy" = "delete", "retention.ms" = "7d" }
+			}`, Want: "make a new topic"},
+			{Name: "replicas", Stack: `kafka_topic "subject" {
+				replication_factor = 1
+				config = { "cleanup.policy" = "delete", "retention.ms" = "7d" }
+			}`, Want: "kafka-reassign-partitions"},
+		},
+		Outside: func(t *testing.T, w providertest.World, id string) {
+			config := ck.ConfigMap{}
+			for key, value := range w.Any.(kafka.Connection).ClientConfig() {
+				config[key] = value
+			}
+			a, err := ck.NewAdminClient(&config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer a.Close()
+			res, err := a.IncrementalAlterConfigs(within(t, 10*time.Second), []ck.ConfigResource{{Type: ck.ResourceTopic, Name: id, Config: []ck.ConfigEntry{
+				{Name: "retention.ms", Value: "1000", IncrementalOperation: ck.AlterConfigOpTypeSet}}}})
+			if err != nil || res[0].Error.Code() != ck.ErrNoError {
+				t.Fatal(err, res)
+			}
+		},
+		Denied: func(t *testing.T, w providertest.World) providers.Provider {
+			conn := w.Any.(kafka.Connection)
+			conn.Password = "wrong"
+			return provider(t, conn)
+		},
+	})
+}
+
+func TestSubjectConforms(t *testing.T) {
+	stack := func(schema string, more ...string) string {
+		return "schema_subject \"subject\" {\n schema = <<-END\n" + schema + "\nEND\n" + strings.Join(more, "\n") + "\n}\n"
+	}
+	const (
+		reference = "reference \"m.Row\" {\n subject = schema_subject.row\n version = schema_subject.row.version\n}"
+		rowBlock  = "schema_subject \"row\" {\n schema = file(\"${path.stack}/row.avsc\")\n}\n"
+	)
+	providertest.Run(t, providertest.Suite{
+		Kind: kafka.Subject, Kinds: kafka.Kinds(),
+		New: func(t *testing.T) providertest.World {
+			r, err := registry.Open(registry.Config{Dir: t.TempDir(), User: user, Password: password})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := httptest.NewServer(r)
+			t.Cleanup(func() { s.Close(); _ = r.Close() })
+			conn := kafka.Connection{RegistryURL: s.URL, RegistryUser: user, RegistryPassword: password}
+			return providertest.World{Provider: provider(t, conn), Any: conn, Files: map[string]string{"row.avsc": row}}
+		},
+		Create: stack(row, `name = "market_data-value"`, `compatibility = "BACKWARD"`),
+		Others: []string{
+			stack(row),
+			stack(rowMore, `name = "s"`, `format = "AVRO"`, `compatibility = "full_transitive"`, `mode = "READONLY"`, `normalize = true`, `deletion = "hard"`),
+			rowBlock + stack(`{"type":"array","items":"m.Row"}`, reference),
+		},
+		Unchanged: []providertest.Step{
+			{Name: "white space, order and wrapped types", Stack: stack(rowOther, `name = "market_data-value"`, `compatibility = "backward"`)},
+			{Name: "nothing said", Stack: stack(row, `name = "market_data-value"`)},
+		},
+		InPlace: []providertest.Step{
+			{Name: "a new version", Stack: stack(rowMore, `name = "market_data-value"`, `compatibility = "BACKWARD"`), Attrs: []string{"schema", "id", "version"}},
+			{Name: "another level", Stack: stack(row, `name = "market_data-value"`, `compatibility = "FULL"`), Attrs: []string{"compatibility"}},
+			{Name: "a level that lets the schema pass", Stack: stack(rowBroken, `name = "market_data-value"`, `compatibility = "NONE"`), Attrs: []string{"schema", "compatibility"}},
+			{Name: "mode, normalization and deletion", Stack: stack(row, `name = "market_data-value"`, `mode = "READONLY"`, `normalize = true`, `deletion = "hard"`),
+				Attrs: []string{"mode", "normalize", "deletion"}},
+			{Name: "no normalization any more", From: stack(row, `normalize = true`), Stack: stack(row, `normalize = false`), Attrs: []string{"normalize"}},
+		},
+		Replacements: []providertest.Step{
+			{Name: "name", Stack: stack(row, `name = "other-value"`), Attrs: []string{"name"}, Want: "cannot be renamed"},
+		},
+		Refused: []providertest.Step{
+			{Name: "incompatible", Stack: stack(rowBroken, `name = "market_data-value"`, `compatibility = "BACKWARD"`), Want: "BACKWARD"},
+		},
+		Outside: func(t *testing.T, w providertest.World, id string) {
+			c, err := schemaregistry.NewClient(w.Any.(kafka.Connection).RegistryConfig())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := c.UpdateCompatibility(id, schemaregistry.None); err != nil {
+				t.Fatal(err)
+			}
+		},
+		Denied: func(t *testing.T, w providertest.World) providers.Provider {
+			conn := w.Any.(kafka.Connection)
+			conn.RegistryPassword = "wrong"
+			return provider(t, conn)
+		},
+	})
+}
