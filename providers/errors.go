@@ -58,3 +58,12 @@ func Transient(err error) bool {
 	code := CodeOf(err)
 	return code == Throttled || code == Unavailable
 }
+
+// Detail returns the first *Error in err's chain, or nil.
+func Detail(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return nil
+}

@@ -1,0 +1,149 @@
+package render
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"mkt/planner"
+)
+
+// ApplyEvent writes one line of an apply's progress.
+func (v *View) ApplyEvent(e planner.Event) {
+	addr := v.bold(e.Change.Addr.String())
+	switch e.Status {
+	case planner.Running:
+		v.Printf("%s %s: %s …\n", v.action(e.Change.Action), addr, e.Phase)
+	case planner.Done:
+		v.Printf("%s %s: %s done in %s\n", v.action(e.Change.Action), addr, e.Phase, short(e.Took))
+	case planner.Failed:
+		v.Printf("%s %s: %s\n", v.paint("✗", text.FgRed), addr, v.paint(string(e.Phase)+" failed", text.FgRed))
+	}
+}
+
+// ApplyEventJSON writes an event as one line of JSON.
+func ApplyEventJSON(w io.Writer, e planner.Event) error {
+	j := struct {
+		Type    string  `json:"type"`
+		Address string  `json:"address"`
+		Phase   string  `json:"phase"`
+		Status  string  `json:"status"`
+		Seconds float64 `json:"seconds,omitempty"`
+		Error   string  `json:"error,omitempty"`
+	}{"change", e.Change.Addr.String(), string(e.Phase), string(e.Status), e.Took.Seconds(), ""}
+	if e.Err != nil {
+		j.Error = e.Err.Error()
+	}
+	return json.NewEncoder(w).Encode(j)
+}
+
+// ApplyReport writes how an apply ended. Where something is left it is a table of what is done, failed and not started.
+func (v *View) ApplyReport(r *planner.Report) {
+	done, failed, left := r.Counts()
+	if failed+left > 0 {
+		v.Printf("\n")
+		for _, res := range r.Results {
+			note := ""
+			switch res.Status {
+			case planner.Failed:
+				note = firstLine(res.Err)
+			case planner.NotStarted:
+				note = res.Reason
+			}
+			v.Printf("  %-12s %s %s  %s\n", v.status(res.Status), v.action(res.Change.Action), res.Change.Addr, v.dim(note))
+		}
+	}
+	switch {
+	case failed > 0:
+		v.Printf("\n%s %d done, %d failed, %d not started. What is done is recorded; apply again goes on from here.\n",
+			v.paint("Apply failed:", text.Bold, text.FgRed), done, failed, left)
+	case r.Interrupted || left > 0:
+		v.Printf("\n%s %d done, %d not started. What is done is recorded; apply again goes on from here.\n",
+			v.paint("Apply interrupted:", text.Bold, text.FgYellow), done, left)
+	default:
+		v.Printf("\n%s %s.\n", v.paint("Apply complete:", text.Bold, text.FgGreen), plural(int64(done), "change", "changes"))
+	}
+}
+
+func (v *View) status(s planner.Status) string {
+	switch s {
+	case planner.Done:
+		return v.paint(string(s), text.FgGreen)
+	case planner.Failed:
+		return v.paint(string(s), text.FgRed)
+	}
+	return string(s)
+}
+
+// ApplyReportJSON writes how an apply ended as one line of JSON.
+func ApplyReportJSON(w io.Writer, r *planner.Report, diags []Diagnostic) error {
+	type result struct {
+		Address string `json:"address"`
+		Action  string `json:"action"`
+		Status  string `json:"status"`
+		Error   string `json:"error,omitempty"`
+		Reason  string `json:"reason,omitempty"`
+	}
+	done, failed, left := r.Counts()
+	out := struct {
+		Type        string       `json:"type"`
+		Done        int          `json:"done"`
+		Failed      int          `json:"failed"`
+		NotStarted  int          `json:"not_started"`
+		Results     []result     `json:"results"`
+		Outputs     []OutputJSON `json:"outputs,omitempty"`
+		Diagnostics []Diagnostic `json:"diagnostics,omitempty"`
+	}{"report", done, failed, left, []result{}, nil, diags}
+	for _, res := range r.Results {
+		j := result{Address: res.Change.Addr.String(), Action: actionWords[res.Change.Action], Status: string(res.Status), Reason: res.Reason}
+		if res.Err != nil {
+			j.Error = res.Err.Error()
+		}
+		out.Results = append(out.Results, j)
+	}
+	for _, o := range r.Outputs {
+		out.Outputs = append(out.Outputs, outputJSON(o))
+	}
+	return json.NewEncoder(w).Encode(out)
+}
+
+// Outputs writes the stack's outputs.
+func (v *View) Outputs(outputs []planner.OutputChange) {
+	for _, o := range outputs {
+		if o.Action == planner.Delete {
+			continue
+		}
+		shown := value(o.Value)
+		if o.Sensitive {
+			shown = sensitive
+		}
+		v.Printf("%s = %s\n", o.Name, shown)
+	}
+}
+
+func firstLine(err error) string {
+	if err == nil {
+		return ""
+	}
+	s := err.Error()
+	for i, r := range s {
+		if r == '\n' {
+			return s[:i]
+		}
+	}
+	return s
+}
+
+// short writes a duration with two digits that matter.
+func short(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return fmt.Sprintf("%dms", d.Milliseconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%.1fs", d.Seconds())
+	}
+	return d.Truncate(time.Second).String()
+}

@@ -1,0 +1,251 @@
+package render
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/zclconf/go-cty/cty"
+
+	"mkt/planner"
+	"mkt/spec"
+)
+
+var actionColors = map[planner.Action]text.Colors{
+	planner.Create:  {text.FgGreen},
+	planner.Update:  {text.FgYellow},
+	planner.Replace: {text.FgRed},
+	planner.Delete:  {text.FgRed},
+	planner.NoOp:    {},
+}
+
+var actionWords = map[planner.Action]string{
+	planner.Create:  "create",
+	planner.Update:  "update",
+	planner.Replace: "replace",
+	planner.Delete:  "delete",
+	planner.NoOp:    "none",
+}
+
+// Plan writes a plan as a person reviews it: what destroys something first and in words, then every change, then the
+// outputs, the summary last.
+func (v *View) Plan(p *planner.Plan) {
+	v.losses(p)
+	var shown int
+	for _, c := range p.Changes {
+		if c.Action == planner.NoOp && !c.Record {
+			continue
+		}
+		v.change(c)
+		shown++
+	}
+	v.outputs(p)
+	if shown == 0 && p.Empty() {
+		v.Printf("%s The stack and the world agree.\n", v.bold(v.paint("Nothing to do.", text.FgGreen)))
+		return
+	}
+	v.Printf("%s\n", v.bold(Summary(p)))
+}
+
+// Summary is the plan in one line.
+func Summary(p *planner.Plan) string {
+	n := p.Counts()
+	s := fmt.Sprintf("Plan: %d to create, %d to change, %d to replace, %d to delete", n.Create, n.Update, n.Replace, n.Delete)
+	if n.NoOp > 0 {
+		s += fmt.Sprintf(", %d unchanged", n.NoOp)
+	}
+	return s + "."
+}
+
+// losses says what would be destroyed, before anything else is said.
+func (v *View) losses(p *planner.Plan) {
+	var lines []string
+	for _, c := range p.Changes {
+		if c.Action != planner.Delete && c.Action != planner.Replace {
+			continue
+		}
+		line := fmt.Sprintf("  %s %s", v.action(c.Action), c.Addr)
+		if c.Loss != "" {
+			line += ": " + c.Loss + " will be lost"
+		}
+		lines = append(lines, line)
+	}
+	if len(lines) > 0 {
+		v.Printf("%s\n%s\n\n", v.paint("This plan destroys:", text.Bold, text.FgRed), strings.Join(lines, "\n"))
+	}
+}
+
+func (v *View) action(a planner.Action) string { return v.paint(string(a), actionColors[a]...) }
+
+func (v *View) change(c *planner.Change) {
+	head := v.bold(c.Addr.String())
+	if c.Moved != (spec.Addr{}) {
+		head += v.dim(" (was " + c.Moved.String() + ")")
+	}
+	var notes []string
+	if c.Why != "" {
+		notes = append(notes, c.Why)
+	}
+	if c.Action == planner.Replace && c.Loss != "" {
+		notes = append(notes, "loses "+c.Loss)
+	}
+	if len(notes) > 0 {
+		head += v.dim("  # " + strings.Join(notes, "; "))
+	}
+	v.Printf("%s %s\n", v.action(c.Action), head)
+	width := 0
+	for _, a := range c.Attrs {
+		width = max(width, len(path(a.Path)))
+	}
+	for _, a := range c.Attrs {
+		v.attr(c, a, width)
+	}
+	v.Printf("\n")
+}
+
+func (v *View) attr(c *planner.Change, a planner.AttrChange, width int) {
+	name := fmt.Sprintf("%-*s", width, path(a.Path))
+	before, after := value(a.Before), value(a.After)
+	if a.Sensitive {
+		before, after = sensitive, sensitive
+	}
+	var line string
+	switch {
+	case c.Action == planner.Create || a.Before == cty.NilVal:
+		line = v.paint("+", text.FgGreen) + " " + name + " = " + after
+	case c.Action == planner.Delete || a.After == cty.NilVal:
+		line = v.paint("-", text.FgRed) + " " + name + " = " + before
+	default:
+		line = v.paint("~", text.FgYellow) + " " + name + " = " + before + " → " + after
+	}
+	var notes []string
+	if a.Act == spec.Replace && c.Action == planner.Replace {
+		notes = append(notes, v.paint("replaces it", text.FgRed))
+	}
+	if a.Why != "" && c.Action != planner.Create {
+		notes = append(notes, a.Why)
+	}
+	if a.Outside {
+		notes = append(notes, "changed outside of mkt")
+	}
+	if len(notes) > 0 {
+		line += v.dim("  # " + strings.Join(notes, "; "))
+	}
+	v.Printf("    %s\n", line)
+}
+
+func (v *View) outputs(p *planner.Plan) {
+	var any bool
+	for _, o := range p.Outputs {
+		if o.Action == planner.NoOp {
+			continue
+		}
+		if !any {
+			v.Printf("Outputs:\n")
+			any = true
+		}
+		shown := value(o.Value)
+		if o.Sensitive {
+			shown = sensitive
+		}
+		v.Printf("  %s %s = %s\n", v.action(o.Action), o.Name, shown)
+	}
+	if any {
+		v.Printf("\n")
+	}
+}
+
+// PlanJSON is a plan as -json prints it. FormatVersion changes when a reader of it would have to.
+type PlanJSON struct {
+	FormatVersion string       `json:"format_version"`
+	Changes       []ChangeJSON `json:"changes"`
+	Outputs       []OutputJSON `json:"outputs,omitempty"`
+	Summary       SummaryJSON  `json:"summary"`
+	Diagnostics   []Diagnostic `json:"diagnostics,omitempty"`
+}
+
+// ChangeJSON is one object's change. No-ops are left out.
+type ChangeJSON struct {
+	Address string     `json:"address"`
+	Kind    string     `json:"kind"`
+	Action  string     `json:"action"` // create, update, replace, delete, none (only the ledger changes)
+	ID      string     `json:"id,omitempty"`
+	Was     string     `json:"was,omitempty"` // the address until now
+	Why     string     `json:"why,omitempty"`
+	Loss    string     `json:"loss,omitempty"`
+	Attrs   []AttrJSON `json:"attributes,omitempty"`
+}
+
+// AttrJSON is one attribute's change. Sensitive values are left out.
+type AttrJSON struct {
+	Path      string          `json:"path"`
+	Before    json.RawMessage `json:"before,omitempty"`
+	After     json.RawMessage `json:"after,omitempty"`
+	Unknown   bool            `json:"unknown,omitempty"` // a part of After is known after apply only
+	Replaces  bool            `json:"replaces,omitempty"`
+	Outside   bool            `json:"changed_outside,omitempty"`
+	Sensitive bool            `json:"sensitive,omitempty"`
+	Why       string          `json:"why,omitempty"`
+}
+
+// OutputJSON is an output of the stack.
+type OutputJSON struct {
+	Name      string          `json:"name"`
+	Action    string          `json:"action,omitempty"`
+	Value     json.RawMessage `json:"value,omitempty"`
+	Sensitive bool            `json:"sensitive,omitempty"`
+}
+
+// SummaryJSON counts a plan's changes.
+type SummaryJSON struct {
+	Create    int `json:"create"`
+	Update    int `json:"update"`
+	Replace   int `json:"replace"`
+	Delete    int `json:"delete"`
+	Unchanged int `json:"unchanged"`
+}
+
+// NewPlanJSON returns p in its JSON form.
+func NewPlanJSON(p *planner.Plan, diags hcl.Diagnostics) PlanJSON {
+	n := p.Counts()
+	out := PlanJSON{
+		FormatVersion: "1",
+		Changes:       []ChangeJSON{},
+		Summary:       SummaryJSON{n.Create, n.Update, n.Replace, n.Delete, n.NoOp},
+		Diagnostics:   DiagnosticsJSON(diags),
+	}
+	for _, c := range p.Changes {
+		if c.Action == planner.NoOp && !c.Record {
+			continue
+		}
+		j := ChangeJSON{Address: c.Addr.String(), Kind: c.Kind.Name, Action: actionWords[c.Action], ID: c.ID, Why: c.Why, Loss: c.Loss}
+		if c.Moved != (spec.Addr{}) {
+			j.Was = c.Moved.String()
+		}
+		for _, a := range c.Attrs {
+			aj := AttrJSON{Path: path(a.Path), Replaces: a.Act == spec.Replace, Outside: a.Outside, Sensitive: a.Sensitive, Why: a.Why}
+			if !a.Sensitive {
+				aj.Before, _ = jsonValue(a.Before)
+				var known bool
+				aj.After, known = jsonValue(a.After)
+				aj.Unknown = !known
+			}
+			j.Attrs = append(j.Attrs, aj)
+		}
+		out.Changes = append(out.Changes, j)
+	}
+	for _, o := range p.Outputs {
+		out.Outputs = append(out.Outputs, outputJSON(o))
+	}
+	return out
+}
+
+func outputJSON(o planner.OutputChange) OutputJSON {
+	j := OutputJSON{Name: o.Name, Action: actionWords[o.Action], Sensitive: o.Sensitive}
+	if !o.Sensitive {
+		j.Value, _ = jsonValue(o.Value)
+	}
+	return j
+}
