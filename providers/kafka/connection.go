@@ -15,7 +15,7 @@ import (
 var Config = &spec.Kind{
 	Name: "kafka",
 	Doc: "Where Kafka and the schema registry are, and who signs in. What the block leaves out comes from the environment: " +
-		"`KAFKA_BOOTSTRAP_SERVERS`, `KAFKA_API_KEY`, `KAFKA_API_SECRET`, `KAFKA_SECURITY_PROTOCOL`, `SCHEMA_REGISTRY_URL` (or " +
+		"`KAFKA_BOOTSTRAP_SERVERS`, `KAFKA_API_KEY`, `KAFKA_API_SECRET`, `KAFKA_SASL_MECHANISM`, `KAFKA_SECURITY_PROTOCOL`, `SCHEMA_REGISTRY_URL` (or " +
 		"`SCHEMA_REGISTRY_REST_ENDPOINT`), `SCHEMA_REGISTRY_API_KEY` and `SCHEMA_REGISTRY_API_SECRET`.",
 	Example: `provider "kafka" {
   bootstrap_servers = "pkc-12345.westeurope.azure.confluent.cloud:9092"

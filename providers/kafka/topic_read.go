@@ -119,7 +119,7 @@ func (t *topics) records(ctx context.Context, names []string) (map[string]int64,
 		want := map[ck.TopicPartition]ck.OffsetSpec{}
 		for name, s := range states {
 			for _, p := range s.partitions {
-				want[ck.TopicPartition{Topic: &name, Partition: int32(p)}] = which //nolint:gosec // partitions are int32 on the wire
+				want[ck.TopicPartition{Topic: &name, Partition: int32(p)}] = which
 			}
 		}
 		if len(want) == 0 {

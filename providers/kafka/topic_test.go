@@ -2,6 +2,7 @@ package kafka_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -134,7 +135,7 @@ func TestTopicRefusals(t *testing.T) {
 		path string
 	}{{}, {providers.Invalid, "config"}, {providers.Invalid, "replication_factor"}, {}, {providers.Invalid, "name"}} {
 		var path string
-		if e, ok := res[i].Err.(*providers.Error); ok && len(e.Path) > 0 {
+		if e := new(providers.Error); errors.As(res[i].Err, &e) && len(e.Path) > 0 {
 			path = e.Path[0].(cty.GetAttrStep).Name
 		}
 		if providers.CodeOf(res[i].Err) != want.code || path != want.path {
