@@ -4,6 +4,8 @@ import (
 	"errors"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/ext/dynblock"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
 )
@@ -70,6 +72,22 @@ func (d *decoder) instance(body hcl.Body, ctx *hcl.EvalContext, header, label hc
 	return inst
 }
 
+func expanded(body *hclsyntax.Body, dynamic bool, ctx *hcl.EvalContext) hcl.Body {
+	if !dynamic {
+		return body
+	}
+	return dynblock.Expand(body, ctx, dynblock.OptCheckForEach(openForEach))
+}
+
+// openForEach refuses dynamic blocks over sensitive values: how many blocks there are, and their labels, are seen in every plan.
+func openForEach(v cty.Value, expr hcl.Expression, _ *hcl.EvalContext) hcl.Diagnostics {
+	if !v.IsMarked() {
+		return nil
+	}
+	return hcl.Diagnostics{errorAt(expr.Range(), "Invalid for_each",
+		"The value is sensitive. The number of blocks and their labels are seen in every plan, so it cannot be used; use nonsensitive() on what is no secret.")}
+}
+
 // body evaluates the attributes and blocks of one level. at is the path of the body in the kind's value.
 func (d *decoder) body(body hcl.Body, ctx *hcl.EvalContext, sh *shape, src *source, at cty.Path) cty.Value {
 	content, _, diags := body.PartialContent(sh.schema)
@@ -90,6 +108,10 @@ func (d *decoder) body(body hcl.Body, ctx *hcl.EvalContext, sh *shape, src *sour
 	for i := range sh.blocks {
 		nested := &sh.blocks[i]
 		path := append(at[:len(at):len(at)], cty.GetAttrStep{Name: nested.Name})
+		if diags.HasErrors() { // some blocks are missing because of that
+			values[nested.Name] = cty.UnknownVal(nested.Type())
+			continue
+		}
 		v := d.blocks(nested, sh.nested[i], content.Blocks, ctx, src, path)
 		if nested.Norm != nil && v.IsWhollyKnown() && !v.IsNull() {
 			v = nested.Norm(v)

@@ -8,6 +8,7 @@ import (
 	"github.com/agext/levenshtein"
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
 )
 
 // withheld replaces the detail of an error that could quote a sensitive value.
@@ -127,8 +128,8 @@ func inSourceOrder(diags hcl.Diagnostics) hcl.Diagnostics {
 	return diags
 }
 
-// evaluated cleans the diagnostics of an evaluation: calls of unknown functions are reported once by Load, and
-// details that could quote a sensitive value are withheld.
+// evaluated cleans the diagnostics of an evaluation: calls of unknown functions are reported once by Load, details that
+// could quote a sensitive value are withheld, and what is missing in a map or an object is said with what is there.
 func evaluated(diags hcl.Diagnostics) hcl.Diagnostics {
 	kept := diags[:0]
 	for _, d := range diags {
@@ -139,6 +140,10 @@ func evaluated(diags hcl.Diagnostics) hcl.Diagnostics {
 			c := *d
 			c.Detail = withheld
 			c.Expression, c.EvalContext = nil, nil
+			d = &c
+		} else if detail := missing(d); detail != "" {
+			c := *d
+			c.Detail = detail
 			d = &c
 		}
 		kept = append(kept, d)
@@ -156,4 +161,60 @@ func usesSensitive(d *hcl.Diagnostic) bool {
 		}
 	}
 	return false
+}
+
+// missing says which step of a reference leads nowhere and what would; "" when that is not what d is about.
+func missing(d *hcl.Diagnostic) string {
+	expr, ok := d.Expression.(*hclsyntax.ScopeTraversalExpr)
+	if !ok || d.EvalContext == nil || d.Summary != "Invalid index" && d.Summary != "Unsupported attribute" {
+		return ""
+	}
+	for n := 1; n < len(expr.Traversal); n++ {
+		v, diags := expr.Traversal[:n].TraverseAbs(d.EvalContext)
+		if diags.HasErrors() || v.IsNull() || !v.IsKnown() || !v.Type().IsObjectType() && !v.Type().IsMapType() {
+			return ""
+		}
+		name := ""
+		switch step := expr.Traversal[n].(type) {
+		case hcl.TraverseAttr:
+			name = step.Name
+		case hcl.TraverseIndex:
+			if step.Key.Type() != cty.String {
+				return ""
+			}
+			name = step.Key.AsString()
+		}
+		var names []string
+		if v.Type().IsObjectType() {
+			names = sortedKeys(v.Type().AttributeTypes())
+		} else {
+			names = sortedKeys(v.AsValueMap())
+		}
+		if contains(names, name) {
+			continue
+		}
+		hint := DidYouMean(name, names)
+		if hint == "" {
+			hint = " There is " + list(names) + "."
+		}
+		return fmt.Sprintf("There is no %q in %s.%s", name, traversalText(expr.Traversal[:n]), hint)
+	}
+	return ""
+}
+
+func traversalText(t hcl.Traversal) string {
+	text := t.RootName()
+	for _, step := range t[1:] {
+		switch s := step.(type) {
+		case hcl.TraverseAttr:
+			text += "." + s.Name
+		case hcl.TraverseIndex:
+			if s.Key.Type() == cty.String {
+				text += fmt.Sprintf("[%q]", s.Key.AsString())
+			} else {
+				text += "[…]"
+			}
+		}
+	}
+	return text
 }

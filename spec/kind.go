@@ -235,6 +235,9 @@ func lintAttrs(fail func(string, ...any), at string, attrs []Attr, blocks []Nest
 		if b.Max > 0 && b.Min > b.Max {
 			fail("%s must be given more often than it may", at+b.Name)
 		}
+		if b.Max != 1 && b.Type().HasDynamicTypes() {
+			fail("%s is a list, so its attributes need fixed types", at+b.Name)
+		}
 		if b.Label != "" && !isTextAttr(b.Attrs, b.Label) {
 			fail("%s has a label that sets no string attribute %s", at+b.Name, b.Label)
 		}

@@ -4,7 +4,6 @@ import (
 	"sync"
 
 	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/ext/dynblock"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 )
@@ -231,13 +230,6 @@ func (sc *Scope) provider(p *providerBlock) (*Instance, hcl.Diagnostics) {
 	d := &decoder{scope: sc, kind: p.kind, quiet: p.broken}
 	inst := d.instance(expanded(body, p.dynamic, ctx), ctx, rng, rng, sc.stack.shapes[p.kind])
 	return inst, unique(append(diags, d.diags...))
-}
-
-func expanded(body *hclsyntax.Body, dynamic bool, ctx *hcl.EvalContext) hcl.Body {
-	if !dynamic {
-		return body
-	}
-	return dynblock.Expand(body, ctx)
 }
 
 // context returns what r refers to and nothing else.
