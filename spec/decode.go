@@ -108,11 +108,7 @@ func (d *decoder) body(body hcl.Body, ctx *hcl.EvalContext, sh *shape, src *sour
 	for i := range sh.blocks {
 		nested := &sh.blocks[i]
 		path := append(at[:len(at):len(at)], cty.GetAttrStep{Name: nested.Name})
-		if diags.HasErrors() { // some blocks are missing because of that
-			values[nested.Name] = cty.UnknownVal(nested.Type())
-			continue
-		}
-		v := d.blocks(nested, sh.nested[i], content.Blocks, ctx, src, path)
+		v := d.blocks(nested, sh.nested[i], content.Blocks, diags.HasErrors(), ctx, src, path)
 		if nested.Norm != nil && v.IsWhollyKnown() && !v.IsNull() {
 			v = nested.Norm(v)
 		}
@@ -121,10 +117,10 @@ func (d *decoder) body(body hcl.Body, ctx *hcl.EvalContext, sh *shape, src *sour
 	return cty.ObjectVal(values)
 }
 
-// blocks evaluates the nested blocks of one type.
-func (d *decoder) blocks(nested *Nested, sh *shape, all hcl.Blocks, ctx *hcl.EvalContext, src *source, at cty.Path) cty.Value {
+// blocks evaluates the nested blocks of one type; partial is true when errors have kept some of them out of all.
+func (d *decoder) blocks(nested *Nested, sh *shape, all hcl.Blocks, partial bool, ctx *hcl.EvalContext, src *source, at cty.Path) cty.Value {
 	var values []cty.Value
-	unknown := false
+	unknown := partial
 	for _, b := range all {
 		if b.Type != nested.Name {
 			continue
