@@ -1,0 +1,116 @@
+package snowflake
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/snowflakedb/gosnowflake/v2"
+
+	"mkt/providers"
+)
+
+// Error numbers of Snowflake's server, and of its driver from 260000 on. The driver's are named in its package errors.
+const (
+	errSyntax        = 1003
+	errExists        = 2002
+	errMissing       = 2003 // does not exist or not authorized
+	errMissingDo     = 2043 // the object does not exist, or the operation cannot be performed
+	errPrivileges    = 3001
+	errNoWarehouse   = 606
+	errLockTimeout   = 625
+	errStatementTime = 630
+	errSessionGone   = 390112
+	errTokenExpired  = 390114
+)
+
+// classify gives an error of the driver its meaning, by number and never by text. Texts in secrets are cut out of it.
+func classify(err error, secrets ...string) error {
+	if err == nil {
+		return nil
+	}
+	var known *providers.Error
+	if errors.As(err, &known) {
+		return err
+	}
+	var sf *gosnowflake.SnowflakeError
+	if errors.As(err, &sf) {
+		code, hint := meaning(sf)
+		return &providers.Error{Code: code, Hint: hint, Err: redact(err, secrets)}
+	}
+	var network net.Error
+	switch {
+	case errors.Is(err, context.Canceled):
+		return err
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, driver.ErrBadConn), errors.As(err, &network):
+		return &providers.Error{Code: providers.Unavailable, Err: redact(err, secrets)}
+	}
+	return redact(err, secrets)
+}
+
+func meaning(e *gosnowflake.SnowflakeError) (code providers.Code, hint string) {
+	switch n := e.Number; {
+	case n == errExists:
+		return providers.Exists, ""
+	case n == errMissing || n == errMissingDo:
+		return providers.NotFound, ""
+	case n == errPrivileges:
+		return providers.Denied, "Grant the role what the message names, or choose another role in the provider block."
+	case n == errNoWarehouse:
+		return providers.Invalid, "Set warehouse in the provider block, or SNOWFLAKE_WAREHOUSE."
+	case n == errLockTimeout || n == errStatementTime:
+		return providers.Conflict, ""
+	case n == errSessionGone || n == errTokenExpired:
+		return providers.Unavailable, ""
+	case n == gosnowflake.ErrCodeEmptyAccountCode || n == gosnowflake.ErrCodeEmptyUsernameCode || n == gosnowflake.ErrCodeEmptyPasswordCode:
+		return providers.Denied, "Set account, user and a credential in the provider block or in SNOWFLAKE_ variables; `mkt doctor` shows what was found."
+	case n == gosnowflake.ErrFailedToAuth || n == gosnowflake.ErrCodeServiceUnavailable || n == gosnowflake.ErrCodeFailedToConnect,
+		n == gosnowflake.ErrFailedToPostQuery || n == gosnowflake.ErrFailedToRenewSession || n == gosnowflake.ErrFailedToGetChunk:
+		return providers.Unavailable, ""
+	case n >= 390100 && n < 396000: // login and token errors
+		return providers.Denied, "`mkt doctor` shows which credential was used and where it came from."
+	case n >= 900 && n < 3000, strings.HasPrefix(e.SQLState, "22"), strings.HasPrefix(e.SQLState, "42"):
+		return providers.Invalid, ""
+	}
+	return providers.Unknown, ""
+}
+
+// redacted hides a secret in the text of an error and keeps the error.
+type redacted struct {
+	text string
+	err  error
+}
+
+func (r *redacted) Error() string { return r.text }
+func (r *redacted) Unwrap() error { return r.err }
+
+func redact(err error, secrets []string) error {
+	text := err.Error()
+	for _, s := range secrets {
+		if s != "" {
+			text = strings.ReplaceAll(text, s, "***")
+		}
+	}
+	if text == err.Error() {
+		return err
+	}
+	return &redacted{text: text, err: errors.New(text)}
+}
+
+// wrap says what was being done when an error came, and keeps its code and hint.
+func wrap(err error, format string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	doing := fmt.Sprintf(format, args...)
+	var known *providers.Error
+	if errors.As(err, &known) {
+		return &providers.Error{Code: known.Code, Path: known.Path, Hint: known.Hint, Err: fmt.Errorf("%s: %w", doing, known.Err)}
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}
+
+func notFound(err error) bool { return providers.CodeOf(err) == providers.NotFound }

@@ -1,0 +1,67 @@
+package snowflake
+
+import (
+	"context"
+	"time"
+
+	"mkt/providers"
+	"mkt/spec"
+)
+
+// Options is what a provider needs besides its connection.
+type Options struct {
+	// MintSAS signs a token for a container (https://ACCOUNT.blob.core.windows.net/CONTAINER) with permissions such as "read"
+	// and "list", good until expires. Needed by stages with a sas block only. It may be called concurrently.
+	MintSAS func(ctx context.Context, containerURL string, permissions []string, expires time.Time) (string, error)
+	// HashKey is the key of the hashes that stand for secrets in private data. Without one, no hash is kept.
+	HashKey []byte
+	// Now is the clock; time.Now by default.
+	Now func() time.Time
+}
+
+// Provider is one Snowflake account. It is safe for concurrent use.
+type Provider struct {
+	client    *client
+	opts      Options
+	resources map[string]providers.Resource
+}
+
+// New returns a provider that connects when it is first asked something.
+func New(conn Connection, opts Options) *Provider {
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	p := &Provider{client: &client{conn: conn}, opts: opts, resources: map[string]providers.Resource{}}
+	for _, k := range kinds {
+		r := &resource{kind: k, p: p}
+		switch {
+		case k.spec.Name == Stage.Name:
+			p.resources[k.spec.Name] = &stageResource{resource: r}
+		case k.holds != nil:
+			p.resources[k.spec.Name] = &holder{resource: r}
+		default:
+			p.resources[k.spec.Name] = r
+		}
+	}
+	return p
+}
+
+// Resource implements providers.Provider.
+func (p *Provider) Resource(kind string) providers.Resource { return p.resources[kind] }
+
+// Close implements providers.Provider.
+func (p *Provider) Close() error { return p.client.close() }
+
+// kinds are in the order of the reference.
+var kinds = []*kind{
+	warehouseKind, databaseKind, schemaKind, tableKind, viewKind, fileFormatKind, integrationKind, stageKind, pipeKind,
+}
+
+// Kinds lists the kinds of resource that the provider serves.
+func Kinds() []*spec.Kind {
+	out := make([]*spec.Kind, len(kinds))
+	for i, k := range kinds {
+		out[i] = k.spec
+	}
+	return out
+}

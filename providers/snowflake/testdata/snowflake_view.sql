@@ -1,0 +1,11 @@
+-- create
+CREATE SECURE VIEW "MARKET"."RAW"."PRICES" COMMENT = 'c' AS
+SELECT 1 AS one;
+
+-- alter text
+CREATE OR REPLACE VIEW "MARKET"."RAW"."PRICES" AS
+SELECT 2 AS two;
+
+-- alter comment
+ALTER VIEW "MARKET"."RAW"."PRICES" SET COMMENT = 'c';
+

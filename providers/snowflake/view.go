@@ -1,0 +1,73 @@
+package snowflake
+
+import (
+	"context"
+	"strings"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"mkt/spec"
+)
+
+// View describes snowflake_view.
+var View = &spec.Kind{
+	Name: "snowflake_view", System: System,
+	Doc: "A view. Its text is compared without regard to comments, spacing and the case of words outside quotes.",
+	Example: `snowflake_view "latest" {
+  schema = "MARKET.RAW"
+  sql    = "SELECT Index, MAX(Date) AS Date FROM MARKET.RAW.PRICES GROUP BY Index"
+}
+`,
+	ID: idOf("schema"),
+	Attrs: append(nameAttrs("Name of the view.", "schema", "Schema that holds the view.", "snowflake_schema"),
+		spec.Attr{Name: "sql", Type: cty.String, Required: true, Doc: "The query.", Norm: func(v cty.Value) cty.Value {
+			return text(strings.TrimRight(strings.TrimSpace(v.AsString()), "; \t\r\n"))
+		}, Change: func(before, after cty.Value) spec.Verdict {
+			if after.IsKnown() && !before.IsNull() && !after.IsNull() && canonical(before.AsString()) == canonical(after.AsString()) {
+				return spec.Verdict{Act: spec.Same}
+			}
+			return spec.Verdict{Act: spec.InPlace}
+		}},
+		spec.Attr{Name: "secure", Type: cty.Bool, Default: cty.False, Doc: "Whether only authorized roles see the definition.", Change: spec.Updated},
+		commentAttr(),
+	),
+}
+
+var viewKind = &kind{spec: View, noun: "VIEW", plural: "VIEWS", parent: "schema",
+	read: func(_ context.Context, _ *Provider, _ Name, r row, _ map[string]string) (object, error) {
+		return object{"sql": text(viewQuery(r["text"])), "secure": cty.BoolVal(truth(r["is_secure"]))}, nil
+	},
+	create: func(n Name, o object) []string { return []string{"CREATE " + viewText(n, o)} },
+	update: func(n Name, before, after object) []string {
+		if before.differs(after, "sql") || before.differs(after, "secure") {
+			return []string{"CREATE OR REPLACE " + viewText(n, after)}
+		}
+		k := &kind{noun: "VIEW"}
+		return k.alterComment(n, before, after)
+	},
+}
+
+func viewText(n Name, o object) string {
+	s := "VIEW " + n.SQL()
+	if o.boolean("secure") {
+		s = "SECURE " + s
+	}
+	return s + setComment(o) + " AS\n" + o.str("sql")
+}
+
+// viewQuery takes the query out of the CREATE VIEW statement that SHOW VIEWS gives: what follows the first AS
+// outside brackets.
+func viewQuery(statement string) string {
+	depth := 0
+	for _, w := range words(statement) {
+		switch {
+		case w.text == "(":
+			depth++
+		case w.text == ")":
+			depth--
+		case depth == 0 && w.is("AS"):
+			return strings.TrimRight(strings.TrimSpace(statement[w.pos+len(w.text):]), "; \t\r\n")
+		}
+	}
+	return statement
+}
