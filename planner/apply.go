@@ -41,6 +41,7 @@ type applying struct {
 	answers chan *batch
 	stopped string // why nothing more is started
 	dirty   bool   // the ledger has something to save
+	unsaved bool   // saving it has failed
 }
 
 // batchKey is what may go out as one call.
@@ -321,9 +322,10 @@ func (a *applying) save() bool {
 		return true
 	}
 	if err := a.opts.Ledger.Save(context.WithoutCancel(a.hard), a.ledger); err != nil {
-		if a.stopped == "" || a.flying == 0 {
+		if !a.unsaved {
+			a.unsaved = true
 			a.diags = append(a.diags, failure("Ledger not saved",
-				"%s. Nothing more was started. What was done is announced in the ledger, so applying again goes on from there.", capital(err.Error())))
+				"%s Nothing more was started. What was done is announced in the ledger, so applying again goes on from there.", capital(err.Error())))
 		}
 		a.stop("the ledger could not be saved")
 		return false

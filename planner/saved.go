@@ -2,6 +2,10 @@ package planner
 
 import (
 	"bytes"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,7 +18,6 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
-	"mkt/ledger"
 	"mkt/spec"
 )
 
@@ -22,10 +25,12 @@ import (
 const SavedVersion = 1
 
 // Saved is what a plan file holds: not the plan, but what binds an apply to it. No value is in it, only keyed
-// digests. Applying it means planning again and refusing when anything came out differently (Verify).
+// digests. Applying it means planning again and refusing when anything came out differently (Verify). The key is the
+// file's own, so that a plan can be saved before there is a ledger.
 type Saved struct {
 	Version   int               `json:"mkt_plan"`
 	Made      time.Time         `json:"made"`
+	Key       []byte            `json:"key"`   // of this file's digests
 	Stack     string            `json:"stack"` // its absolute path
 	Config    string            `json:"config"`
 	Variables map[string]string `json:"variables,omitempty"`
@@ -48,21 +53,28 @@ type SavedChange struct {
 
 // NewSaved returns what binds an apply to the plan.
 func NewSaved(p *Plan) *Saved {
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // never fails: crypto/rand ends the process instead
+	return bind(p, key)
+}
+
+func bind(p *Plan, key digestKey) *Saved {
 	l := p.in.Ledger
 	s := &Saved{
+		Key:     key,
 		Version: SavedVersion, Made: p.in.Now().UTC().Truncate(time.Second), Stack: p.in.Stack.Dir,
-		Config: l.DigestBytes([]byte(p.in.Stack.ConfigHash())), Variables: map[string]string{},
+		Config: key.digest([]byte(p.in.Stack.ConfigHash())), Variables: map[string]string{},
 		Lineage: l.Lineage, Serial: l.Serial, Destroy: p.Destroy,
 		Targets: addrTexts(p.in.Targets), Adopt: addrTexts(p.in.Adopt),
 	}
 	for _, v := range p.in.Stack.Variables() {
-		s.Variables[v.Name] = fingerprint(l, v.Value)
+		s.Variables[v.Name] = key.fingerprint(v.Value)
 	}
 	for _, c := range p.Changes {
 		saved := SavedChange{Address: c.Addr.String(), Action: string(c.Action), ID: c.ID,
-			Before: fingerprint(l, c.Before), After: fingerprint(l, c.After)}
+			Before: key.fingerprint(c.Before), After: key.fingerprint(c.After)}
 		if c.Before != cty.NilVal && c.live != nil {
-			saved.Before += "/" + l.DigestBytes([]byte(c.live.incarnation))
+			saved.Before += "/" + key.digest([]byte(c.live.incarnation))
 		}
 		s.Changes = append(s.Changes, saved)
 	}
@@ -135,11 +147,11 @@ func (s *Saved) Options(in *Input) error {
 
 // Verify compares a plan made now with the saved one and names all that differs; nothing may be applied then.
 func (s *Saved) Verify(p *Plan) hcl.Diagnostics {
-	now := NewSaved(p)
+	now := bind(p, s.Key)
 	stale := func(format string, args ...any) hcl.Diagnostics {
 		return hcl.Diagnostics{failure("Saved plan is stale", format+" Nothing was done: plan again, and look at the new plan.", args...)}
 	}
-	if s.Lineage != now.Lineage {
+	if s.Lineage != now.Lineage && s.Serial+now.Serial > 0 { // one that was never saved has none
 		return stale("It was made with another ledger.")
 	}
 	var diags hcl.Diagnostics
@@ -195,14 +207,23 @@ func actionText(action string) string {
 	return "no change"
 }
 
-// fingerprint is a keyed digest of a value that may be partly unknown; "" for none.
-func fingerprint(l *ledger.Ledger, v cty.Value) string {
+// digestKey is the key of a plan file's digests.
+type digestKey []byte
+
+func (k digestKey) digest(text []byte) string {
+	mac := hmac.New(sha256.New, k)
+	mac.Write(text)
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:12])
+}
+
+// fingerprint is the digest of a value that may be partly unknown; "" for none.
+func (k digestKey) fingerprint(v cty.Value) string {
 	if v == cty.NilVal {
 		return ""
 	}
 	var text bytes.Buffer
 	canonical(&text, v)
-	return l.DigestBytes(text.Bytes())
+	return k.digest(text.Bytes())
 }
 
 // canonical writes a value so that different values have different texts.

@@ -1,0 +1,378 @@
+package planner_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"mkt/ledger"
+	"mkt/planner"
+	"mkt/providers"
+	"mkt/providers/providertest"
+	"mkt/spec"
+)
+
+// TestOrder holds the order of remote operations against the dependencies of both stacks.
+func TestOrder(t *testing.T) {
+	m, b := bench(t)
+	b.MustApply(t, faultBefore)
+	var mu sync.Mutex
+	at := map[string]int{}
+	b.Providers["mem"] = &providertest.Hook{Provider: m, Before: func(c providertest.Call) error {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, id := range c.IDs {
+			at[c.Op+" "+id] = len(at)
+		}
+		return nil
+	}}
+	p := b.MustPlan(t, faultAfter)
+	clear(at)
+	if _, diags := b.Apply(t, p); diags.HasErrors() {
+		t.Fatal(providertest.Text(diags))
+	}
+	for _, pair := range [][2]string{
+		{"delete replaced", "delete s"}, // users go first
+		{"delete s", "create s"},        // a replacement
+		{"create s", "create replaced"}, // users come last
+		{"create replaced", "update on_replaced"},
+		{"update changed", "update on_replaced"}, // by a value
+		{"update on_removed", "delete removed"},  // it lets go first
+		{"delete one", "create two"},
+		{"create two", "create made"},
+		{"create made", "create on_made"},
+	} {
+		before, ok1 := at[pair[0]]
+		after, ok2 := at[pair[1]]
+		if !ok1 || !ok2 || before >= after {
+			t.Errorf("%s (%d %t) is not before %s (%d %t)", pair[0], before, ok1, pair[1], after, ok2)
+		}
+	}
+}
+
+// TestBatches counts calls: what is ready together goes out together, and a kind is read once.
+func TestBatches(t *testing.T) {
+	m, b := bench(t)
+	var stack strings.Builder
+	for i := range 300 {
+		fmt.Fprintf(&stack, "mem_shelf \"s%d\" {}\nmem_box \"b%d\" { inside = mem_shelf.s%d }\n", i, i, i)
+	}
+	b.MustApply(t, stack.String())
+	b.MustBeEmpty(t, stack.String())
+	if _, diags := b.Destroy(t, stack.String()); diags.HasErrors() {
+		t.Fatal(providertest.Text(diags))
+	}
+	slices.Sort(m.Calls)
+	want := []string{
+		"create mem_box 300", "create mem_shelf 300", "delete mem_box 300", "delete mem_shelf 300",
+		"read mem_box 300", "read mem_box 300", "read mem_box 300", "read mem_shelf 300", "read mem_shelf 300", "read mem_shelf 300",
+	}
+	if !slices.Equal(m.Calls, want) {
+		t.Errorf("calls:\n%s", strings.Join(m.Calls, "\n"))
+	}
+	if m.Count() > 0 {
+		t.Errorf("%d objects are left", m.Count())
+	}
+}
+
+// TestParallel makes two kinds wait for each other, and holds the bound.
+func TestParallel(t *testing.T) {
+	const stack = "mem_box \"a\" {}\nmem_shelf \"a\" {}"
+	m, b := bench(t)
+	var running, most atomic.Int32
+	both := make(chan struct{})
+	var meet sync.WaitGroup
+	meet.Add(2)
+	go func() { meet.Wait(); close(both) }()
+	b.Providers["mem"] = &providertest.Hook{Provider: m, Before: func(providertest.Call) error {
+		meet.Done()
+		select {
+		case <-both:
+			return nil
+		case <-time.After(10 * time.Second):
+			return errors.New("the other kind was not called at the same time")
+		}
+	}}
+	p := b.MustPlan(t, stack) // the reads meet
+	both = make(chan struct{})
+	meet.Add(2)
+	go func(c chan struct{}) { meet.Wait(); close(c) }(both)
+	if _, diags := b.Apply(t, p); diags.HasErrors() {
+		t.Fatal(providertest.Text(diags))
+	}
+
+	b.Providers["mem"] = &providertest.Hook{Provider: m,
+		Before: func(providertest.Call) error {
+			for n := running.Add(1); n > most.Load(); {
+				most.Store(n)
+			}
+			return nil
+		},
+		After: func(providertest.Call) error { running.Add(-1); return nil },
+	}
+	in := b.Input(t, stack)
+	in.Destroy, in.Parallelism = true, 1
+	p, diags := planner.New(context.Background(), in)
+	if diags.HasErrors() {
+		t.Fatal(providertest.Text(diags))
+	}
+	if _, diags := b.Apply(t, p); diags.HasErrors() || most.Load() != 1 {
+		t.Errorf("%d calls at once with parallelism 1: %s", most.Load(), providertest.Text(diags))
+	}
+}
+
+// TestInterrupt cancels while something runs: that is finished and recorded, the rest is not started, and the next apply goes on.
+func TestInterrupt(t *testing.T) {
+	const stack = "mem_box \"first\" {}\nmem_box \"second\" { inside = mem_box.first }"
+	m, b := bench(t)
+	p := b.MustPlan(t, stack)
+	ctx, cancel := context.WithCancel(context.Background())
+	b.Providers["mem"] = &providertest.Hook{Provider: m, Before: func(providertest.Call) error { cancel(); return nil }}
+	in := b.Input(t, stack)
+	p, _ = planner.New(context.Background(), in)
+	ctx, cancel = context.WithCancel(context.Background())
+	defer cancel()
+	var events []string
+	report, diags := planner.Apply(ctx, p, planner.ApplyOptions{Ledger: b.Store(), Events: func(e planner.Event) {
+		events = append(events, fmt.Sprint(e.Change.Addr, " ", e.Phase, " ", e.Status))
+	}})
+	if diags.HasErrors() || !report.Interrupted {
+		t.Errorf("interrupted %t: %s", report.Interrupted, providertest.Text(diags))
+	}
+	if done, failed, not := report.Counts(); done != 1 || failed != 0 || not != 1 {
+		t.Errorf("%d done, %d failed, %d not started", done, failed, not)
+	}
+	if want := []string{"mem_box.first creating running", "mem_box.first creating done"}; !slices.Equal(events, want) {
+		t.Errorf("events: %q", events)
+	}
+	if l := b.Ledger(t); len(l.Entries) != 1 || len(l.Intents) != 0 {
+		t.Errorf("the ledger has %v and intents %v", l.Addrs(), l.Intents)
+	}
+	b.Providers["mem"] = m
+	b.MustApply(t, stack)
+	b.MustBeEmpty(t, stack)
+}
+
+// TestHardCancel cancels the calls themselves: the outcome is not known, so the intent stays.
+func TestHardCancel(t *testing.T) {
+	const stack = `mem_box "a" {}`
+	m, b := bench(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	b.Providers["mem"] = &hanging{m, cancel}
+	_, diags := planner.Apply(context.Background(), b.MustPlan(t, stack), planner.ApplyOptions{Ledger: b.Store(), Hard: ctx})
+	if !diags.HasErrors() {
+		t.Error("a cancelled call counts as done")
+	}
+	if l := b.Ledger(t); len(l.Intents) != 1 {
+		t.Errorf("intents: %v", l.Intents)
+	}
+	b.Providers["mem"] = m
+	b.MustApply(t, stack)
+	b.MustBeEmpty(t, stack)
+}
+
+// hanging is a system whose creates answer only to a cancelled context.
+type hanging struct {
+	*providertest.Memory
+	called context.CancelFunc
+}
+
+func (h *hanging) Resource(kind string) providers.Resource {
+	return hangingResource{h.Memory.Resource(kind), h.called}
+}
+
+type hangingResource struct {
+	providers.Resource
+	called context.CancelFunc
+}
+
+func (r hangingResource) Create(ctx context.Context, changes []providers.Change) []providers.Result {
+	r.called()
+	<-ctx.Done()
+	return []providers.Result{{Err: ctx.Err()}}
+}
+
+// TestLockLost stops when the ledger's lock is lost.
+func TestLockLost(t *testing.T) {
+	m, b := bench(t)
+	lost := make(chan struct{})
+	b.Providers["mem"] = &providertest.Hook{Provider: m, Before: func(c providertest.Call) error {
+		if c.Op == "create" {
+			close(lost)
+			time.Sleep(20 * time.Millisecond) // lets the apply see it before the answer
+		}
+		return nil
+	}}
+	p := b.MustPlan(t, "mem_box \"first\" {}\nmem_box \"second\" { inside = mem_box.first }")
+	report, diags := planner.Apply(context.Background(), p, planner.ApplyOptions{Ledger: b.Store(), Lost: lost})
+	if _, _, not := report.Counts(); not != 1 || !strings.Contains(providertest.Text(diags), "Lock lost") {
+		t.Errorf("%d not started: %s", not, providertest.Text(diags))
+	}
+}
+
+// TestLedgerNotSaved stops before anything is done that could not be recorded.
+func TestLedgerNotSaved(t *testing.T) {
+	m, b := bench(t)
+	p := b.MustPlan(t, `mem_box "a" {}`)
+	report, diags := planner.Apply(context.Background(), p, planner.ApplyOptions{Ledger: fullDisk{b.Store()}})
+	if done, failed, not := report.Counts(); done+failed > 0 || not != 1 || m.Count() > 0 {
+		t.Errorf("%d done, %d failed, %d not started, %d objects", done, failed, not, m.Count())
+	}
+	if text := providertest.Text(diags); strings.Count(text, "Ledger not saved: No space left on device.") != 1 {
+		t.Errorf("diagnostics: %s", text)
+	}
+}
+
+type fullDisk struct{ ledger.Store }
+
+func (fullDisk) Save(context.Context, *ledger.Ledger) error {
+	return errors.New("no space left on device")
+}
+
+// TestPromise catches a provider that makes something else than was planned.
+func TestPromise(t *testing.T) {
+	m, b := bench(t)
+	const stack = "mem_box \"a\" {\n size = 2\n key = \"hunter2\"\n}\nmem_box \"b\" { label = \"size ${mem_box.a.size}\" }"
+	p := b.MustPlan(t, stack)
+	b.Providers["mem"] = &lying{m}
+	in := b.Input(t, stack)
+	p, _ = planner.New(context.Background(), in)
+	report, diags := b.Apply(t, p)
+	text := providertest.Text(diags)
+	if !strings.Contains(text, "Provider did not keep its promise: Mem_box.a: size was planned as 2 and came back as 99.") || strings.Contains(text, "hunter2") {
+		t.Errorf("diagnostics: %s", text)
+	}
+	if done, failed, not := report.Counts(); done != 0 || failed != 1 || not != 1 {
+		t.Errorf("%d done, %d failed, %d not started", done, failed, not)
+	}
+	if len(b.Ledger(t).Entries) != 1 {
+		t.Error("what was made is not in the ledger")
+	}
+}
+
+type lying struct{ *providertest.Memory }
+
+func (l *lying) Resource(kind string) providers.Resource {
+	return lyingResource{l.Memory.Resource(kind)}
+}
+
+type lyingResource struct{ providers.Resource }
+
+func (r lyingResource) Create(ctx context.Context, changes []providers.Change) []providers.Result {
+	results := r.Resource.Create(ctx, changes)
+	for i := range results {
+		parts := results[i].State.AsValueMap()
+		parts["size"] = cty.NumberIntVal(99)
+		results[i].State = cty.ObjectVal(parts)
+	}
+	return results
+}
+
+// TestUnknown follows values that only apply can tell: in an attribute, in a name, and in a name of the second pass.
+func TestUnknown(t *testing.T) {
+	m, b := bench(t)
+	const first = `mem_box "a" {}`
+	const stack = first + `
+mem_box "by_value" { label = "made by ${mem_box.a.owner}" }
+mem_box "by_name" { name = "box-of-${mem_box.a.owner}" }
+mem_box "on_name" { inside = mem_box.by_name }
+output "owner" { value = mem_box.a.owner }
+`
+	p := b.MustPlan(t, stack)
+	if c := p.Change(spec.Addr{Kind: "mem_box", Name: "by_name"}); c.ID != "" || c.After.GetAttr("name").IsKnown() {
+		t.Errorf("the name is known too early: %q %#v", c.ID, c.After)
+	}
+	report, diags := b.Apply(t, p)
+	if diags.HasErrors() {
+		t.Fatal(providertest.Text(diags))
+	}
+	if got := report.Outputs[0].Value; !got.RawEquals(cty.StringVal("root")) {
+		t.Errorf("output: %#v", got)
+	}
+	if got := m.IDs("mem_box"); !slices.Equal(got, []string{"a", "box-of-root", "by_value", "on_name"}) {
+		t.Errorf("objects: %v", got)
+	}
+	b.MustBeEmpty(t, stack)
+
+	// The name is known in the second pass now: that the object exists is said at plan.
+	m, b = bench(t)
+	b.MustApply(t, first)
+	m.Put("mem_box", "box-of-root", nil)
+	if _, diags := b.Plan(t, stack); !strings.Contains(providertest.Text(diags), `the mem_box "box-of-root" exists already`) {
+		t.Errorf("diagnostics: %s", providertest.Text(diags))
+	}
+	// And where it is not, the create finds out and touches nothing.
+	m, b = bench(t)
+	m.Put("mem_box", "box-of-root", map[string]cty.Value{"size": cty.NumberIntVal(7)})
+	_, diags = b.Apply(t, b.MustPlan(t, stack))
+	if text := providertest.Text(diags); !strings.Contains(text, `mem_box.by_name: create "box-of-root": it exists`) {
+		t.Errorf("diagnostics: %s", text)
+	}
+	if v := m.Objects["mem_box"]["box-of-root"].Value; !v.GetAttr("size").RawEquals(cty.NumberIntVal(7)) {
+		t.Errorf("touched: %#v", v)
+	}
+}
+
+// TestUnknownTurnsOutImpossible stops at a value that asks for something else than was planned.
+func TestUnknownTurnsOutImpossible(t *testing.T) {
+	m, b := bench(t)
+	b.MustApply(t, "mem_box \"a\" { size = 1 }\nmem_box \"b\" { size = 5 }")
+	p := b.MustPlan(t, "mem_box \"a\" { size = 2 }\nmem_box \"b\" { size = mem_box.a.revision }")
+	_, diags := b.Apply(t, p)
+	if text := providertest.Text(diags); !strings.Contains(text, "Not what was planned: mem_box.b") {
+		t.Errorf("diagnostics: %s", text)
+	}
+	if v := m.Objects["mem_box"]["b"].Value; !v.GetAttr("size").RawEquals(cty.NumberIntVal(5)) {
+		t.Errorf("touched: %#v", v)
+	}
+}
+
+// TestNoSecretOnDisk looks for secret and sensitive values in everything that is written.
+func TestNoSecretOnDisk(t *testing.T) {
+	_, b := bench(t)
+	const stack = `
+variable "pin" {
+  default   = "hunter3"
+  sensitive = true
+}
+mem_box "a" {
+  key   = "hunter2"
+  label = var.pin
+  color = "visible"
+}
+output "pin" {
+  value     = mem_box.a.label
+  sensitive = true
+}`
+	dir := t.TempDir()
+	p := b.MustPlan(t, stack)
+	if err := planner.Save(filepath.Join(dir, "plan"), p); err != nil {
+		t.Fatal(err)
+	}
+	b.MustApply(t, stack)
+	b.MustBeEmpty(t, stack)
+	for _, path := range []string{filepath.Join(dir, "plan"), b.Store().Path(), b.Store().Path() + ".prev"} {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, secret := range []string{"hunter2", "hunter3", "visible"} {
+			if strings.Contains(string(text), secret) {
+				t.Errorf("%s has the value %s:\n%s", filepath.Base(path), secret, text)
+			}
+		}
+		if info, _ := os.Stat(path); info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has mode %v", filepath.Base(path), info.Mode())
+		}
+	}
+}
