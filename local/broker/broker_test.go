@@ -172,6 +172,7 @@ func TestRefusals(t *testing.T) {
 		{with("retention.ms", "-2"), ck.ErrInvalidConfig, "Value must be at least -1"},
 		{with("cleanup.policy", "remove"), ck.ErrInvalidConfig, "String must be one of: compact, delete"},
 		{with("min.cleanable.dirty.ratio", "1.5"), ck.ErrInvalidConfig, "no more than 1"},
+		{with("compression.gzip.level", "0"), ck.ErrInvalidConfig, "between 1 and 9 or equal to -1"},
 		{with("preallocate", "yes"), ck.ErrInvalidConfig, "either true or false"},
 	} {
 		res, err := a.CreateTopics(ctx, []ck.TopicSpecification{c.spec})

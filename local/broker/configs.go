@@ -17,7 +17,7 @@ type rule func(value string) string
 // (Kafka documentation, "Topic Configs"; org.apache.kafka.storage.internals.log.LogConfig).
 var topicConfigs = map[string]rule{
 	"cleanup.policy":                          list("compact", "delete"),
-	"compression.gzip.level":                  integer(-1, 9),
+	"compression.gzip.level":                  gzipLevel,
 	"compression.lz4.level":                   integer(1, 17),
 	"compression.type":                        oneOf("uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"),
 	"compression.zstd.level":                  integer(-131072, 22),
@@ -94,6 +94,13 @@ func number(kind string, bits int, low, high int64) rule {
 		}
 		return ""
 	}
+}
+
+func gzipLevel(v string) string {
+	if n, err := strconv.Atoi(strings.TrimSpace(v)); err == nil && n != -1 && (n < 1 || n > 9) {
+		return "Value must be between 1 and 9 or equal to -1"
+	}
+	return integer(-1, 9)(v)
 }
 
 func ratio(v string) string {
