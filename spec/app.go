@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"path"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/zclconf/go-cty/cty"
 )
@@ -15,13 +14,6 @@ const (
 	DefaultRollBytes = "64MiB"
 	DefaultRollEvery = "10s"
 )
-
-// Compressions are the compressions of each file format; the first one is the default.
-var Compressions = map[string][]string{
-	"json":    {"gzip", "zstd", "none"},
-	"avro":    {"deflate", "snappy", "zstd", "none"},
-	"parquet": {"snappy", "gzip", "zstd", "none"},
-}
 
 // AppKinds describes the app: what runs (producer, consumer) and what is asked (query).
 func AppKinds() []*Kind { return []*Kind{Producer(), Consumer(), Query()} }
@@ -52,7 +44,7 @@ func Producer() *Kind {
 				Doc: "The subject whose latest schema types the values: a `schema_subject`, or a subject's name."},
 			{Name: "key", Type: cty.String, Row: true,
 				Doc: "The column that gives the records' keys, written `row.Index` or `row[\"Adj Close\"]`; `row.index` is the row's number. " +
-					"Rows of one key stay in order. Without it, records have no key."},
+					"Rows of one key stay in order. Without it, the row's number is the key."},
 			{Name: "rate", Type: cty.String, Default: cty.StringVal("max"), Check: CheckRate, Norm: NormRate,
 				Doc: "How many rows to send, such as `0.5/s` (one every two seconds), `30/m` or `max`."},
 			{Name: "on_error", Type: cty.String, Default: cty.StringVal("stop"), Check: OneOf("stop", "skip", "dead_letter"),
@@ -68,18 +60,20 @@ func Producer() *Kind {
 							"A relative path starts at the stack's directory."},
 					{Name: "rename", Type: cty.Map(cty.String), Default: cty.MapValEmpty(cty.String),
 						Doc: "New names for columns, from the header's name to the schema's field."},
+					{Name: "drop", Type: cty.List(cty.String), Default: cty.ListValEmpty(cty.String),
+						Doc: "Columns to leave out, by the header's names."},
 					{Name: "null", Type: cty.List(cty.String), Default: cty.ListVal([]cty.Value{cty.StringVal("")}),
 						Doc: "The texts that stand for no value."},
 					{Name: "delimiter", Type: cty.String, Default: cty.StringVal(","), Check: oneCharacter,
 						Doc: "The character between two columns."},
-					{Name: "follow", Type: cty.Bool, Default: cty.False,
-						Doc: "Whether to wait for rows that are added later, instead of ending with the files."},
+					{Name: "follow", Type: cty.Bool, Default: cty.False, Check: notFollowed,
+						Doc: "Whether to wait for rows that are added later, instead of ending with the files. Only `false` in this version."},
 				}},
 			{Name: "dead_letter", Max: 1,
 				Doc: "Where bad rows are kept with the reason, the file and the line, when `on_error` is `dead_letter`.",
 				Attrs: []Attr{
-					{Name: "path", Type: cty.String, Check: NotEmpty,
-						Doc: "The file that bad rows are appended to, a JSON object a line. Without it, a file named after the producer beside the ledger. A relative path starts at the stack's directory."},
+					{Name: "topic", Type: cty.String, Refs: []string{"kafka_topic"}, Check: NotEmpty,
+						Doc: "The topic to send them to: a `kafka_topic`, or a topic's name, which is made with one partition when it is missing. Without it, the producer's topic with `-dead-letter` after its name."},
 				}},
 		},
 	}
@@ -118,12 +112,10 @@ func Consumer() *Kind {
 				Doc: "The container to write to: an `azure_container`, or the URL of one that the stack does not manage."},
 			{Name: "prefix", Type: cty.String, Default: cty.StringVal(""), Check: blobPrefix,
 				Doc: "What the files' names begin with, such as `kafka-messages/`."},
-			{Name: "format", Type: cty.String, Default: cty.StringVal("json"), Check: OneOf("json", "avro", "parquet"),
-				Doc: "The format of the files: `json` (an object a line), `avro` or `parquet`."},
-			{Name: "compression", Type: cty.String, Check: OneOf("none", "gzip", "zstd", "snappy", "deflate"),
-				Doc: "How the files are compressed. `json`: `gzip` (default), `zstd`, `none`. `avro`: `deflate` (default), `snappy`, `zstd`, `none`. `parquet`: `snappy` (default), `gzip`, `zstd`, `none`."},
-			{Name: "on_error", Type: cty.String, Check: OneOf("stop", "skip", "dead_letter"),
-				Doc: "What to do with a record that cannot be decoded: `stop`, `skip` it, or keep it as a `dead_letter` and go on. The default is `dead_letter` where the block of that name is given, else `stop`."},
+			{Name: "format", Type: cty.String, Default: cty.StringVal("json"), Check: fileFormat,
+				Doc: "The format of the files: `json`, an object a line."},
+			{Name: "compression", Type: cty.String, Default: cty.StringVal("gzip"), Check: OneOf("gzip", "zstd", "none"),
+				Doc: "How the files are compressed: `gzip`, `zstd` or `none`."},
 		},
 		Blocks: []Nested{
 			{Name: "roll", Max: 1,
@@ -136,7 +128,7 @@ func Consumer() *Kind {
 						Doc: "After so long, such as `10s`."},
 				}},
 			{Name: "dead_letter", Max: 1,
-				Doc: "Where records that cannot be decoded are kept with the reason, the partition and the offset.",
+				Doc: "Where records that cannot be decoded are kept with the reason, the partition and the offset. Without it, such a record stops the consumer.",
 				Attrs: []Attr{
 					{Name: "prefix", Type: cty.String, Required: true, Check: func(v cty.Value) error {
 						if err := NotEmpty(v); err != nil {
@@ -150,32 +142,22 @@ func Consumer() *Kind {
 	}
 }
 
-func checkConsumer(v cty.Value) (problems []Problem) {
-	at := func(names ...string) (p cty.Path) {
-		for _, name := range names {
-			p = p.GetAttr(name)
-		}
-		return p
+func checkConsumer(v cty.Value) []Problem {
+	prefix, letters := v.GetAttr("prefix"), v.GetAttr("dead_letter")
+	if !known(prefix) || !known(letters) {
+		return nil
 	}
-	format, compression := v.GetAttr("format"), v.GetAttr("compression")
-	if known(format) && known(compression) && !contains(Compressions[format.AsString()], compression.AsString()) {
-		problems = append(problems, Problem{Path: at("compression"), Summary: "Compression does not fit the format",
-			Detail: fmt.Sprintf("Files of format %q can be compressed with %s, not with %q.",
-				format.AsString(), list(Compressions[format.AsString()]), compression.AsString())})
+	dead := letters.GetAttr("prefix")
+	if !known(dead) || !strings.HasPrefix(dead.AsString(), prefix.AsString()) {
+		return nil
 	}
-	letters := v.GetAttr("dead_letter")
-	if onError := v.GetAttr("on_error"); known(onError) && onError.AsString() == "dead_letter" && letters.IsKnown() && letters.IsNull() {
-		problems = append(problems, Problem{Path: at("on_error"), Summary: "No place for dead letters",
-			Detail: "on_error is \"dead_letter\", so the consumer needs a dead_letter block with a prefix."})
-	}
-	if prefix := v.GetAttr("prefix"); known(prefix) && known(letters) {
-		if dead := letters.GetAttr("prefix"); known(dead) && strings.HasPrefix(dead.AsString(), prefix.AsString()) {
-			problems = append(problems, Problem{Path: at("dead_letter", "prefix"), Summary: "Dead letters among the files", Warning: prefix.AsString() == "",
-				Detail: fmt.Sprintf("The prefix %q lies under the files' prefix %q, so a pipe that loads the files would load the dead letters too. Choose prefixes apart from each other.",
-					dead.AsString(), prefix.AsString())})
-		}
-	}
-	return problems
+	return []Problem{{
+		Path:    cty.GetAttrPath("dead_letter").GetAttr("prefix"),
+		Summary: "Dead letters among the files",
+		Warning: prefix.AsString() == "", // a pipe may still load from a longer one
+		Detail: fmt.Sprintf("The prefix %q lies under the files' prefix %q, so a pipe that loads the files would load the dead letters too. Choose prefixes apart from each other.",
+			dead.AsString(), prefix.AsString()),
+	}}
 }
 
 // Query describes a named question.
@@ -203,11 +185,25 @@ func known(v cty.Value) bool { return v.IsKnown() && !v.IsNull() }
 func trimmed(v cty.Value) cty.Value { return cty.StringVal(strings.TrimSpace(v.AsString())) }
 
 func oneCharacter(v cty.Value) error {
-	s := v.AsString()
-	if r, size := utf8.DecodeRuneInString(s); len(s) != size || size == 0 || r == '"' || r == '\n' || r == '\r' || r == utf8.RuneError {
+	if s := v.AsString(); len(s) != 1 || strings.ContainsAny(s, "\"\r\n\x00") || s[0] > 126 {
 		return fmt.Errorf("one character is needed, such as \",\", \";\" or \"\\t\"; not a quote or a line break")
 	}
 	return nil
+}
+
+func notFollowed(v cty.Value) error {
+	if v.True() {
+		return fmt.Errorf("following a file is not supported by this version; leave it out, and run mkt stream again for new rows")
+	}
+	return nil
+}
+
+func fileFormat(v cty.Value) error {
+	switch s := v.AsString(); s {
+	case "avro", "parquet":
+		return fmt.Errorf("files of format %q are not supported by this version; write \"json\"", s)
+	}
+	return OneOf("json")(v)
 }
 
 func blobPrefix(v cty.Value) error {
