@@ -1,0 +1,356 @@
+package azure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
+	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/eventgrid/armeventgrid/v2"
+	"github.com/zclconf/go-cty/cty"
+
+	"mkt/providers"
+)
+
+// subscriptions implements providers.Resource.
+type subscriptions struct{ *Provider }
+
+// Complete sets the schema and, from the container's account, the resource id.
+func (r *subscriptions) Complete(v cty.Value) (cty.Value, error) {
+	id, name, watched := cty.UnknownVal(cty.String), v.GetAttr("name"), v.GetAttr("container")
+	if r.conn.SubscriptionID == "" || r.conn.ResourceGroup == "" {
+		return v, &providers.Error{Code: providers.Invalid, Err: errors.New("the storage account's subscription and resource group are not known"),
+			Hint: "Set subscription_id and resource_group in the provider \"azure\", or AZURE_SUBSCRIPTION_ID and AZURE_RESOURCE_GROUP."}
+	}
+	if name.IsKnown() && watched.IsKnown() && !name.IsNull() && !watched.IsNull() {
+		account, _, err := ParseContainerURL(watched.AsString())
+		if err != nil {
+			return v, &providers.Error{Code: providers.Invalid, Path: cty.GetAttrPath("container"), Err: err}
+		}
+		id = cty.StringVal(r.scope(account) + eventSubscriptions + name.AsString())
+	}
+	return with(v, map[string]cty.Value{"schema": cty.StringVal(eventGridSchema), "id": id}), nil
+}
+
+func (r *subscriptions) scope(account string) string {
+	return accountScope(r.conn.SubscriptionID, r.conn.ResourceGroup, account)
+}
+
+func subjectPrefix(container string) string {
+	return "/blobServices/default/containers/" + container + "/"
+}
+
+// body is what the resource manager is asked for.
+func (r *subscriptions) body(v cty.Value) (armeventgrid.EventSubscription, error) {
+	_, container, err := ParseContainerURL(v.GetAttr("container").AsString())
+	if err != nil {
+		return armeventgrid.EventSubscription{}, err
+	}
+	owner, queue, err := parseStorageID(v.GetAttr("queue").AsString(), queueService)
+	if err != nil {
+		return armeventgrid.EventSubscription{}, err
+	}
+	p := &armeventgrid.EventSubscriptionProperties{
+		Destination: &armeventgrid.StorageQueueEventSubscriptionDestination{
+			EndpointType: to.Ptr(armeventgrid.EndpointTypeStorageQueue),
+			Properties:   &armeventgrid.StorageQueueEventSubscriptionDestinationProperties{ResourceID: to.Ptr(r.scope(owner)), QueueName: &queue},
+		},
+		EventDeliverySchema: to.Ptr(armeventgrid.EventDeliverySchemaEventGridSchema),
+		Filter: &armeventgrid.EventSubscriptionFilter{
+			SubjectBeginsWith:  to.Ptr(subjectPrefix(container) + "blobs/" + v.GetAttr("prefix").AsString()),
+			IncludedEventTypes: to.SliceOfPtrs(setStrings(v.GetAttr("event_types"))...),
+			AdvancedFilters: []armeventgrid.AdvancedFilterClassification{&armeventgrid.StringInAdvancedFilter{
+				Key: to.Ptr(apiKey), OperatorType: to.Ptr(armeventgrid.AdvancedFilterOperatorTypeStringIn), Values: to.SliceOfPtrs(setStrings(v.GetAttr("apis"))...),
+			}},
+		},
+	}
+	if suffix := v.GetAttr("suffix").AsString(); suffix != "" {
+		p.Filter.SubjectEndsWith = &suffix
+	}
+	if dead := v.GetAttr("dead_letter"); !dead.IsNull() {
+		account, name, err := ParseContainerURL(dead.AsString())
+		if err != nil {
+			return armeventgrid.EventSubscription{}, err
+		}
+		p.DeadLetterDestination = &armeventgrid.StorageBlobDeadLetterDestination{
+			EndpointType: to.Ptr(armeventgrid.DeadLetterEndPointTypeStorageBlob),
+			Properties:   &armeventgrid.StorageBlobDeadLetterDestinationProperties{ResourceID: to.Ptr(r.scope(account)), BlobContainerName: &name},
+		}
+	}
+	return armeventgrid.EventSubscription{Properties: p}, nil
+}
+
+const apiKey = "data.api"
+
+// value is what the resource manager shows. What mkt would not write so is put
+// into words where it stands, so that a plan shows it as a difference and an
+// update mends it.
+func (r *subscriptions) value(id string, got armeventgrid.EventSubscription) (cty.Value, error) {
+	at, name, err := parseEventSubscriptionID(id)
+	if err != nil {
+		return cty.NilVal, &providers.Error{Code: providers.Invalid, Err: err}
+	}
+	v := map[string]cty.Value{
+		"name": cty.StringVal(name), "id": cty.StringVal(id), "container": cty.StringVal(""), "queue": cty.StringVal(""), "prefix": cty.StringVal(""),
+		"suffix": cty.StringVal(""), "event_types": stringSet(), "apis": stringSet(), "dead_letter": cty.NullVal(cty.String), "schema": cty.StringVal(eventGridSchema),
+	}
+	p := got.Properties
+	if p == nil {
+		return cty.NilVal, providers.Errorf(providers.Unknown, "read event subscription %s: the answer has no properties", name)
+	}
+	if p.EventDeliverySchema != nil {
+		v["schema"] = cty.StringVal(string(*p.EventDeliverySchema))
+	}
+	if q, ok := p.Destination.(*armeventgrid.StorageQueueEventSubscriptionDestination); ok && q.Properties != nil {
+		v["queue"] = r.storageRef(q.Properties.ResourceID, queueService, q.Properties.QueueName)
+	} else if p.Destination != nil {
+		if d := p.Destination.GetEventSubscriptionDestination(); d.EndpointType != nil {
+			v["queue"] = cty.StringVal("(a destination of type " + string(*d.EndpointType) + ")")
+		}
+	}
+	if d, ok := p.DeadLetterDestination.(*armeventgrid.StorageBlobDeadLetterDestination); ok && d.Properties != nil {
+		v["dead_letter"] = r.storageRef(d.Properties.ResourceID, blobService, d.Properties.BlobContainerName)
+	}
+	if f := p.Filter; f != nil {
+		container, prefix := splitSubject(deref(f.SubjectBeginsWith))
+		v["container"], v["prefix"] = cty.StringVal(container), cty.StringVal(prefix)
+		if !strings.HasPrefix(container, "(") {
+			v["container"] = cty.StringVal(storageID(at.account, blobService, r.conn.suffix(), container))
+		}
+		v["suffix"] = cty.StringVal(deref(f.SubjectEndsWith))
+		v["event_types"] = stringSet(derefAll(f.IncludedEventTypes)...)
+		v["apis"] = apis(f.AdvancedFilters)
+	}
+	return cty.ObjectVal(v), nil
+}
+
+// storageRef is the id of a queue or container in an account given by its
+// resource id.
+func (r *subscriptions) storageRef(resource *string, service string, name *string) cty.Value {
+	at, err := parseScope(deref(resource))
+	if err != nil {
+		return cty.StringVal("(" + deref(resource) + ")")
+	}
+	return cty.StringVal(storageID(at.account, service, r.conn.suffix(), deref(name)))
+}
+
+// splitSubject cuts a subject's beginning into container and prefix.
+func splitSubject(subject string) (container, prefix string) {
+	rest, ok := strings.CutPrefix(subject, "/blobServices/default/containers/")
+	container, rest, slash := strings.Cut(rest, "/")
+	prefix, blobs := strings.CutPrefix(rest, "blobs/")
+	if !ok || container == "" || !slash || rest != "" && !blobs {
+		return fmt.Sprintf("(subjects that begin with %q)", subject), ""
+	}
+	return container, prefix
+}
+
+// apis are the values of the filter on data.api; other filters are named.
+func apis(filters []armeventgrid.AdvancedFilterClassification) cty.Value {
+	var out []string
+	for _, f := range filters {
+		in, ok := f.(*armeventgrid.StringInAdvancedFilter)
+		if ok && strings.EqualFold(deref(in.Key), apiKey) {
+			out = append(out, derefAll(in.Values)...)
+			continue
+		}
+		base := f.GetAdvancedFilter()
+		operator := ""
+		if base.OperatorType != nil {
+			operator = string(*base.OperatorType)
+		}
+		out = append(out, "(a filter "+operator+" on "+deref(base.Key)+")")
+	}
+	return stringSet(out...)
+}
+
+func deref(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+func derefAll(list []*string) []string {
+	out := make([]string, 0, len(list))
+	for _, s := range list {
+		out = append(out, deref(s))
+	}
+	return out
+}
+
+func (r *subscriptions) Read(ctx context.Context, refs []providers.Ref) []providers.Reading {
+	count := map[scope]int{}
+	for _, ref := range refs {
+		if at, _, err := parseEventSubscriptionID(ref.ID); err == nil {
+			count[at]++
+		}
+	}
+	type listing struct {
+		found map[string]cty.Value
+		err   error
+	}
+	listed := map[scope]listing{}
+	for at, n := range count {
+		if n >= listFrom {
+			found, err := r.list(ctx, at)
+			listed[at] = listing{found, err}
+		}
+	}
+	return providers.Each(ctx, parallel, refs, func(ctx context.Context, ref providers.Ref) providers.Reading {
+		at, _, err := parseEventSubscriptionID(ref.ID)
+		if err != nil {
+			return providers.Reading{Err: &providers.Error{Code: providers.Invalid, Err: err}}
+		}
+		if l, ok := listed[at]; ok {
+			return providers.Reading{State: l.found[strings.ToLower(ref.ID)], Err: l.err}
+		}
+		return reading(r.readOne(ctx, ref.ID))
+	})
+}
+
+// list reads the event subscriptions of an account, by lower-cased id.
+func (r *subscriptions) list(ctx context.Context, at scope) (map[string]cty.Value, error) {
+	client, err := r.conn.eventClient(at.subscription, &r.client)
+	if err != nil {
+		return nil, err
+	}
+	found := map[string]cty.Value{}
+	pager := client.NewListByResourcePager(at.group, "Microsoft.Storage", "storageAccounts", at.account, nil)
+	for pager.More() {
+		page, _, err := call(ctx, r.Provider, "list event subscriptions of "+at.account, managementHint, pager.NextPage)
+		if err != nil {
+			return nil, err
+		}
+		for _, item := range page.Value {
+			id := at.String() + eventSubscriptions + deref(item.Name)
+			v, err := r.value(id, *item)
+			if err != nil {
+				return nil, err
+			}
+			found[strings.ToLower(id)] = v
+		}
+	}
+	return found, nil
+}
+
+func (r *subscriptions) readOne(ctx context.Context, id string) (cty.Value, error) {
+	at, name, err := parseEventSubscriptionID(id)
+	if err != nil {
+		return cty.NilVal, &providers.Error{Code: providers.Invalid, Err: err}
+	}
+	client, err := r.conn.eventClient(at.subscription, &r.client)
+	if err != nil {
+		return cty.NilVal, err
+	}
+	got, _, err := call(ctx, r.Provider, "read event subscription "+name, managementHint, func(ctx context.Context) (armeventgrid.EventSubscriptionsClientGetResponse, error) {
+		return client.Get(ctx, at.String(), name, nil)
+	})
+	if err != nil {
+		return cty.NilVal, err
+	}
+	return r.value(id, got.EventSubscription)
+}
+
+// Create looks first: the resource manager has one call for creating and
+// updating, which would take over what is there.
+func (r *subscriptions) Create(ctx context.Context, changes []providers.Change) []providers.Result {
+	return providers.Each(ctx, parallel, changes, func(ctx context.Context, c providers.Change) providers.Result {
+		_, err := r.readOne(ctx, c.ID)
+		switch {
+		case err == nil:
+			return providers.Result{Err: providers.Errorf(providers.Exists, "create event subscription %s: it exists already", c.ID)}
+		case providers.CodeOf(err) != providers.NotFound:
+			return providers.Result{Err: err}
+		}
+		return r.put(ctx, c)
+	})
+}
+
+func (r *subscriptions) Update(ctx context.Context, changes []providers.Change) []providers.Result {
+	return providers.Each(ctx, parallel, changes, r.put)
+}
+
+// pollEvery is how often a long-running operation is asked about where the
+// resource manager does not say.
+const pollEvery = 2 * time.Second
+
+// put creates or updates and waits for the end of it. Repeating it is safe: the
+// call says what is to be, not what is to change.
+func (r *subscriptions) put(ctx context.Context, c providers.Change) providers.Result {
+	at, name, err := parseEventSubscriptionID(c.ID)
+	if err != nil {
+		return providers.Result{Err: &providers.Error{Code: providers.Invalid, Err: err}}
+	}
+	body, err := r.body(c.After)
+	if err != nil {
+		return providers.Result{Err: &providers.Error{Code: providers.Invalid, Err: err}}
+	}
+	client, err := r.conn.eventClient(at.subscription, &r.client)
+	if err != nil {
+		return providers.Result{Err: err}
+	}
+	what := "write event subscription " + name
+	poller, _, err := call(ctx, r.Provider, what, managementHint, func(ctx context.Context) (*runtime.Poller[armeventgrid.EventSubscriptionsClientCreateOrUpdateResponse], error) {
+		return client.BeginCreateOrUpdate(ctx, at.String(), name, body, nil)
+	})
+	if err != nil {
+		return providers.Result{Err: err}
+	}
+	if err := finish(ctx, r.Provider, what, poller); err != nil {
+		return providers.Result{Err: err}
+	}
+	state, err := r.readOne(ctx, c.ID)
+	return providers.Result{State: state, Err: err}
+}
+
+// finish polls a long-running operation until it ends, at most for operation.
+// The poller keeps its place, so a failed poll is repeated like any call.
+func finish[R any](ctx context.Context, p *Provider, what string, poller *runtime.Poller[R]) error {
+	ctx, cancel := context.WithTimeout(ctx, operation)
+	defer cancel()
+	for !poller.Done() {
+		resp, _, err := call(ctx, p, what, managementHint, poller.Poll)
+		if err != nil {
+			return err
+		}
+		if poller.Done() {
+			break
+		}
+		wait := pollEvery
+		if n := retryAfter(resp); n > 0 {
+			wait = time.Duration(n) * time.Second
+		}
+		select {
+		case <-ctx.Done():
+			return &providers.Error{Code: providers.Unavailable, Err: fmt.Errorf("%s: it is not finished after %s", what, operation)}
+		case <-time.After(wait):
+		}
+	}
+	_, _, err := call(ctx, p, what, managementHint, poller.Result)
+	return err
+}
+
+func (r *subscriptions) Delete(ctx context.Context, changes []providers.Change) []providers.Result {
+	return providers.Each(ctx, parallel, changes, func(ctx context.Context, c providers.Change) providers.Result {
+		at, name, err := parseEventSubscriptionID(c.ID)
+		if err != nil {
+			return providers.Result{Err: &providers.Error{Code: providers.Invalid, Err: err}}
+		}
+		client, err := r.conn.eventClient(at.subscription, &r.client)
+		if err != nil {
+			return providers.Result{Err: err}
+		}
+		what := "delete event subscription " + name
+		poller, _, err := call(ctx, r.Provider, what, managementHint, func(ctx context.Context) (*runtime.Poller[armeventgrid.EventSubscriptionsClientDeleteResponse], error) {
+			return client.BeginDelete(ctx, at.String(), name, nil)
+		})
+		if err == nil {
+			err = finish(ctx, r.Provider, what, poller)
+		}
+		return deleted(err, "")
+	})
+}

@@ -1,0 +1,19 @@
+package azure
+
+import (
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+)
+
+// Quick makes a provider give up after d, so that tests of what is down are fast.
+func Quick(p *Provider, d time.Duration) *Provider {
+	p.retryFor = d
+	return p
+}
+
+// Through makes a provider send its requests through a transport.
+func Through(p *Provider, t policy.Transporter) *Provider {
+	p.client.Transport = t
+	return p
+}
