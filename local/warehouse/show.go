@@ -1,0 +1,430 @@
+package warehouse
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"mkt/local/dialect"
+)
+
+// showStmt is SHOW [TERSE] <kind>S [LIKE 'p'] [IN …] [STARTS WITH 'p'] [LIMIT n [FROM 'name']].
+type showStmt struct {
+	kind   kind
+	sub    string // NOTIFICATION or STORAGE for integrations, PARAMETERS, COLUMNS
+	like   string
+	hasPat bool
+	in     kind // "", ACCOUNT, DATABASE, SCHEMA, TABLE
+	name   objName
+	starts string
+	limit  int
+	from   string
+}
+
+const kindAccount kind = "ACCOUNT"
+
+var showKinds = map[string]kind{
+	"DATABASES": kindDatabase, "SCHEMAS": kindSchema, "TABLES": kindTable, "VIEWS": kindView, "STAGES": kindStage, "PIPES": kindPipe,
+	"WAREHOUSES": kindWarehouse, "INTEGRATIONS": kindIntegration, "COLUMNS": "COLUMN", "PARAMETERS": "PARAMETER",
+}
+
+func parseShow(p *parser) (statement, error) {
+	st := &showStmt{limit: -1}
+	p.accept("TERSE")
+	t := p.peek()
+	switch {
+	case p.accept("FILE", "FORMATS"):
+		st.kind = kindFormat
+	case p.accept("NOTIFICATION", "INTEGRATIONS"), p.accept("STORAGE", "INTEGRATIONS"):
+		st.kind, st.sub = kindIntegration, t.Value
+	default:
+		k, ok := showKinds[t.Value]
+		if t.Kind != dialect.Ident {
+			return nil, errSyntax(t)
+		}
+		if !ok {
+			return nil, errUnsupported("SHOW %s", t.Value)
+		}
+		p.i++
+		st.kind = k
+	}
+	p.accept("HISTORY")
+	var err error
+	if p.accept("LIKE") {
+		st.hasPat = true
+		if st.like, err = p.str(); err != nil {
+			return nil, err
+		}
+	}
+	if p.accept("IN") {
+		switch {
+		case p.accept("ACCOUNT"):
+			st.in = kindAccount
+		case p.accept("SESSION"):
+			st.in = kindAccount
+		default:
+			for _, k := range []kind{kindDatabase, kindSchema, kindTable, kindView} {
+				if p.accept(string(k)) {
+					st.in = k
+				}
+			}
+			if st.in != "" && (p.done() || p.word(0, "STARTS") || p.word(0, "LIMIT")) {
+				break // the current one
+			}
+			if st.name, err = p.name(); err != nil {
+				return nil, err
+			}
+			if st.in == "" { // IN x: a database for schemas, else a schema, or a table for columns
+				st.in = kindSchema
+				if st.kind == kindSchema {
+					st.in = kindDatabase
+				} else if st.kind == "COLUMN" {
+					st.in = kindTable
+				}
+			}
+		}
+	}
+	if p.accept("STARTS", "WITH") {
+		if st.starts, err = p.str(); err != nil {
+			return nil, err
+		}
+	}
+	if p.accept("LIMIT") {
+		if st.limit, err = p.integer(); err != nil {
+			return nil, err
+		}
+		if p.accept("FROM") {
+			if st.from, err = p.str(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return st, p.end()
+}
+
+var showColumns = map[kind][]string{
+	kindDatabase: {"created_on", "name", "is_default", "is_current", "origin", "owner", "comment", "options", "retention_time", "kind", "owner_role_type"},
+	kindSchema:   {"created_on", "name", "is_default", "is_current", "database_name", "owner", "comment", "options", "retention_time", "owner_role_type"},
+	kindTable: {"created_on", "name", "database_name", "schema_name", "kind", "comment", "cluster_by", "rows", "bytes", "owner", "retention_time",
+		"automatic_clustering", "change_tracking", "is_external", "enable_schema_evolution", "owner_role_type", "is_event", "is_hybrid", "is_iceberg", "is_dynamic", "is_immutable"},
+	kindView: {"created_on", "name", "kind", "reserved", "database_name", "schema_name", "owner", "comment", "text", "is_secure", "is_materialized", "owner_role_type", "change_tracking"},
+	kindStage: {"created_on", "name", "database_name", "schema_name", "url", "has_credentials", "has_encryption_key", "owner", "comment", "region", "type", "cloud",
+		"notification_channel", "storage_integration", "endpoint", "owner_role_type", "directory_enabled"},
+	kindFormat: {"created_on", "name", "database_name", "schema_name", "type", "owner", "comment", "owner_role_type", "format_options"},
+	kindPipe: {"created_on", "name", "database_name", "schema_name", "definition", "owner", "notification_channel", "comment", "integration", "pattern",
+		"error_integration", "owner_role_type", "invalid_reason", "is_snowflake_managed"},
+	kindWarehouse: {"name", "state", "type", "size", "min_cluster_count", "max_cluster_count", "started_clusters", "running", "queued", "is_default", "is_current",
+		"auto_suspend", "auto_resume", "available", "provisioning", "quiescing", "other", "created_on", "resumed_on", "updated_on", "owner", "comment",
+		"enable_query_acceleration", "query_acceleration_max_scale_factor", "resource_monitor", "scaling_policy", "owner_role_type"},
+	kindIntegration: {"name", "type", "category", "enabled", "comment", "created_on"},
+	"COLUMN":        {"table_name", "schema_name", "column_name", "data_type", "null?", "default", "kind", "expression", "comment", "database_name", "autoincrement"},
+	"PARAMETER":     {"key", "value", "default", "level", "description", "type"},
+}
+
+func (st *showStmt) columns() []column { return newTable(showColumns[st.kind]...).cols }
+
+// likePattern turns a LIKE pattern into an expression; SHOW compares without case.
+func likePattern(like string) *regexp.Regexp {
+	var b strings.Builder
+	b.WriteString(`(?is)^`)
+	for i := 0; i < len(like); i++ {
+		switch c := like[i]; {
+		case c == '%':
+			b.WriteString(".*")
+		case c == '_':
+			b.WriteString(".")
+		case c == '\\' && i+1 < len(like):
+			i++
+			b.WriteString(regexp.QuoteMeta(like[i : i+1]))
+		default:
+			b.WriteString(regexp.QuoteMeta(like[i : i+1]))
+		}
+	}
+	return regexp.MustCompile(b.String() + "$")
+}
+
+// scopeOf gives the database and schema that SHOW looks into; empty means all.
+func (st *showStmt) scopeOf(s *session) (db, schema string, err error) {
+	level := st.kind.level()
+	if level == 1 {
+		return "", "", nil
+	}
+	in := st.in
+	if in == "" { // the current schema, else the current database, else the account
+		if level == 2 || s.schema == "" {
+			return s.db, "", nil
+		}
+		return s.db, s.schema, nil
+	}
+	if in == kindAccount {
+		return "", "", nil
+	}
+	missing := func(k kind, n string) error {
+		return &sqlError{Code: "002043", State: "02000", Msg: fmt.Sprintf("SQL compilation error:\nObject does not exist, or operation cannot be performed: %s %s.", k.title(), n)}
+	}
+	if in == kindDatabase {
+		db = s.db
+		if st.name != nil {
+			if len(st.name) > 1 {
+				return "", "", missing(in, st.name.String())
+			}
+			db = st.name[0]
+		}
+		if db == "" {
+			return "", "", errNoDatabase()
+		}
+		if s.w.cat.get(keyOf(kindDatabase, "", "", db)) == nil {
+			return "", "", missing(in, db)
+		}
+		return db, "", nil
+	}
+	n := st.name
+	if n == nil {
+		if s.schema == "" {
+			return "", "", errNoSchema()
+		}
+		n = objName{s.db, s.schema}
+	}
+	o, err := s.find(n, s.scope(), kindSchema)
+	if err != nil {
+		return "", "", err
+	}
+	if o == nil {
+		return "", "", missing(kindSchema, n.String())
+	}
+	return o.DB, o.Name, nil
+}
+
+func (st *showStmt) run(ctx context.Context, s *session) (*result, error) {
+	t := newTable(showColumns[st.kind]...)
+	switch st.kind {
+	case "COLUMN":
+		return st.showColumnsOf(s, t)
+	case "PARAMETER":
+		return st.showParameters(s, t)
+	}
+	db, schema, err := st.scopeOf(s)
+	if err != nil {
+		return nil, err
+	}
+	var pat *regexp.Regexp
+	if st.hasPat {
+		pat = likePattern(st.like)
+	}
+	list := s.w.cat.list(st.kind, func(o *object) bool {
+		switch {
+		case db != "" && o.DB != db, schema != "" && o.Schema != schema:
+			return false
+		case pat != nil && !pat.MatchString(o.Name), !strings.HasPrefix(o.Name, st.starts), st.from != "" && o.Name <= st.from:
+			return false
+		case st.sub == "NOTIFICATION" && o.Integration.Direction == "", st.sub == "STORAGE" && o.Integration.Direction != "":
+			return false
+		}
+		return true
+	})
+	if st.limit >= 0 && len(list) > st.limit {
+		list = list[:st.limit]
+	}
+	sizes := map[int64][2]int64{}
+	if st.kind == kindTable {
+		if sizes, err = s.w.tableSizes(ctx, list); err != nil {
+			return nil, err
+		}
+	}
+	for _, o := range list {
+		t.add(s.showRow(o, sizes[o.ID])...)
+	}
+	return t.result(), nil
+}
+
+func flagYN(b bool) string {
+	if b {
+		return "Y"
+	}
+	return "N"
+}
+
+// showRow gives the cells of an object in the order of showColumns.
+func (s *session) showRow(o *object, size [2]int64) []any {
+	const roleType = "ROLE"
+	switch o.Kind {
+	case kindDatabase:
+		return []any{o.Created, o.Name, "N", flagYN(o.Name == s.db), "", o.Owner, o.Comment, "", strconv.Itoa(o.retention()), "STANDARD", roleType}
+	case kindSchema:
+		return []any{o.Created, o.Name, "N", flagYN(o.DB == s.db && o.Name == s.schema), o.DB, o.Owner, o.Comment, "", strconv.Itoa(o.retention()), roleType}
+	case kindTable:
+		k := "TABLE"
+		if o.Table.Transient {
+			k = "TRANSIENT"
+		}
+		clustering := "OFF"
+		if o.Table.ClusterBy != "" {
+			clustering = "ON"
+		}
+		return []any{o.Created, o.Name, o.DB, o.Schema, k, o.Comment, o.Table.ClusterBy, size[0], size[1], o.Owner, strconv.Itoa(o.retention()),
+			clustering, "OFF", "N", "N", roleType, "N", "N", "N", "N", "N"}
+	case kindView:
+		return []any{o.Created, o.Name, "", "", o.DB, o.Schema, o.Owner, o.Comment, o.View.Create, o.View.Secure, false, roleType, "OFF"}
+	case kindStage:
+		return []any{o.Created, o.Name, o.DB, o.Schema, o.Stage.URL, flagYN(o.Stage.Token != ""), "N", o.Owner, o.Comment, nil, "EXTERNAL", "AZURE",
+			nil, null(o.Stage.Integration), nil, roleType, "N"}
+	case kindFormat:
+		return []any{o.Created, o.Name, o.DB, o.Schema, o.Format.Type, o.Owner, o.Comment, roleType, o.Format.json()}
+	case kindPipe:
+		return s.pipeRow(o)
+	case kindWarehouse:
+		w := o.Warehouse
+		other := func(k, def string) string { return orDefault(w.Other[k], def) }
+		return []any{o.Name, w.State, w.Type, w.Size, other("MIN_CLUSTER_COUNT", "1"), other("MAX_CLUSTER_COUNT", "1"), "1", "0", "0",
+			flagYN(o.Name == defaultWarehouse), flagYN(o.Name == s.wh), strconv.Itoa(w.AutoSuspend), w.AutoResume, "100", "0", "0", "0", o.Created, o.Created, o.Created,
+			o.Owner, o.Comment, strings.ToLower(other("ENABLE_QUERY_ACCELERATION", "false")), other("QUERY_ACCELERATION_MAX_SCALE_FACTOR", "8"), other("RESOURCE_MONITOR", "null"),
+			strings.ToUpper(other("SCALING_POLICY", "STANDARD")), roleType}
+	case kindIntegration:
+		category := "NOTIFICATION"
+		if o.Integration.Direction == "" {
+			category = "STORAGE"
+		}
+		return []any{o.Name, o.Integration.typeName(), category, o.Integration.Enabled, o.Comment, o.Created}
+	}
+	return nil
+}
+
+func (s *session) pipeRow(o *object) []any {
+	p := o.Pipe
+	var channel any
+	if in := s.w.cat.get(keyOf(kindIntegration, "", "", p.Integration)); p.AutoIngest && in != nil {
+		channel = in.Integration.QueueURI
+	}
+	var invalid any
+	if state := s.w.cat.state(o); strings.HasPrefix(state, "STOPPED") {
+		invalid = state
+	}
+	return []any{o.Created, o.Name, o.DB, o.Schema, p.Text, o.Owner, channel, null(o.Comment), null(p.Integration), null(p.Copy.Pattern),
+		null(p.ErrorInt), "ROLE", invalid, "N"}
+}
+
+// json gives all options of a format, as SHOW FILE FORMATS does.
+func (f *formatDef) json() string {
+	m := map[string]any{"TYPE": f.Type}
+	for _, p := range formatProps[f.Type] {
+		switch v := f.get(p.name); {
+		case p.typ == "Boolean":
+			m[p.name] = v == "true"
+		case p.typ == "Integer":
+			m[p.name], _ = strconv.Atoi(v)
+		case p.typ == "List":
+			m[p.name] = append([]string{}, f.nullIf()...)
+		case v == "" && p.name == "FILE_EXTENSION":
+			m[p.name] = nil
+		default:
+			m[p.name] = csvEscapes.Replace(v)
+		}
+	}
+	out, _ := json.Marshal(m)
+	return string(out)
+}
+
+// tableSizes gives rows and bytes of tables. Bytes are an estimate from the widths of the columns.
+func (w *Warehouse) tableSizes(ctx context.Context, list []*object) (map[int64][2]int64, error) {
+	out := map[int64][2]int64{}
+	for len(list) > 0 {
+		n := min(len(list), 100)
+		parts := make([]string, n)
+		for i, o := range list[:n] {
+			parts[i] = fmt.Sprintf("SELECT %d AS id, count(*) AS n FROM %s", o.ID, o.physical())
+		}
+		rows, err := w.db.QueryContext(ctx, strings.Join(parts, " UNION ALL "))
+		if err != nil {
+			return nil, err
+		}
+		for rows.Next() {
+			var id, count int64
+			if err := rows.Scan(&id, &count); err != nil {
+				rows.Close()
+				return nil, err
+			}
+			out[id] = [2]int64{count, 0}
+		}
+		if err := rows.Err(); err != nil {
+			return nil, err
+		}
+		for _, o := range list[:n] {
+			v := out[o.ID]
+			out[o.ID] = [2]int64{v[0], v[0] * o.Table.rowWidth()}
+		}
+		list = list[n:]
+	}
+	return out, nil
+}
+
+func (t *tableDef) rowWidth() int64 {
+	n := int64(0)
+	for _, c := range t.Columns {
+		switch c.Type.Base {
+		case "BOOLEAN":
+			n++
+		case "DATE":
+			n += 4
+		case "VARCHAR", "VARIANT", "OBJECT", "ARRAY", "BINARY":
+			n += 16
+		default:
+			n += 8
+		}
+	}
+	return n
+}
+
+func (st *showStmt) showColumnsOf(s *session, t *table) (*result, error) {
+	if st.in != kindTable && st.in != kindView {
+		return nil, errUnsupported("SHOW COLUMNS without IN TABLE")
+	}
+	o, err := s.mustFind(st.name, kindTable, kindView)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range o.columns() {
+		if st.hasPat && !likePattern(st.like).MatchString(c.Name) {
+			continue
+		}
+		t.add(o.Name, o.Schema, c.Name, c.Type.json(!c.NotNull), strconv.FormatBool(!c.NotNull), c.Default, "COLUMN", "", c.Comment, o.DB, "")
+	}
+	return t.result(), nil
+}
+
+// json describes a type as SHOW COLUMNS does.
+func (d dataType) json(nullable bool) string {
+	m := map[string]any{"type": d.Base, "nullable": nullable}
+	switch d.Base {
+	case "NUMBER":
+		m["type"], m["precision"], m["scale"] = "FIXED", d.Precision, d.Scale
+	case "FLOAT":
+		m["type"] = "REAL"
+	case "VARCHAR":
+		m["type"], m["length"], m["byteLength"], m["fixed"] = "TEXT", d.Length, min(4*d.Length, maxVarchar), false
+	case "BINARY":
+		m["length"], m["byteLength"], m["fixed"] = d.Length, d.Length, true
+	case "TIME", "TIMESTAMP_NTZ", "TIMESTAMP_LTZ", "TIMESTAMP_TZ":
+		m["precision"], m["scale"] = 0, d.Scale
+	}
+	out, _ := json.Marshal(m)
+	return string(out)
+}
+
+func (st *showStmt) showParameters(s *session, t *table) (*result, error) {
+	known := map[string]string{"TIMEZONE": "UTC", "QUOTED_IDENTIFIERS_IGNORE_CASE": "false", "AUTOCOMMIT": "true", "MULTI_STATEMENT_COUNT": "1"}
+	keys := []string{"AUTOCOMMIT", "MULTI_STATEMENT_COUNT", "QUOTED_IDENTIFIERS_IGNORE_CASE", "TIMEZONE"}
+	for _, k := range keys {
+		if st.hasPat && !likePattern(st.like).MatchString(k) {
+			continue
+		}
+		level := ""
+		if _, ok := s.params[k]; ok {
+			level = "SESSION"
+		}
+		t.add(k, orDefault(s.params[k], known[k]), known[k], level, "", "STRING")
+	}
+	return t.result(), nil
+}
