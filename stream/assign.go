@@ -26,6 +26,7 @@ func (c *consumer) assigned(ctx context.Context, tps []kafka.TopicPartition) {
 		c.epoch++
 		c.parts[id] = &partition{id: id, epoch: c.epoch, start: at, next: at, commit: at, commits: at}
 	}
+	c.paused = false // a new partition is not
 	if c.client.GetRebalanceProtocol() == "COOPERATIVE" {
 		err = c.client.IncrementalAssign(tps)
 	} else {

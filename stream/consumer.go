@@ -31,6 +31,7 @@ type consumer struct {
 	epoch    int64           // a number for each partition's tenure and rewind
 	targets  map[int32]int64 // where the topic ended when the last producer had ended
 	draining bool
+	paused   bool      // uploads are behind
 	asked    time.Time // when others' partitions were last looked at
 	checked  time.Time // when the topic's incarnation was last looked at
 }
@@ -132,16 +133,19 @@ func (c *consumer) connect(ctx context.Context) error {
 		return fmt.Errorf("container %s: %w", c.cfg.ContainerURL, err)
 	}
 	c.checked = time.Now()
-	group := map[string]string{"partition.assignment.strategy": "cooperative-sticky", "session.timeout.ms": "10000", "heartbeat.interval.ms": "1000"}
+	group := map[string]string{"partition.assignment.strategy": "cooperative-sticky",
+		"session.timeout.ms": "6000", "heartbeat.interval.ms": "1500",
+		// Also how long a group waits for a member that died while it joined.
+		"max.poll.interval.ms": "15000"}
 	if usesNewProtocol(c.run.cfg.Kafka) {
 		group = nil
 	}
 	c.client, err = kafka.NewConsumer(configMap(quiet, group, map[string]string{
 		"fetch.queue.backoff.ms":             "5",
+		"fetch.wait.max.ms":                  "100", // how late the end of a partition is seen
 		"queued.max.messages.kbytes":         "32768",
 		"queued.min.messages":                "20000",
 		"fetch.message.max.bytes":            "4194304",
-		"max.poll.interval.ms":               "300000",
 		"topic.metadata.refresh.interval.ms": "30000",
 	}, c.run.cfg.Kafka, map[string]string{
 		"group.id":                 c.cfg.Group,
@@ -339,15 +343,15 @@ func (c *consumer) sameTopic(ctx context.Context) error {
 	return nil
 }
 
-// fitMemory keeps what is buffered within the budget: first the largest open
-// files are rolled, then uploads are waited for.
+// fitMemory keeps what is buffered within the budget: the largest open files
+// are rolled, and while uploads are behind, nothing more is read.
 func (c *consumer) fitMemory() error {
 	for {
-		var total int64
+		var total, waiting int64
 		var largest *partition
 		for _, p := range c.parts {
 			for _, f := range p.queue {
-				total += f.memory()
+				waiting += f.memory()
 			}
 			if p.open == nil {
 				continue
@@ -357,27 +361,33 @@ func (c *consumer) fitMemory() error {
 				largest = p
 			}
 		}
-		switch {
-		case total <= c.cfg.Memory:
-			return nil
-		case largest != nil && largest.open.memory() > total/int64(4*len(c.parts)):
-			if err := c.seal(largest); err != nil {
+		total += waiting
+		if full := total > c.cfg.Memory && waiting > 0; full != c.paused {
+			c.paused = full
+			if err := c.pause(full); err != nil {
 				return err
 			}
-		case c.inflight == 0:
+		}
+		if total <= c.cfg.Memory || waiting > c.cfg.Memory/2 || largest == nil {
 			return nil
 		}
-		if c.inflight > 0 {
-			select {
-			case r := <-c.results:
-				if err := c.settle(r); err != nil {
-					return err
-				}
-			case <-c.run.cfg.Abort:
-				return context.Canceled
-			}
+		if err := c.seal(largest); err != nil {
+			return err
 		}
 	}
+}
+
+// pause stops or resumes reading of every owned partition. Polling goes on,
+// which keeps the membership alive.
+func (c *consumer) pause(on bool) error {
+	var tps []kafka.TopicPartition
+	for id := range c.parts {
+		tps = append(tps, kafka.TopicPartition{Topic: &c.cfg.Topic, Partition: id})
+	}
+	if on {
+		return c.client.Pause(tps)
+	}
+	return c.client.Resume(tps)
 }
 
 // measure counts the records that wait, from what the client knows.
@@ -494,8 +504,9 @@ func (c *consumer) drain(ctx context.Context) error {
 		if err := c.commitAll(); err != nil {
 			return err
 		}
-		// Nothing new is taken in; polling keeps the membership alive.
-		c.pauseAll()
+		if err := c.pause(true); err != nil {
+			return err
+		}
 		if event := c.client.Poll(0); event != nil {
 			if _, isRecord := event.(*kafka.Message); !isRecord {
 				if err := c.handle(ctx, event); err != nil {
@@ -507,12 +518,4 @@ func (c *consumer) drain(ctx context.Context) error {
 			return c.err
 		}
 	}
-}
-
-func (c *consumer) pauseAll() {
-	var tps []kafka.TopicPartition
-	for id := range c.parts {
-		tps = append(tps, kafka.TopicPartition{Topic: &c.cfg.Topic, Partition: id})
-	}
-	c.client.Pause(tps)
 }

@@ -127,7 +127,7 @@ type span struct{ from, to int64 }
 type scanner struct{ c *kafka.Consumer }
 
 func newScanner(props map[string]string) (scanner, error) {
-	c, err := kafka.NewConsumer(configMap(quiet, map[string]string{"fetch.queue.backoff.ms": "5"}, props, map[string]string{
+	c, err := kafka.NewConsumer(configMap(quiet, map[string]string{"fetch.queue.backoff.ms": "5", "fetch.wait.max.ms": "10"}, props, map[string]string{
 		"group.id": "mkt-scan", "enable.auto.commit": "false", "enable.auto.offset.store": "false",
 		"isolation.level": "read_committed", "enable.partition.eof": "true", "auto.offset.reset": "error",
 		"group.protocol": "classic",
@@ -158,6 +158,10 @@ func (s scanner) read(ctx context.Context, topic string, spans map[int32]span, f
 		return err
 	}
 	defer s.c.Unassign()
+	// A partition stays paused from one assignment to the next.
+	if err := s.c.Resume(assign); err != nil {
+		return err
+	}
 	heard := time.Now()
 	// A partition that is read to its end is paused, or its later records
 	// would only be thrown away here.

@@ -24,6 +24,7 @@ func TestWholePath(t *testing.T) {
 		t.Errorf("report %+v", rep)
 	}
 	again := s.run(s.config(path))
+	t.Logf("%+v", again)
 	if p, c := again.Producers[0], again.Consumers[0]; p.Rows != 0 || p.ResumedAt != n || c.Rows != 0 || c.Files != 0 {
 		t.Errorf("second run %+v", again)
 	}
