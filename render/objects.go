@@ -21,12 +21,6 @@ func (v *View) Objects(changes []*planner.Change) {
 			continue
 		}
 		v.Printf("%s  %s\n", v.bold(c.Addr.String()), v.dim(c.ID))
-		secret := map[string]bool{}
-		for _, p := range c.Sensitive {
-			if step, ok := p[0].(cty.GetAttrStep); ok {
-				secret[step.Name] = true
-			}
-		}
 		var names []string
 		width := 0
 		for _, name := range attrNames(c.Kind) {
@@ -37,7 +31,7 @@ func (v *View) Objects(changes []*planner.Change) {
 		}
 		for _, name := range names {
 			shown := value(c.Before.GetAttr(name))
-			if secret[name] {
+			if hidden(c.Sensitive, name) {
 				shown = sensitive
 			}
 			v.Printf("    %-*s = %s\n", width, name, shown)

@@ -95,6 +95,9 @@ func (v *View) change(c *planner.Change) {
 		head += v.dim("  # " + strings.Join(notes, "; "))
 	}
 	v.Printf("%s %s\n", v.action(c.Action), head)
+	if c.Action == planner.Create && len(c.Attrs) == 0 {
+		v.created(c)
+	}
 	width := 0
 	for _, a := range c.Attrs {
 		width = max(width, len(path(a.Path)))
@@ -103,6 +106,52 @@ func (v *View) change(c *planner.Change) {
 		v.attr(c, a, width)
 	}
 	v.Printf("\n")
+}
+
+// created shows what a new object will be: every attribute that has a value or will have one.
+func (v *View) created(c *planner.Change) {
+	type line struct{ name, shown string }
+	var lines []line
+	for _, name := range attrNames(c.Kind) {
+		after := c.After.GetAttr(name)
+		block := c.Kind.Block(name)
+		switch {
+		case after.IsKnown() && after.IsNull() || after.IsKnown() && after.CanIterateElements() && after.LengthInt() == 0:
+		case hidden(c.Sensitive, name):
+			lines = append(lines, line{name, sensitive})
+		case block != nil && block.Max != 1 && after.IsKnown():
+			for it := after.ElementIterator(); it.Next(); {
+				_, e := it.Element()
+				label := name
+				if block.Label != "" && e.IsKnown() {
+					label += " " + value(e.GetAttr(block.Label))
+					parts := e.AsValueMap()
+					delete(parts, block.Label)
+					e = cty.ObjectVal(parts)
+				}
+				lines = append(lines, line{label, value(e)})
+			}
+		default:
+			lines = append(lines, line{name, value(after)})
+		}
+	}
+	width := 0
+	for _, l := range lines {
+		width = max(width, len(l.name))
+	}
+	for _, l := range lines {
+		v.Printf("    %s %-*s = %s\n", v.paint("+", text.FgGreen), width, l.name, l.shown)
+	}
+}
+
+// hidden reports whether a part of the attribute must not be shown.
+func hidden(paths []cty.Path, name string) bool {
+	for _, p := range paths {
+		if step, ok := p[0].(cty.GetAttrStep); ok && step.Name == name {
+			return true
+		}
+	}
+	return false
 }
 
 func (v *View) attr(c *planner.Change, a planner.AttrChange, width int) {

@@ -93,6 +93,11 @@ func (v *View) StreamReport(r stream.Report) {
 	v.Printf("%s\n", v.dim("in "+short(r.Elapsed)))
 }
 
+// Arrival says that a pipe has loaded a consumer's files.
+func (v *View) Arrival(pipe, table string, files int) {
+	v.Printf("pipe %s: %s loaded into %s\n", v.bold(pipe), plural(int64(files), "file", "files"), table)
+}
+
 // StreamJSON writes a run's progress as one JSON object a line.
 type StreamJSON struct{ W io.Writer }
 

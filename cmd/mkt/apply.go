@@ -1,0 +1,155 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/spf13/cobra"
+
+	"mkt/planner"
+	"mkt/render"
+)
+
+type diagnostics = hcl.Diagnostics
+
+// applyOptions are the flags of apply and destroy.
+type applyOptions struct {
+	planOptions
+	approve     bool
+	lockTimeout time.Duration
+}
+
+func newApply(c *cli) *cobra.Command {
+	var o applyOptions
+	cmd := &cobra.Command{
+		Use:   "apply [FILE]",
+		Short: "Make the world what the stack says",
+		Long: `apply plans, shows the plan, asks, and does it. With FILE, written by plan -out, it does exactly what was shown then,
+without asking, and refuses when the stack or the world has changed since. It may be interrupted or killed at any
+moment: run again, it goes on from there.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				var err error
+				if o.saved, err = planner.LoadSaved(args[0]); err != nil {
+					return err
+				}
+				o.approve = true
+			}
+			return c.change(cmd.Context(), "apply", o)
+		},
+	}
+	o.register(cmd)
+	cmd.Flags().StringArrayVar(&o.targets, "target", nil, "change only this address and what it depends on; may be repeated")
+	return cmd
+}
+
+func newDestroy(c *cli) *cobra.Command {
+	o := applyOptions{planOptions: planOptions{destroy: true}}
+	cmd := &cobra.Command{
+		Use:   "destroy",
+		Short: "Delete everything that the stack owns",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return c.change(cmd.Context(), "destroy", o) },
+	}
+	o.register(cmd)
+	cmd.Flags().StringArrayVar(&o.targets, "target", nil, "delete only this address and what depends on it; may be repeated")
+	return cmd
+}
+
+func (o *applyOptions) register(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&o.approve, "auto-approve", false, "do not ask")
+	cmd.Flags().DurationVar(&o.lockTimeout, "lock-timeout", 0, "how long to wait while another process holds the ledger")
+}
+
+// change plans and applies under the ledger's lock.
+func (c *cli) change(ctx context.Context, operation string, o applyOptions) error {
+	s, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	lock, err := s.lock(ctx, operation, o.lockTimeout)
+	if err != nil {
+		return err
+	}
+	defer lock.Unlock() //nolint:errcheck // the kernel releases it when the process ends
+	p, diags, err := s.plan(ctx, o.planOptions)
+	if err != nil {
+		return err
+	}
+	if c.json {
+		if diags.HasErrors() {
+			return c.report(diags, s.stack.Files)
+		}
+	} else if err := c.showPlan(s, p, diags); err != nil {
+		return err
+	}
+	if p.Empty() {
+		if c.json {
+			return render.ApplyReportJSON(c.out, &planner.Report{Outputs: p.Outputs}, nil)
+		}
+		c.view(c.out).Outputs(p.Outputs)
+		return nil
+	}
+	if !o.approve {
+		if err := c.ask(operation, p); err != nil {
+			return err
+		}
+	}
+	return c.apply(ctx, s, p, lock.Lost())
+}
+
+// apply does what the plan says and prints how it went.
+func (c *cli) apply(ctx context.Context, s *session, p *planner.Plan, lost <-chan struct{}) error {
+	v := c.view(c.out)
+	report, diags := planner.Apply(ctx, p, planner.ApplyOptions{
+		Ledger: s.store, Lost: lost, Hard: c.stopped, Parallelism: c.parallelism,
+		Events: func(e planner.Event) {
+			if c.json {
+				_ = render.ApplyEventJSON(c.out, e) // a closed pipe must not stop an apply half-way
+				return
+			}
+			v.ApplyEvent(e)
+		},
+	})
+	if c.json {
+		if err := render.ApplyReportJSON(c.out, report, render.DiagnosticsJSON(diags)); err != nil {
+			return err
+		}
+	} else {
+		v.ApplyReport(report)
+		c.view(c.err).Diagnostics(diags, s.stack.Files)
+		if !diags.HasErrors() {
+			v.Outputs(report.Outputs)
+		}
+	}
+	switch {
+	case diags.HasErrors():
+		return exitError(exitFailed)
+	case report.Interrupted:
+		return exitError(exitInterrupted)
+	}
+	return nil
+}
+
+// ask wants "yes" before anything is changed. Without a person to ask it refuses.
+func (c *cli) ask(operation string, p *planner.Plan) error {
+	if c.json {
+		return fmt.Errorf("%s -json cannot ask: add -auto-approve, or apply a saved plan", operation)
+	}
+	v := c.view(c.out)
+	v.Printf("\nDo you want to %s this? Only \"yes\" will do: ", operation)
+	answer, err := bufio.NewReader(c.in).ReadString('\n')
+	if err != nil && answer == "" {
+		return fmt.Errorf("nobody answered: %s needs a terminal, -auto-approve or a saved plan", operation)
+	}
+	if strings.TrimSpace(answer) != "yes" {
+		return fmt.Errorf("not approved, nothing was changed")
+	}
+	return nil
+}

@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
+	"github.com/zclconf/go-cty/cty"
+
+	"mkt/planner"
+	"mkt/providers/snowflake"
+	"mkt/stream"
+)
+
+const (
+	arrivalPoll = 500 * time.Millisecond
+	// pipeMemory is how long a pipe remembers what it loaded (Snowflake: "CREATE PIPE", usage notes).
+	pipeMemory = 14 * 24 * time.Hour
+)
+
+// pipe is an auto-ingest pipe of the stack, as it is now.
+type pipe struct {
+	name      string // of the pipe, qualified
+	table     string // likewise
+	container string // URL
+	path      string // folder that it loads from, "kafka-messages/"
+}
+
+// pipes returns the stack's pipes that exist.
+func (s *session) pipes(ctx context.Context) ([]pipe, error) {
+	owned, err := s.ledger(ctx)
+	if err != nil {
+		return nil, err
+	}
+	in := planner.Input{Stack: s.stack, Ledger: owned, Parallelism: s.c.parallelism, Providers: s.providerFunc(ctx)}
+	for _, b := range s.stack.Blocks() {
+		if b.Kind == snowflake.Pipe {
+			in.Targets = append(in.Targets, b.Addr)
+		}
+	}
+	if len(in.Targets) == 0 {
+		return nil, nil
+	}
+	p, diags := planner.New(ctx, in)
+	if err := s.c.report(diags, s.stack.Files); err != nil {
+		return nil, err
+	}
+	stages := map[string]cty.Value{}
+	for _, c := range p.Changes {
+		if c.Kind == snowflake.Stage && c.Before != cty.NilVal {
+			stages[c.ID] = c.Before
+		}
+	}
+	var out []pipe
+	for _, c := range p.Changes {
+		if c.Kind != snowflake.Pipe || c.Before == cty.NilVal {
+			continue
+		}
+		copy := c.Before.GetAttr("copy")
+		stage, ok := stages[text(copy, "from")]
+		if ok && c.Before.GetAttr("auto_ingest").True() {
+			out = append(out, pipe{
+				name: c.ID, table: text(copy, "into"), container: text(stage, "container"),
+				path: text(stage, "path") + text(copy, "path"),
+			})
+		}
+	}
+	return out, nil
+}
+
+// awaitArrival waits until the pipes have loaded the consumers' files, or have said that they will not.
+func (s *session) awaitArrival(ctx context.Context, consumers []stream.Consumer) error {
+	pipes, err := s.pipes(ctx)
+	if err != nil {
+		return err
+	}
+	var waits []wait
+	for _, c := range consumers {
+		for _, p := range pipes {
+			if p.container == c.ContainerURL && strings.HasPrefix(c.Prefix, p.path) {
+				waits = append(waits, wait{c, p})
+			}
+		}
+	}
+	if len(waits) == 0 {
+		return nil
+	}
+	conn, err := s.snowflake(ctx)
+	if err != nil {
+		return err
+	}
+	db, err := conn.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	for _, w := range waits {
+		if err := s.await(ctx, db, w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wait is a consumer whose files a pipe loads.
+type wait struct {
+	consumer stream.Consumer
+	pipe     pipe
+}
+
+// await polls until every file of the consumer is in the load history of the pipe's table.
+func (s *session) await(ctx context.Context, db *sql.DB, w wait) error {
+	client, err := s.container(w.consumer.ContainerURL)
+	if err != nil {
+		return err
+	}
+	files, err := listFiles(ctx, client, w.consumer.Prefix+w.consumer.Topic+"/", time.Now().Add(-pipeMemory))
+	if err != nil {
+		return fmt.Errorf("list the files of consumer %s: %w", w.consumer.Name, err)
+	}
+	var last loadHistory
+	for {
+		if last, err = history(ctx, db, w.pipe.table); err != nil && ctx.Err() == nil {
+			return err
+		}
+		missing, failed := last.compare(files, w.pipe.path)
+		if err == nil && len(missing) == 0 {
+			s.c.showArrival(w.pipe, len(files), failed)
+			if len(failed) > 0 {
+				return fmt.Errorf("pipe %s refused %d of %d files, the first is %s: %s",
+					w.pipe.name, len(failed), len(files), failed[0], last[failed[0]].problem)
+			}
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				return fmt.Errorf("pipe %s has not loaded %d of %d files yet, the first is %s; `mkt status` shows its state, and running "+
+					"`mkt stream` again goes on waiting", w.pipe.name, len(missing), len(files), missing[0])
+			}
+			return ctx.Err()
+		case <-time.After(arrivalPoll):
+		}
+	}
+}
+
+// listFiles returns the names of the blobs under prefix that are younger than since.
+func listFiles(ctx context.Context, client *container.Client, prefix string, since time.Time) ([]string, error) {
+	var names []string
+	pager := client.NewListBlobsFlatPager(&container.ListBlobsFlatOptions{Prefix: &prefix})
+	for pager.More() {
+		page, err := pager.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, b := range page.Segment.BlobItems {
+			if b.Properties.LastModified == nil || b.Properties.LastModified.After(since) {
+				names = append(names, *b.Name)
+			}
+		}
+	}
+	return names, nil
+}
+
+// loadHistory is what became of each file, by its name below the stage.
+type loadHistory map[string]loaded
+
+type loaded struct {
+	ok      bool
+	problem string
+}
+
+// history reads the load history of the last 14 days.
+func history(ctx context.Context, db *sql.DB, table string) (loadHistory, error) {
+	ctx, cancel := context.WithTimeout(ctx, appTimeout)
+	defer cancel()
+	n, err := snowflake.ParseName(table)
+	if err != nil {
+		return nil, err
+	}
+	// COPY_HISTORY wants the table's name as text, and belongs to a database.
+	name := strings.ReplaceAll(n.SQL(), "'", "''")
+	rows, err := db.QueryContext(ctx, "SELECT FILE_NAME, STATUS, FIRST_ERROR_MESSAGE FROM TABLE("+n[0].SQL()+
+		".INFORMATION_SCHEMA.COPY_HISTORY(TABLE_NAME => '"+name+"', START_TIME => DATEADD(day, -14, CURRENT_TIMESTAMP())))")
+	if err != nil {
+		return nil, fmt.Errorf("read the load history of %s: %w", table, err)
+	}
+	defer rows.Close()
+	out := loadHistory{}
+	for rows.Next() {
+		var file, status string
+		var problem sql.NullString
+		if err := rows.Scan(&file, &status, &problem); err != nil {
+			return nil, err
+		}
+		out[file] = loaded{strings.EqualFold(status, "Loaded"), problem.String}
+	}
+	return out, rows.Err()
+}
+
+// compare returns which files are not in the history, and which are there as failed. Names in a history are relative
+// to the stage's path.
+func (h loadHistory) compare(files []string, path string) (missing, failed []string) {
+	for _, f := range files {
+		l, ok := h[strings.TrimPrefix(f, path)]
+		switch {
+		case !ok:
+			missing = append(missing, f)
+		case !l.ok:
+			failed = append(failed, strings.TrimPrefix(f, path))
+		}
+	}
+	return missing, failed
+}
+
+func (c *cli) showArrival(p pipe, files int, failed []string) {
+	if !c.json {
+		c.view(c.out).Arrival(p.name, p.table, files-len(failed))
+	}
+}

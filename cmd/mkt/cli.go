@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"mkt/render"
+)
+
+// cli is what every command needs: streams, environment and the flags common to all.
+type cli struct {
+	in       io.Reader
+	out, err io.Writer // results, and everything else
+	getenv   func(string) string
+	stopped  context.Context // ends at the second interrupt
+
+	stackPath   string
+	local       bool
+	json        bool
+	noColor     bool
+	vars        []string
+	varFiles    []string
+	parallelism int
+}
+
+func newCLI(stopped context.Context) *cli {
+	return &cli{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv, stopped: stopped}
+}
+
+func newRoot(c *cli) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "mkt",
+		Short: "Describe, build and run a market-data pipeline: Kafka, Azure Blob and Snowflake in one file.",
+		Long: `mkt keeps a streaming pipeline in one stack file. plan shows what differs between the file and the world,
+apply makes it so, stream runs the producers and consumers, query asks the questions and audit proves that no row
+was lost or doubled. With -local everything runs on this machine against an embedded stack.`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+	}
+	root.SetOut(c.out)
+	root.SetErr(c.err)
+	local, _ := strconv.ParseBool(c.getenv("MKT_LOCAL"))
+	flags := root.PersistentFlags()
+	flags.StringVar(&c.stackPath, "stack", envOr(c.getenv, "MKT_STACK", "."), "the stack: a .hcl file or a directory of them")
+	flags.BoolVar(&c.local, "local", local, "use the embedded stack, starting it if needed (or set MKT_LOCAL=1)")
+	flags.BoolVar(&c.json, "json", false, "print JSON")
+	flags.BoolVar(&c.noColor, "no-color", false, "print no colour (or set NO_COLOR)")
+	flags.StringArrayVar(&c.vars, "var", nil, "set a variable: name=value; may be repeated")
+	flags.StringArrayVar(&c.varFiles, "var-file", nil, "read variables from an HCL file; may be repeated")
+	flags.IntVar(&c.parallelism, "parallelism", 8, "most groups of changes under way at once")
+
+	root.AddGroup(
+		&cobra.Group{ID: "main", Title: "The main job:"},
+		&cobra.Group{ID: "look", Title: "Looking:"},
+		&cobra.Group{ID: "write", Title: "Writing:"},
+		&cobra.Group{ID: "machine", Title: "The machine:"},
+	)
+	add := func(group string, cmds ...*cobra.Command) {
+		for _, cmd := range cmds {
+			cmd.GroupID = group
+			root.AddCommand(cmd)
+		}
+	}
+	add("main", newPlan(c), newApply(c), newStream(c), newQuery(c), newDestroy(c))
+	add("look", newStatus(c), newShow(c), newOutput(c), newGraph(c), newLedger(c))
+	add("write", newValidate(c), newFmt(c), newDocs(c))
+	add("machine", newLocal(c), newDoctor(c), newVersion(c))
+	root.SetHelpCommandGroupID("machine")
+	root.SetCompletionCommandGroupID("machine")
+	return root
+}
+
+func envOr(getenv func(string) string, name, otherwise string) string {
+	if v := getenv(name); v != "" {
+		return v
+	}
+	return otherwise
+}
+
+// view returns where people read, with colour and width as the terminal has them.
+func (c *cli) view(w io.Writer) *render.View {
+	v := &render.View{W: w, Width: 100}
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		v.Terminal = true
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
+			v.Width = width
+		}
+	}
+	v.Color = v.Terminal && !c.noColor && c.getenv("NO_COLOR") == "" && c.getenv("TERM") != "dumb"
+	return v
+}
+
+// fail reports an error that is not a diagnostic.
+func (c *cli) fail(err error) {
+	if c.json {
+		_ = render.JSON(c.out, map[string]any{"error": err.Error()})
+		return
+	}
+	c.view(c.err).Error(err)
+}
+
+// stateDir is where mkt keeps what belongs to a stack on this machine: .mkt beside it.
+func stateDir(stackDir string) string { return filepath.Join(stackDir, ".mkt") }
+
+func newVersion(c *cli) *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if c.json {
+				return render.JSON(c.out, map[string]string{"version": version})
+			}
+			_, err := fmt.Fprintln(c.out, "mkt", version)
+			return err
+		},
+	}
+}

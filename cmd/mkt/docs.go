@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"github.com/google/renameio/v2"
+	"github.com/spf13/cobra"
+
+	"mkt/spec"
+)
+
+func newDocs(c *cli) *cobra.Command {
+	var check bool
+	cmd := &cobra.Command{
+		Use:   "docs DIR",
+		Short: "Write the reference pages of this version",
+		Long: `docs writes one Markdown page per kind of block and one for the commands into DIR, from the same descriptions that
+mkt itself works by.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			pages := spec.Reference(append(append(resourceKinds(), spec.AppKinds()...), providerKinds()...))
+			pages["commands.md"] = commandsPage(cmd.Root())
+			stale, err := writePages(args[0], pages, check)
+			if err != nil {
+				return err
+			}
+			for _, name := range stale {
+				fmt.Fprintln(c.out, name)
+			}
+			if check && len(stale) > 0 {
+				return fmt.Errorf("%s is not what the code describes: run `make docs`", args[0])
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&check, "check", false, "write nothing; exit 1 when a page would change")
+	return cmd
+}
+
+// writePages makes dir hold just these pages and returns the names of those that differed.
+func writePages(dir string, pages map[string]string, check bool) (stale []string, err error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	old, err := filepath.Glob(filepath.Join(dir, "*.md"))
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range old {
+		if _, keep := pages[filepath.Base(path)]; keep {
+			continue
+		}
+		stale = append(stale, path)
+		if !check {
+			if err := os.Remove(path); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for name, text := range pages {
+		path := filepath.Join(dir, name)
+		present, err := os.ReadFile(path)
+		if err == nil && bytes.Equal(present, []byte(text)) {
+			continue
+		}
+		stale = append(stale, path)
+		if !check {
+			if err := renameio.WriteFile(path, []byte(text), 0o644); err != nil {
+				return nil, err
+			}
+		}
+	}
+	sort.Strings(stale)
+	return stale, nil
+}
+
+// commandsPage describes every command with its flags.
+func commandsPage(root *cobra.Command) string {
+	var b strings.Builder
+	b.WriteString("# Commands\n\nExit codes: 0 done, 1 failed, 2 changes present (`-detailed-exitcode`), 130 interrupted. One dash or two: `-json` is `--json`.\n\n")
+	b.WriteString("Flags of every command:\n\n```\n" + root.PersistentFlags().FlagUsages() + "```\n")
+	var walk func(cmd *cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		for _, sub := range cmd.Commands() {
+			if sub.Hidden || sub.Name() == "help" || sub.Name() == "completion" {
+				continue
+			}
+			text := sub.Long
+			if text == "" {
+				text = sub.Short + "."
+			}
+			fmt.Fprintf(&b, "\n## %s\n\n%s\n", sub.UseLine(), strings.TrimSpace(text))
+			if flags := sub.LocalNonPersistentFlags().FlagUsages(); flags != "" {
+				b.WriteString("\n```\n" + flags + "```\n")
+			}
+			walk(sub)
+		}
+	}
+	walk(root)
+	return b.String()
+}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/google/renameio/v2"
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/spf13/cobra"
+
+	"mkt/spec"
+)
+
+func newFmt(c *cli) *cobra.Command {
+	var check bool
+	cmd := &cobra.Command{
+		Use:   "fmt [FILE...]",
+		Short: "Write stack files in the standard layout",
+		Long:  "fmt rewrites the stack's files, or those named, in the standard layout and names the ones it changed.",
+		RunE: func(_ *cobra.Command, args []string) error {
+			files, err := c.stackFiles(args)
+			if err != nil {
+				return err
+			}
+			var changed int
+			for _, name := range files {
+				differs, err := c.format(name, check)
+				if err != nil {
+					return err
+				}
+				if differs {
+					changed++
+					fmt.Fprintln(c.out, name)
+				}
+			}
+			if check && changed > 0 {
+				return exitError(exitFailed)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&check, "check", false, "write nothing; exit 1 when a file would change")
+	return cmd
+}
+
+// stackFiles returns the files named, or the stack's.
+func (c *cli) stackFiles(args []string) ([]string, error) {
+	if len(args) > 0 {
+		return args, nil
+	}
+	info, err := os.Stat(c.stackPath)
+	if err != nil {
+		return nil, fmt.Errorf("look for the stack: %w", err)
+	}
+	if !info.IsDir() {
+		return []string{c.stackPath}, nil
+	}
+	return filepath.Glob(filepath.Join(c.stackPath, "*.hcl"))
+}
+
+// format brings one file into the standard layout and tells whether it was in another.
+func (c *cli) format(name string, check bool) (bool, error) {
+	src, err := os.ReadFile(name)
+	if err != nil {
+		return false, err
+	}
+	file, diags := hclsyntax.ParseConfig(src, name, hcl.InitialPos)
+	if diags.HasErrors() {
+		return false, c.report(diags, map[string]*hcl.File{name: file})
+	}
+	out := spec.Format(src)
+	if bytes.Equal(src, out) || check {
+		return !bytes.Equal(src, out), nil
+	}
+	info, err := os.Stat(name)
+	if err != nil {
+		return false, err
+	}
+	return true, renameio.WriteFile(name, out, info.Mode().Perm())
+}

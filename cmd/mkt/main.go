@@ -1,0 +1,88 @@
+// Command mkt describes, builds and runs streaming pipelines: see README.md. This package is flags and wiring, one file
+// per command; it is the only one that knows both the embedded stack and the systems it stands in for.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+// The exit codes.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitChanges     = 2 // -detailed-exitcode
+	exitInterrupted = 130
+)
+
+// exitError ends the process with a code after everything worth saying was said.
+type exitError int
+
+func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+func main() {
+	os.Exit(run(os.Args[1:]))
+}
+
+// run executes one command line and returns its exit code.
+//
+// The first interrupt ends the command's context: nothing new is started, what runs is finished and saved. The
+// second ends stopped: what runs is cut off.
+func run(args []string) int {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	stopped, stop := context.WithCancel(context.Background())
+	defer stop()
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		fmt.Fprintln(os.Stderr, "\nStopping: finishing what is under way. Interrupt again to cut it off.")
+		cancel()
+		<-signals
+		stop()
+	}()
+
+	c := newCLI(stopped)
+	root := newRoot(c)
+	root.SetArgs(longFlags(args))
+	err := root.ExecuteContext(ctx)
+	var code exitError
+	switch {
+	case errors.As(err, &code):
+		return int(code)
+	case err != nil && ctx.Err() != nil:
+		c.fail(err)
+		return exitInterrupted
+	case err != nil:
+		c.fail(err)
+		return exitFailed
+	case ctx.Err() != nil:
+		return exitInterrupted
+	}
+	return exitDone
+}
+
+// longFlags lets -json stand for --json, as people who come from Terraform type it. mkt has no one-letter flags but -h.
+func longFlags(args []string) []string {
+	out := make([]string, len(args))
+	for i, a := range args {
+		if a == "--" {
+			copy(out[i:], args[i:])
+			break
+		}
+		if len(a) > 2 && a[0] == '-' && a[1] != '-' && !strings.ContainsAny(a[1:2], "0123456789.") {
+			a = "-" + a
+		}
+		out[i] = a
+	}
+	return out
+}

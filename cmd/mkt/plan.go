@@ -1,0 +1,62 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"mkt/planner"
+	"mkt/render"
+)
+
+func newPlan(c *cli) *cobra.Command {
+	var o planOptions
+	var out string
+	var detailed bool
+	cmd := &cobra.Command{
+		Use:   "plan",
+		Short: "Show what apply would change",
+		Long: `plan reads the stack, asks every system what is there, and shows what would be created, changed in place,
+replaced or deleted. It changes nothing.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := c.open(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			p, diags, err := s.plan(cmd.Context(), o)
+			if err != nil {
+				return err
+			}
+			if err := c.showPlan(s, p, diags); err != nil {
+				return err
+			}
+			if out != "" {
+				if err := planner.Save(out, p); err != nil {
+					return err
+				}
+				c.view(c.err).Printf("Saved to %s. `mkt apply %s` does just this, or refuses if anything changed meanwhile.\n", out, out)
+			}
+			if detailed && !p.Empty() {
+				return exitError(exitChanges)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringArrayVar(&o.targets, "target", nil, "plan only this address and what it depends on; may be repeated")
+	cmd.Flags().BoolVar(&o.destroy, "destroy", false, "plan the removal of everything that the stack owns")
+	cmd.Flags().StringVar(&out, "out", "", "save the plan to a file for apply")
+	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 2 when there is something to do")
+	return cmd
+}
+
+// showPlan prints a plan with its diagnostics; a plan with errors is not shown, and the error is an exitError.
+func (c *cli) showPlan(s *session, p *planner.Plan, diags diagnostics) error {
+	if c.json && !diags.HasErrors() {
+		return render.JSON(c.out, render.NewPlanJSON(p, diags))
+	}
+	if err := c.report(diags, s.stack.Files); err != nil {
+		return err
+	}
+	c.view(c.out).Plan(p)
+	return nil
+}

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"mkt/ledger"
+	"mkt/planner"
+	"mkt/render"
+	"mkt/spec"
+)
+
+// session is one loaded stack with its ledger and the systems that it talks to. It is for one command.
+type session struct {
+	*systems
+	store *ledger.File
+	owned *ledger.Ledger // nil until it is read
+}
+
+// load reads the stack. What is wrong with it is printed, and the error is then an exitError.
+func (c *cli) load() (*spec.Stack, error) {
+	vars := map[string]string{}
+	for _, v := range c.vars {
+		name, value, ok := strings.Cut(v, "=")
+		if !ok {
+			return nil, fmt.Errorf("-var %q is not of the form name=value", v)
+		}
+		vars[name] = value
+	}
+	stack, diags := spec.Load(c.stackPath, spec.Options{
+		Kinds: resourceKinds(), App: spec.AppKinds(), Providers: providerKinds(),
+		Vars: vars, VarFiles: c.varFiles, Getenv: c.getenv, Version: strings.TrimPrefix(version, "v"),
+	})
+	return stack, c.report(diags, stack.Files)
+}
+
+// report prints diagnostics; with an error among them it returns an exitError. Under -json errors go to the results.
+func (c *cli) report(diags hcl.Diagnostics, files map[string]*hcl.File) error {
+	switch {
+	case len(diags) == 0:
+		return nil
+	case c.json && diags.HasErrors():
+		if err := render.JSON(c.out, map[string]any{"diagnostics": render.DiagnosticsJSON(diags)}); err != nil {
+			return err
+		}
+	case !c.json:
+		c.view(c.err).Diagnostics(diags, files)
+	}
+	if diags.HasErrors() {
+		return exitError(exitFailed)
+	}
+	return nil
+}
+
+// open loads the stack, finds its ledger and makes ready to reach its systems. The caller closes the session.
+func (c *cli) open(ctx context.Context) (*session, error) {
+	stack, err := c.load()
+	if err != nil {
+		return nil, err
+	}
+	store, err := c.ledgerFile(stack)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{store: store}
+	// The hashes stay comparable as long as the ledger lives: its key is theirs.
+	s.systems = c.newSystems(stack, func() ([]byte, error) {
+		owned, err := s.ledger(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return []byte(owned.DigestBytes([]byte("private notes of providers"))), nil
+	})
+	return s, nil
+}
+
+// ledger returns the stack's ledger, read when first asked for: after the lock is taken, where one is.
+func (s *session) ledger(ctx context.Context) (*ledger.Ledger, error) {
+	if s.owned != nil {
+		return s.owned, nil
+	}
+	owned, err := s.store.Load(ctx)
+	if err == nil {
+		s.owned = owned
+	}
+	return owned, err
+}
+
+// ledgerFile returns where the stack's ledger is. The embedded stack has one of its own: what exists there says
+// nothing about the clouds.
+func (c *cli) ledgerFile(stack *spec.Stack) (*ledger.File, error) {
+	if c.local {
+		return ledger.NewFile(filepath.Join(stateDir(stack.Dir), "ledger", stack.Name+".json")), nil
+	}
+	if l := stack.Settings.Ledger; l != nil {
+		if l.Type != "file" {
+			return nil, c.report(hcl.Diagnostics{{
+				Severity: hcl.DiagError, Summary: "Not supported by this version",
+				Detail:  "This version of mkt keeps the ledger in a file: write ledger \"file\" { path = \"…\" } or leave the block out.",
+				Subject: &l.Range,
+			}}, stack.Files)
+		}
+		path := l.Path
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(stack.Dir, path)
+		}
+		return ledger.NewFile(path), nil
+	}
+	return ledger.NewFile(filepath.Join(stack.Dir, stack.Name+".ledger.json")), nil
+}
+
+// planOptions are the flags of everything that plans.
+type planOptions struct {
+	targets []string
+	destroy bool
+	saved   *planner.Saved // takes the place of the others
+}
+
+// plan makes a plan of the stack as it is now. Its diagnostics are not printed yet.
+func (s *session) plan(ctx context.Context, o planOptions) (*planner.Plan, hcl.Diagnostics, error) {
+	owned, err := s.ledger(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	targets, err := parseTargets(o.targets)
+	if err != nil {
+		return nil, nil, err
+	}
+	in := planner.Input{
+		Stack: s.stack, Ledger: owned, Targets: targets, Destroy: o.destroy, Parallelism: s.c.parallelism,
+		Providers: s.providerFunc(ctx),
+	}
+	if o.saved != nil {
+		if err := o.saved.Options(&in); err != nil {
+			return nil, nil, err
+		}
+	}
+	p, diags := planner.New(ctx, in)
+	if o.saved != nil && !diags.HasErrors() {
+		diags = append(diags, o.saved.Verify(p)...)
+	}
+	return p, diags, nil
+}
+
+func parseTargets(names []string) ([]spec.Addr, error) {
+	var targets []spec.Addr
+	for _, name := range names {
+		addr, ok := spec.ParseAddr(name)
+		if !ok {
+			return nil, fmt.Errorf("-target %q is no address; write kafka_topic.prices or kafka_topic.prices[\"eu\"]", name)
+		}
+		targets = append(targets, addr)
+	}
+	return targets, nil
+}
+
+// lock takes the ledger's lock for an operation that changes things.
+func (s *session) lock(ctx context.Context, operation string, wait time.Duration) (ledger.Lock, error) {
+	return s.store.Lock(ctx, ledger.Me(operation), wait)
+}
+
+// openPlan loads the stack and plans it, for commands that look at what is there. The caller closes the session.
+func (c *cli) openPlan(ctx context.Context) (*session, *planner.Plan, error) {
+	s, err := c.open(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	p, diags, err := s.plan(ctx, planOptions{})
+	if err == nil {
+		err = c.report(diags, s.stack.Files)
+	}
+	if err != nil {
+		s.Close()
+		return nil, nil, err
+	}
+	return s, p, nil
+}

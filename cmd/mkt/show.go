@@ -1,0 +1,71 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"mkt/planner"
+	"mkt/render"
+	"mkt/spec"
+)
+
+func newShow(c *cli) *cobra.Command {
+	return &cobra.Command{
+		Use:   "show [ADDRESS]",
+		Short: "Show what is really there, as the systems report it",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, p, err := c.openPlan(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			changes := p.Changes
+			if len(args) == 1 {
+				addr, ok := spec.ParseAddr(args[0])
+				if !ok {
+					return fmt.Errorf("%q is no address; write kafka_topic.prices", args[0])
+				}
+				change := p.Change(addr)
+				if change == nil {
+					return fmt.Errorf("neither the stack nor the ledger has %s", addr)
+				}
+				changes = []*planner.Change{change}
+			}
+			if c.json {
+				return render.JSON(c.out, render.ObjectsJSON(changes))
+			}
+			c.view(c.out).Objects(changes)
+			return nil
+		},
+	}
+}
+
+func newOutput(c *cli) *cobra.Command {
+	return &cobra.Command{
+		Use:   "output [NAME]",
+		Short: "Print the stack's outputs, or one of them bare for scripts",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, p, err := c.openPlan(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			if len(args) == 0 {
+				if c.json {
+					return render.JSON(c.out, render.OutputsJSON(p.Outputs))
+				}
+				c.view(c.out).Outputs(p.Outputs)
+				return nil
+			}
+			for _, o := range p.Outputs {
+				if o.Name == args[0] && o.Action != planner.Delete {
+					return render.Output(c.out, o, c.json)
+				}
+			}
+			return fmt.Errorf("the stack has no output %q", args[0])
+		},
+	}
+}

@@ -1,0 +1,29 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"mkt/render"
+)
+
+func newValidate(c *cli) *cobra.Command {
+	return &cobra.Command{
+		Use:   "validate",
+		Short: "Check the stack without asking any system",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			stack, err := c.load()
+			if err != nil {
+				return err
+			}
+			if err := c.report(stack.Validate(), stack.Files); err != nil {
+				return err
+			}
+			if c.json {
+				return render.JSON(c.out, map[string]any{"valid": true, "diagnostics": []string{}})
+			}
+			c.view(c.out).Printf("The stack %s is valid: %d blocks.\n", stack.Name, len(stack.Blocks()))
+			return nil
+		},
+	}
+}
