@@ -256,7 +256,7 @@ func FuzzRequest(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	defer s.Close()
+	f.Cleanup(func() { _ = s.Close() })
 	f.Fuzz(func(t *testing.T, method, path, query, authorization, date string) {
 		if !strings.HasPrefix(path, "/") || strings.Contains(authorization, testToken) {
 			t.Skip()

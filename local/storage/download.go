@@ -5,8 +5,8 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"regexp"
 	"strconv"
-	"strings"
 )
 
 // byteRange is a half-open range in bytes.
@@ -16,32 +16,27 @@ func invalidRange() error {
 	return fail(http.StatusRequestedRangeNotSatisfiable, "InvalidRange", "The range specified is invalid for the current size of the resource.")
 }
 
+var rangeHeader = regexp.MustCompile(`^bytes=([0-9]+)-([0-9]*)$`)
+
 // parseRange reads `bytes=FROM-` or `bytes=FROM-LAST` for an object of size
 // bytes. A header of another form is ignored, as HTTP wants it.
 func parseRange(text string, size int64) (rg byteRange, partial bool, err error) {
-	rest, ok := strings.CutPrefix(text, "bytes=")
-	first, last, dash := strings.Cut(rest, "-")
-	if !ok || !dash || strings.ContainsAny(first+last, "+-") {
+	m := rangeHeader.FindStringSubmatch(text)
+	if m == nil {
 		return byteRange{0, size}, false, nil
 	}
-	from, err := strconv.ParseInt(first, 10, 64)
-	if err != nil {
-		return byteRange{0, size}, false, nil
+	from, err1 := strconv.ParseInt(m[1], 10, 64)
+	last, err2 := size-1, error(nil)
+	if m[2] != "" {
+		last, err2 = strconv.ParseInt(m[2], 10, 64)
 	}
-	to := size
-	if last != "" {
-		end, err := strconv.ParseInt(last, 10, 64)
-		if err != nil || end < from {
-			return byteRange{0, size}, false, nil
-		}
-		if end < size {
-			to = end + 1
-		}
-	}
-	if from >= size {
+	switch {
+	case err1 != nil || err2 != nil || m[2] != "" && last < from:
+		return byteRange{0, size}, false, nil //nolint:nilerr // ignored, as above
+	case from >= size:
 		return byteRange{}, false, invalidRange()
 	}
-	return byteRange{from, to}, true, nil
+	return byteRange{from, min(last, size-1) + 1}, true, nil
 }
 
 // readBlob finds the request's blob for reading, checks conditions and lease,

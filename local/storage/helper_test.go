@@ -52,7 +52,7 @@ func open(t testing.TB, change ...func(*Config)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.Close() })
+	t.Cleanup(func() { _ = s.Close() })
 	w := &world{t: t, s: s}
 	w.blobs = w.serve(s.BlobHandler()) + "/" + testAccount
 	w.queues = w.serve(s.QueueHandler()) + "/" + testAccount

@@ -31,7 +31,7 @@ func start(t *testing.T, dir string) (w *world, kill func()) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	kill = func() { cmd.Process.Kill(); cmd.Wait() }
+	kill = func() { _, _ = cmd.Process.Kill(), cmd.Wait() }
 	t.Cleanup(kill)
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
@@ -100,7 +100,7 @@ func TestKilledDuringUploads(t *testing.T) {
 			for i := 0; ; i++ {
 				name := fmt.Sprintf("%d/%d", n, i)
 				if _, err := c.UploadBuffer(context.Background(), "data", name, []byte(name), nil); err != nil {
-					return nil // killed
+					return nil //nolint:nilerr // killed
 				}
 				acknowledged[n].Store(int64(i + 1))
 				if total.Add(1) == 100 {
@@ -111,7 +111,7 @@ func TestKilledDuringUploads(t *testing.T) {
 	}
 	<-reached
 	kill()
-	g.Wait()
+	_ = g.Wait()
 
 	w, _ = start(t, dir)
 	c = w.blobClient()

@@ -28,7 +28,8 @@ type accessPolicy struct {
 // service SAS", "Create an account SAS", "Create a user delegation SAS", Azure
 // Storage REST documentation).
 func (s *Storage) authenticateSAS(r *http.Request, q url.Values, service, account, resource, object string) (grant, error) {
-	g, text, key := grant{perms: q.Get("sp")}, "", s.key
+	g, key := grant{perms: q.Get("sp")}, s.key
+	var text string
 	switch {
 	case q.Has("ss"):
 		g.types = q.Get("srt")

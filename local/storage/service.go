@@ -117,7 +117,7 @@ func (s *Storage) serve(w http.ResponseWriter, r *http.Request, service string, 
 		if asFault(err).status == http.StatusUnauthorized {
 			w.Header().Set("WWW-Authenticate", `Bearer authorization_uri=https://login.microsoftonline.com/common/oauth2/authorize resource_id=https://storage.azure.com`)
 		}
-		io.Copy(io.Discard, io.LimitReader(r.Body, maxDrain)) // else a large upload breaks off before it sees the answer
+		_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, maxDrain)) // else a large upload breaks off before it sees the answer
 		s.log.Debug("refused", "method", r.Method, "path", r.URL.Path, "err", err)
 		writeStorageFault(w, err)
 	}

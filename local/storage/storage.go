@@ -78,7 +78,7 @@ func Open(cfg Config) (*Storage, error) {
 		state: newState(), deleting: map[string]time.Time{},
 	}
 	if err := s.load(); err != nil {
-		lock.Unlock()
+		_ = lock.Unlock()
 		return nil, fmt.Errorf("open storage %s: %w", cfg.Dir, err)
 	}
 	return s, nil
@@ -186,7 +186,7 @@ func (s *Storage) update(fn func(*tx) error) error {
 		return s.internal(werr)
 	}
 	for _, file := range t.drop {
-		os.Remove(s.path(file)) // left over on failure: swept at the next Open
+		_ = os.Remove(s.path(file)) // left over on failure: swept at the next Open
 	}
 	return err
 }

@@ -47,7 +47,7 @@ func (s *Storage) upload(rq *request) (up uploaded, err error) {
 	defer func() {
 		f.Close()
 		if err != nil {
-			os.Remove(s.path(up.file))
+			_ = os.Remove(s.path(up.file))
 		}
 	}()
 	sum, crc := md5.New(), crc64.New(nvme)
@@ -126,7 +126,7 @@ func (s *Storage) assemble(parts []part) (file string, err error) {
 	}
 	out.Close()
 	if err != nil {
-		os.Remove(s.path(file))
+		_ = os.Remove(s.path(file))
 		return "", s.internal(err)
 	}
 	return file, nil

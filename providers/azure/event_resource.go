@@ -313,7 +313,7 @@ func finish[R any](ctx context.Context, p *Provider, what string, poller *runtim
 	ctx, cancel := context.WithTimeout(ctx, operation)
 	defer cancel()
 	for !poller.Done() {
-		resp, _, err := call(ctx, p, what, managementHint, poller.Poll)
+		resp, _, err := call(ctx, p, what, managementHint, poller.Poll) //nolint:bodyclose // the poller has read it
 		if err != nil {
 			return err
 		}

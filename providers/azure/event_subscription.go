@@ -133,7 +133,7 @@ func notEmpty(v cty.Value) error {
 func checkEventTypes(v cty.Value) error {
 	for _, name := range setStrings(v) {
 		if !strings.HasPrefix(name, "Microsoft.Storage.") {
-			return fmt.Errorf("%q is no event of a storage account; they begin with Microsoft.Storage.", name)
+			return fmt.Errorf("%q is no event of a storage account, which begin with \"Microsoft.Storage.\"", name)
 		}
 	}
 	return notEmpty(v)
