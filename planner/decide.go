@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
 	"mkt/providers"
@@ -51,14 +52,18 @@ func (p *planning) refine(ctx context.Context, all []*comparing) {
 			byKind[c.change.Kind.Name] = append(byKind[c.change.Kind.Name], c)
 		}
 	}
-	for _, kind := range slices.Sorted(maps.Keys(byKind)) {
+	kinds := slices.Sorted(maps.Keys(byKind))
+	answers := providers.Each(ctx, p.in.Parallelism, kinds, func(ctx context.Context, kind string) []providers.Result {
 		group := byKind[kind]
 		changes := make([]providers.Change, len(group))
 		for i, c := range group {
 			changes[i] = c.change.contract(c.diff.after)
 		}
-		results := group[0].wanted.resource.(providers.Refiner).Refine(ctx, changes)
-		for i, c := range group {
+		return group[0].wanted.resource.(providers.Refiner).Refine(ctx, changes)
+	})
+	for n, kind := range kinds {
+		results := answers[n]
+		for i, c := range byKind[kind] {
 			switch {
 			case i >= len(results):
 				p.unreadable(c.change.Addr, c.wanted, errShort)
@@ -74,6 +79,9 @@ func (p *planning) refine(ctx context.Context, all []*comparing) {
 // refined compares again with what a Refiner made of the planned value. Computed attributes that it made unknown are announced updates.
 func (c *comparing) refined(after cty.Value) {
 	after = completeState(c.cmp.kind, after, c.diff.after)
+	if after.RawEquals(c.diff.after) {
+		return
+	}
 	c.cmp.announced = map[string]bool{}
 	for i := range c.cmp.kind.Attrs {
 		a := &c.cmp.kind.Attrs[i]
@@ -158,7 +166,7 @@ func (p *planning) refuse(cmp *comparing) {
 		if a.Act != spec.Refuse {
 			continue
 		}
-		p.diags = append(p.diags, failureAt(cmp.wanted.inst.Range(a.Path), "Change not possible",
+		p.diags = append(p.diags, failureAt(cmp.change.RangeOf(a.Path), "Change not possible",
 			"%s: %s cannot be changed so. %s", cmp.change.Addr, pathText(a.Path), capital(a.Why)))
 	}
 }
@@ -190,6 +198,34 @@ func (c *Change) touches(attr string) bool {
 		step, ok := a.Path[0].(cty.GetAttrStep)
 		return ok && step.Name == attr
 	})
+}
+
+// RangeOf returns where in the stack the value at a path of the change was written; the block's header where it was
+// not, and a zero range for what left the stack. A path may name a nested block by its label, as AttrChange's do.
+func (c *Change) RangeOf(path cty.Path) hcl.Range {
+	if c.inst == nil {
+		return c.Range
+	}
+	if len(path) < 2 {
+		return c.inst.Range(path)
+	}
+	name, ok1 := path[0].(cty.GetAttrStep)
+	index, ok2 := path[1].(cty.IndexStep)
+	if !ok1 || !ok2 || index.Key.Type() != cty.String {
+		return c.inst.Range(path)
+	}
+	n := c.Kind.Block(name.Name)
+	if n == nil {
+		return c.inst.Range(path)
+	}
+	_, order, _ := byLabel(n, c.inst.Value.GetAttr(n.Name))
+	i := slices.Index(order, index.Key.AsString())
+	if i < 0 {
+		return c.Range
+	}
+	at := path.Copy()
+	at[1] = cty.IndexStep{Key: cty.NumberIntVal(int64(i))}
+	return c.inst.Range(at)
 }
 
 // contract is the change as the provider gets it.

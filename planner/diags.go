@@ -55,6 +55,27 @@ func blame(inst *spec.Instance, block hcl.Range, err error) hcl.Range {
 	return block
 }
 
+// unique drops what is said twice, as the two evaluations of a block do.
+func unique(diags hcl.Diagnostics) hcl.Diagnostics {
+	type key struct {
+		summary, detail string
+		at              hcl.Range
+	}
+	seen := map[key]bool{}
+	kept := hcl.Diagnostics{}
+	for _, d := range diags {
+		k := key{summary: d.Summary, detail: d.Detail}
+		if d.Subject != nil {
+			k.at = *d.Subject
+		}
+		if !seen[k] {
+			seen[k] = true
+			kept = append(kept, d)
+		}
+	}
+	return kept
+}
+
 // grouped collects failures that differ in the address alone: a broker that is down is one diagnostic, not a thousand.
 type grouped struct {
 	order  []string

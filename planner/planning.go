@@ -76,7 +76,10 @@ func newPlan(ctx context.Context, in Input) (*Plan, hcl.Diagnostics) {
 	p.run(ctx)
 	p.plan.reads = p.reader.calls
 	diags := append(p.diags, p.systems.diags...)
-	diags = append(diags, p.failed.diagnostics()...)
+	diags = unique(append(diags, p.failed.diagnostics()...))
+	if ctx.Err() != nil {
+		diags = hcl.Diagnostics{failure("Interrupted", "The plan was not finished: %s. Nothing was changed.", ctx.Err())}
+	}
 	p.plan.chosen = p.chosen
 	p.plan.index = p.byAddr
 	p.plan.failed = diags.HasErrors()
@@ -187,9 +190,9 @@ func (p *planning) evaluate(scope *spec.Scope, b *spec.Block) ([]*wanted, hcl.Di
 	return list, diags
 }
 
-// complete brings an instance's value into normal form and lets the provider fill in what follows. Resource is nil for the app.
+// complete lets the provider fill in what follows from an instance's value. Resource is nil for the app.
 func complete(inst *spec.Instance, resource providers.Resource) (*wanted, *hcl.Diagnostic) {
-	w := &wanted{inst: inst, value: normalize(inst.Block.Kind, inst.Value), resource: resource}
+	w := &wanted{inst: inst, value: inst.Value, resource: resource}
 	if resource == nil {
 		return w, nil
 	}
@@ -248,6 +251,10 @@ func (p *planning) planLevel(ctx context.Context, blocks []*spec.Block) {
 	p.reader.read(ctx) // the names that became known just now
 	var comparing []*comparing
 	for _, w := range all {
+		if !p.selectsInstance(w.inst.Addr) {
+			p.keep(w)
+			continue
+		}
 		c, ok := p.own(w)
 		if !ok {
 			p.plan.Scope.Set(w.inst.Addr, w.value)
@@ -269,6 +276,17 @@ func (p *planning) planLevel(ctx context.Context, blocks []*spec.Block) {
 			p.plan.Scope.Set(c.Addr, c.After)
 		}
 	}
+}
+
+// keep makes the object of an instance that no target selects visible to others, as it is.
+func (p *planning) keep(w *wanted) {
+	v := w.value
+	if e := p.in.Ledger.Entries[w.inst.Addr]; e != nil {
+		if r := p.reader.of(w.inst.Block.Kind, e.ID); r.Err == nil && r.State != cty.NilVal {
+			v = completeState(w.inst.Block.Kind, r.State, w.value)
+		}
+	}
+	p.byAddr[w.inst.Addr] = &Change{Addr: w.inst.Addr, Kind: w.inst.Block.Kind, Action: NoOp, After: v, inst: w.inst, live: &live{}}
 }
 
 // holds reports whether the first evaluation is good for the second: the block depends on no other, and has nothing

@@ -13,20 +13,37 @@ func normalizeObject(attrs []spec.Attr, blocks []spec.Nested, v cty.Value) cty.V
 	if v == cty.NilVal || v.IsNull() || !v.IsKnown() || !hasNorm(attrs, blocks) {
 		return v
 	}
-	parts := v.AsValueMap()
+	var parts map[string]cty.Value // made when something differs, which is rare
+	set := func(name string, old, now cty.Value) {
+		if old.RawEquals(now) {
+			return
+		}
+		if parts == nil {
+			parts = v.AsValueMap()
+		}
+		parts[name] = now
+	}
 	for i := range attrs {
-		a := &attrs[i]
-		if part := parts[a.Name]; a.Norm != nil && part.IsKnown() && !part.IsNull() {
-			parts[a.Name] = a.Norm(part)
+		if a := &attrs[i]; a.Norm != nil {
+			if part := v.GetAttr(a.Name); part.IsKnown() && !part.IsNull() {
+				set(a.Name, part, a.Norm(part))
+			}
 		}
 	}
 	for i := range blocks {
 		n := &blocks[i]
-		part := mapElements(parts[n.Name], n, func(elem cty.Value) cty.Value { return normalizeObject(n.Attrs, n.Blocks, elem) })
+		if n.Norm == nil && !hasNorm(n.Attrs, n.Blocks) {
+			continue
+		}
+		old := v.GetAttr(n.Name)
+		part := mapElements(old, n, func(elem cty.Value) cty.Value { return normalizeObject(n.Attrs, n.Blocks, elem) })
 		if n.Norm != nil && part.IsKnown() && !part.IsNull() {
 			part = n.Norm(part)
 		}
-		parts[n.Name] = part
+		set(n.Name, old, part)
+	}
+	if parts == nil {
+		return v
 	}
 	return cty.ObjectVal(parts)
 }
@@ -180,31 +197,28 @@ func completeState(k *spec.Kind, state, sent cty.Value) cty.Value {
 	if sent == cty.NilVal {
 		return state
 	}
-	var parts, wanted map[string]cty.Value
-	set := func(name string, v cty.Value) {
+	var parts map[string]cty.Value
+	set := func(name string, now cty.Value) {
+		if state.GetAttr(name).RawEquals(now) {
+			return
+		}
 		if parts == nil {
 			parts = state.AsValueMap()
 		}
-		parts[name] = v
-	}
-	want := func(name string) cty.Value {
-		if wanted == nil {
-			wanted = sent.AsValueMap()
-		}
-		return wanted[name]
+		parts[name] = now
 	}
 	for i := range k.Attrs {
 		if a := &k.Attrs[i]; a.Secret {
-			set(a.Name, want(a.Name))
+			set(a.Name, sent.GetAttr(a.Name))
 		}
 	}
 	for i := range k.Blocks {
 		n := &k.Blocks[i]
 		switch {
 		case n.Change == nil:
-			set(n.Name, want(n.Name))
+			set(n.Name, sent.GetAttr(n.Name))
 		case needsFill(n):
-			set(n.Name, fillNested(n, state.GetAttr(n.Name), want(n.Name), fillSecret))
+			set(n.Name, fillNested(n, state.GetAttr(n.Name), sent.GetAttr(n.Name), fillSecret))
 		}
 	}
 	if parts == nil {
