@@ -191,6 +191,44 @@ func TestReopen(t *testing.T) {
 	}
 }
 
+// The journal is rewritten again and again while uploads go on; none is lost.
+func TestCompactionDuringUploads(t *testing.T) {
+	dir := t.TempDir()
+	w := open(t, func(c *Config) { c.Dir = dir })
+	w.container("data")
+	c := w.blobClient()
+	var g errgroup.Group
+	g.SetLimit(8)
+	for i := range 200 {
+		g.Go(func() error {
+			if i%10 == 0 {
+				w.s.mu.Lock()
+				w.s.compact = 0
+				w.s.mu.Unlock()
+			}
+			_, err := c.UploadBuffer(context.Background(), "data", fmt.Sprint(i%150), fmt.Append(nil, i), nil)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	before := dumped(w.s.state)
+	if err := w.s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w = open(t, func(c *Config) { c.Dir = dir })
+	if after := dumped(w.s.state); !reflect.DeepEqual(before, after) {
+		t.Fatal("state differs after compaction")
+	}
+	for i := range 150 {
+		read(t, w.blobClient(), "data", fmt.Sprint(i), nil)
+	}
+	if files := must[[]os.DirEntry](t)(os.ReadDir(filepath.Join(dir, blobsName))); len(files) != 150 {
+		t.Errorf("%d files for 150 blobs", len(files))
+	}
+}
+
 // dumped is a state as its journal operations, in a comparable form.
 func dumped(st *state) map[string]string {
 	out := map[string]string{}

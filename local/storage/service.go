@@ -95,7 +95,7 @@ func validResource(name string) error {
 
 func (s *Storage) serves(account string) error {
 	if s.cfg.Account != "" && account != s.cfg.Account || !accountName.MatchString(account) {
-		return fail(http.StatusNotFound, "ResourceNotFound", "The storage account %q is not served here.", account)
+		return denied("The storage account " + strconv.Quote(account) + " is not served here.")
 	}
 	return nil
 }

@@ -208,7 +208,11 @@ func (r *subscriptions) Read(ctx context.Context, refs []providers.Ref) []provid
 		if l, ok := listed[at]; ok {
 			return providers.Reading{State: l.found[strings.ToLower(ref.ID)], Err: l.err}
 		}
-		return reading(r.readOne(ctx, ref.ID))
+		state, err := r.readOne(ctx, ref.ID)
+		if providers.CodeOf(err) == providers.NotFound {
+			return providers.Reading{}
+		}
+		return providers.Reading{State: state, Err: err}
 	})
 }
 

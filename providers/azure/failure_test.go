@@ -166,6 +166,10 @@ func TestRefusals(t *testing.T) {
 	if err == nil || providers.CodeOf(err) == providers.NotFound {
 		t.Errorf("no such host: %v", err)
 	}
+	err = read(azure.Through(s.connect(t, nil), faulty(func(r *http.Request, _ func() (*http.Response, error)) (*http.Response, error) {
+		return answer(r, http.StatusNotFound, nil), nil // a proxy's
+	})))
+	wantCode(t, err, providers.NotFound, "404")
 	_, err = s.connect(t, map[string]string{"AZURE_SUBSCRIPTION_ID": ""}).Resource("azure_event_subscription").Complete(
 		object(t, s.connect(t, nil), azure.EventSubscription, map[string]cty.Value{"name": cty.StringVal("created"),
 			"container": cty.StringVal("https://mktlocal.blob.core.windows.net/data"), "queue": cty.StringVal("https://mktlocal.queue.core.windows.net/q")}))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -44,9 +45,7 @@ func Resolve(block cty.Value, getenv func(string) string) (Connection, []provide
 	c.ResourceManager = r.pick("resource_manager_endpoint", "resource_manager_endpoint", "AZURE_RESOURCE_MANAGER_ENDPOINT")
 	c.SubscriptionID = r.pick("subscription_id", "subscription_id", "AZURE_SUBSCRIPTION_ID")
 	c.ResourceGroup = r.pick("resource_group", "resource_group", "AZURE_RESOURCE_GROUP")
-	if err := r.signIn(&c); err != nil {
-		return Connection{}, r.sources, err
-	}
+	r.signIn(&c)
 	return c, r.sources, c.check()
 }
 
@@ -144,24 +143,34 @@ func (r *resolving) storage(c Connection) (Connection, error) {
 
 // signIn finds the token credential, for the resource manager and for storage
 // that has no credential of its own.
-func (r *resolving) signIn(c *Connection) error {
+func (r *resolving) signIn(c *Connection) {
 	from := "DefaultAzureCredential"
 	if token := r.getenv("AZURE_ACCESS_TOKEN"); token != "" {
 		c.Token, from = fixedToken(token), "AZURE_ACCESS_TOKEN"
 	} else {
-		cred, err := azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{
-			ClientOptions: azcore.ClientOptions{Cloud: c.cloud()},
-		})
-		if err != nil {
-			return &providers.Error{Code: providers.Denied, Err: fmt.Errorf("sign in to Azure: %w", err), Hint: signInHint}
-		}
-		c.Token = cred
+		config := c.cloud()
+		c.Token = &chain{open: sync.OnceValues(func() (*azidentity.DefaultAzureCredential, error) {
+			return azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{ClientOptions: azcore.ClientOptions{Cloud: config}})
+		})}
 	}
 	if c.Key == "" && c.SAS == "" {
 		r.took("credential", from)
 	}
 	r.took("management credential", from)
-	return nil
+}
+
+// chain is DefaultAzureCredential, looked for when it is first needed: what is
+// wrong with it must not be in the way of who uses an account key.
+type chain struct {
+	open func() (*azidentity.DefaultAzureCredential, error)
+}
+
+func (c *chain) GetToken(ctx context.Context, o policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	cred, err := c.open()
+	if err != nil {
+		return azcore.AccessToken{}, azidentity.NewCredentialUnavailableError(err.Error())
+	}
+	return cred.GetToken(ctx, o)
 }
 
 // fixedToken is a bearer token from elsewhere, used until it is refused.

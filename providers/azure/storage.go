@@ -46,16 +46,13 @@ func (p *Provider) readStorage(ctx context.Context, refs []providers.Ref, servic
 		if l, ok := listed[account]; ok {
 			return providers.Reading{State: l.found[ref.ID], Err: l.err}
 		}
-		return reading(one(ctx, ref.ID))
+		state, err := one(ctx, ref.ID)
+		switch azureCode(err) { // another 404 may come from whoever stands in between
+		case "ContainerNotFound", "QueueNotFound":
+			return providers.Reading{}
+		}
+		return providers.Reading{State: state, Err: err}
 	})
-}
-
-// reading makes an absent object of what the system says is not there.
-func reading(state cty.Value, err error) providers.Reading {
-	if providers.CodeOf(err) == providers.NotFound {
-		return providers.Reading{}
-	}
-	return providers.Reading{State: state, Err: err}
 }
 
 func commonPrefix(names []string) string {
