@@ -30,19 +30,26 @@ func Each[T, R any](ctx context.Context, limit int, items []T, fn func(context.C
 }
 
 // Retry calls fn until it succeeds, fails for good (not Transient) or RetryFor is over. Each try has CallTimeout.
-// Waits grow from 200 ms to 10 s with jitter; an error made by backoff.RetryAfter is obeyed.
+// Waits grow from 200 ms to 10 s with jitter; an error made by backoff.RetryAfter is obeyed. The error is that of the last
+// try, also when ctx ended while waiting for the next one: why it failed says more than that the time was over.
 func Retry[R any](ctx context.Context, fn func(context.Context) (R, error)) (R, error) {
 	policy := backoff.NewExponentialBackOff()
 	policy.InitialInterval = 200 * time.Millisecond
 	policy.MaxInterval = 10 * time.Second
+	var last error
 	try := func() (R, error) {
 		callCtx, cancel := context.WithTimeout(ctx, CallTimeout)
 		defer cancel()
 		r, err := fn(callCtx)
+		last = err
 		if err != nil && !Transient(err) {
 			return r, backoff.Permanent(err)
 		}
 		return r, err
 	}
-	return backoff.Retry(ctx, try, backoff.WithBackOff(policy), backoff.WithMaxElapsedTime(RetryFor))
+	r, err := backoff.Retry(ctx, try, backoff.WithBackOff(policy), backoff.WithMaxElapsedTime(RetryFor))
+	if err != nil && last != nil {
+		err = last
+	}
+	return r, err
 }
