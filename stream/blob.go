@@ -109,15 +109,28 @@ func status(err error) int {
 
 // File is a file of a consumer as it stands in a container.
 type File struct {
-	Name  string
-	Start int64
-	Size  int64
+	Name      string
+	TopicID   string
+	Partition int32
+	Start     int64
+	Size      int64
 	FileInfo
 }
 
 // ListFiles lists the files of one partition in the order of their offsets.
 func ListFiles(ctx context.Context, c *container.Client, prefix string, t Topic, partition int32) ([]File, error) {
-	dir := PartitionPrefix(prefix, t, partition)
+	return listFiles(ctx, c, prefix+t.Name+"/", PartitionPrefix(prefix, t, partition))
+}
+
+// ListTopicFiles lists the files of all topics of that name, those that are
+// gone included, by topic, partition and offset.
+func ListTopicFiles(ctx context.Context, c *container.Client, prefix, topic string) ([]File, error) {
+	return listFiles(ctx, c, prefix+topic+"/", prefix+topic+"/")
+}
+
+// listFiles lists what is under dir, which is under the topic's directory.
+// The service lists by name, and names sort as offsets do.
+func listFiles(ctx context.Context, c *container.Client, topicDir, dir string) ([]File, error) {
 	var out []File
 	pages := c.NewListBlobsFlatPager(&container.ListBlobsFlatOptions{Prefix: &dir, Include: container.ListBlobsInclude{Metadata: true}})
 	for pages.More() {
@@ -131,15 +144,14 @@ func ListFiles(ctx context.Context, c *container.Client, prefix string, t Topic,
 			return nil, fmt.Errorf("list %s: %w", dir, err)
 		}
 		for _, item := range page.Segment.BlobItems {
-			start, ok := ParseFileName(strings.TrimPrefix(*item.Name, dir))
+			f, ok := parseName(strings.TrimPrefix(*item.Name, topicDir))
 			if !ok {
 				continue
 			}
-			info, err := ParseFileInfo(item.Metadata)
-			if err != nil {
+			f.Name = *item.Name
+			if f.FileInfo, err = ParseFileInfo(item.Metadata); err != nil {
 				return nil, fmt.Errorf("%s: %w", *item.Name, err)
 			}
-			f := File{Name: *item.Name, Start: start, FileInfo: info}
 			if item.Properties != nil && item.Properties.ContentLength != nil {
 				f.Size = *item.Properties.ContentLength
 			}

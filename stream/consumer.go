@@ -232,7 +232,7 @@ func (c *consumer) message(ctx context.Context, msg *kafka.Message) error {
 	}
 	id, datum, poison := SchemaID(msg.Value)
 	schema, err := c.run.schemas.ByID(ctx, id)
-	if poison == nil && errors.Is(err, errPoison) {
+	if poison == nil && errors.Is(err, ErrPoison) {
 		poison = err
 	} else if poison == nil && err != nil {
 		return err

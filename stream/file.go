@@ -122,7 +122,7 @@ func (f *file) add(msg *kafka.Message, schema *codec.Schema, datum []byte, compr
 // addDead appends a record that is no row.
 func (f *file) addDead(msg *kafka.Message, reason error, compression string) error {
 	b := append(f.letters.raw.AvailableBuffer(), `{"reason":`...)
-	b = codec.AppendString(b, strings.TrimPrefix(reason.Error(), errPoison.Error()+": "))
+	b = codec.AppendString(b, strings.TrimPrefix(reason.Error(), ErrPoison.Error()+": "))
 	b = codec.AppendString(append(b, `,"topic":`...), *msg.TopicPartition.Topic)
 	b = strconv.AppendInt(append(b, `,"partition":`...), int64(msg.TopicPartition.Partition), 10)
 	b = strconv.AppendInt(append(b, `,"offset":`...), int64(msg.TopicPartition.Offset), 10)
@@ -210,13 +210,15 @@ func fileName(prefix string, t Topic, partition int32, start int64, compression 
 	return fmt.Sprintf("%s%020d%s", PartitionPrefix(prefix, t, partition), start, suffix(compression))
 }
 
-// ParseFileName is the start offset in a file's name below its partition's
-// prefix.
-func ParseFileName(name string) (int64, bool) {
-	digits, _, ok := strings.Cut(name, ".json")
-	if !ok || len(digits) != 20 {
-		return 0, false
+// parseName reads what stands below the topic's directory: topic id,
+// partition, start offset.
+func parseName(name string) (File, bool) {
+	parts := strings.Split(name, "/")
+	if len(parts) != 3 {
+		return File{}, false
 	}
-	n, err := strconv.ParseInt(digits, 10, 64)
-	return n, err == nil
+	digits, _, ok := strings.Cut(parts[2], ".json")
+	start, err1 := strconv.ParseInt(digits, 10, 64)
+	partition, err2 := strconv.ParseInt(parts[1], 10, 32)
+	return File{TopicID: parts[0], Partition: int32(partition), Start: start}, ok && len(digits) == 20 && err1 == nil && err2 == nil
 }

@@ -48,8 +48,8 @@ func NewAdmin(props map[string]string) (*kafka.AdminClient, error) {
 	return a, nil
 }
 
-// errNoTopic says that a topic does not exist.
-var errNoTopic = errors.New("the topic does not exist")
+// ErrNoTopic says that a topic does not exist.
+var ErrNoTopic = errors.New("the topic does not exist")
 
 // DescribeTopic reads the id and partitions of a topic, trying again while
 // the brokers cannot be reached, for at most a minute.
@@ -65,7 +65,7 @@ func DescribeTopic(ctx context.Context, admin *kafka.AdminClient, name string) (
 		switch d.Error.Code() {
 		case kafka.ErrNoError:
 		case kafka.ErrUnknownTopicOrPart, kafka.ErrUnknownTopic:
-			return Topic{}, errNoTopic
+			return Topic{}, ErrNoTopic
 		default:
 			return Topic{}, d.Error
 		}
@@ -168,7 +168,7 @@ func transient(err error) bool {
 // ensureTopic creates a topic of one partition when it is missing.
 func ensureTopic(ctx context.Context, admin *kafka.AdminClient, name string) error {
 	_, err := DescribeTopic(ctx, admin, name)
-	if !errors.Is(err, errNoTopic) {
+	if !errors.Is(err, ErrNoTopic) {
 		return err
 	}
 	_, err = retry(ctx, func() (struct{}, error) {
@@ -187,7 +187,7 @@ func ensureTopic(ctx context.Context, admin *kafka.AdminClient, name string) err
 	// A topic is known to all brokers only a little later.
 	_, err = retry(ctx, func() (Topic, error) {
 		t, err := DescribeTopic(ctx, admin, name)
-		if errors.Is(err, errNoTopic) {
+		if errors.Is(err, ErrNoTopic) {
 			err = context.DeadlineExceeded
 		}
 		return t, err

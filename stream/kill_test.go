@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
+
+	"mkt/stream/streamtest"
 )
 
 // childConfig is what a child process streams.
@@ -36,7 +38,7 @@ func child(text string) int {
 		panic(err)
 	}
 	_, err := Run(context.Background(), Config{Kafka: c.Props, Registry: c.Registry, Producers: c.Producers, Consumers: c.Consumers,
-		Blob: func(url string) (*container.Client, error) { return openContainer(url, nil) }}, nil)
+		Blob: func(url string) (*container.Client, error) { return streamtest.OpenContainer(url, nil) }}, nil)
 	if err != nil {
 		os.Stderr.WriteString(err.Error() + "\n")
 		return 1
@@ -71,9 +73,9 @@ func TestKillNine(t *testing.T) {
 	t.Logf("seed: MKT_TEST_SEED=%d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
 	s := newStack(t, 3)
-	s.props["session.timeout.ms"], s.props["heartbeat.interval.ms"], s.props["max.poll.interval.ms"] = "600", "100", "1000"
+	s.Props["session.timeout.ms"], s.Props["heartbeat.interval.ms"], s.Props["max.poll.interval.ms"] = "600", "100", "1000"
 	const n = 120_000
-	path := generate(t, s.dir, n, func(i int) bool { return i%1000 == 7 })
+	path := streamtest.Generate(t, s.Dir, n, func(i int) bool { return i%1000 == 7 })
 	cfg := s.config(path)
 	cfg.Producers[0].Rate = 40_000
 	cfg.Consumers[0].Roll = Roll{Rows: 1500, Every: 150 * time.Millisecond}

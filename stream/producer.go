@@ -128,7 +128,7 @@ func (p *producer) prepare(ctx context.Context) error {
 	// Rows that were dead letters under an earlier policy count as done.
 	if _, err := DescribeTopic(ctx, p.run.admin, p.cfg.DeadLetters()); err == nil {
 		p.topics = append(p.topics, p.cfg.DeadLetters())
-	} else if !errors.Is(err, errNoTopic) {
+	} else if !errors.Is(err, ErrNoTopic) {
 		return err
 	}
 	return nil

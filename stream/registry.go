@@ -48,11 +48,11 @@ func (s *Schemas) Latest(_ context.Context, subject string) (*codec.Schema, erro
 	return out, nil
 }
 
-// errPoison marks what makes a record undecodable, now and later.
-var errPoison = errors.New("undecodable")
+// ErrPoison marks what makes a record undecodable, now and later.
+var ErrPoison = errors.New("undecodable")
 
 // ByID is the schema of that id. An id that the registry does not know, or
-// whose schema is no Avro record, is errPoison.
+// whose schema is no Avro record, is ErrPoison.
 func (s *Schemas) ByID(_ context.Context, id int) (*codec.Schema, error) {
 	s.mu.Lock()
 	known, bad := s.byID[id], s.bad[id]
@@ -63,7 +63,7 @@ func (s *Schemas) ByID(_ context.Context, id int) (*codec.Schema, error) {
 	info, err := s.client.GetBySubjectAndID("", id)
 	var failure *rest.Error
 	if errors.As(err, &failure) && failure.Status == http.StatusNotFound {
-		err = fmt.Errorf("%w: the registry has no schema with id %d", errPoison, id)
+		err = fmt.Errorf("%w: the registry has no schema with id %d", ErrPoison, id)
 	} else if err != nil {
 		return nil, fmt.Errorf("schema with id %d: %w", id, err)
 	} else {
@@ -71,7 +71,7 @@ func (s *Schemas) ByID(_ context.Context, id int) (*codec.Schema, error) {
 		if out, err = s.compile(id, info); err == nil {
 			return out, nil
 		}
-		if !errors.Is(err, errPoison) {
+		if !errors.Is(err, ErrPoison) {
 			return nil, err
 		}
 	}
@@ -83,7 +83,7 @@ func (s *Schemas) ByID(_ context.Context, id int) (*codec.Schema, error) {
 
 func (s *Schemas) compile(id int, info schemaregistry.SchemaInfo) (*codec.Schema, error) {
 	if info.SchemaType != "" && info.SchemaType != "AVRO" {
-		return nil, fmt.Errorf("%w: the schema is of type %s, AVRO is needed", errPoison, info.SchemaType)
+		return nil, fmt.Errorf("%w: the schema is of type %s, AVRO is needed", ErrPoison, info.SchemaType)
 	}
 	var refs []string
 	if err := s.references(info.References, map[string]bool{}, &refs); err != nil {
@@ -91,7 +91,7 @@ func (s *Schemas) compile(id int, info schemaregistry.SchemaInfo) (*codec.Schema
 	}
 	out, err := codec.Parse(id, info.Schema, refs...)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errPoison, err)
+		return nil, fmt.Errorf("%w: %w", ErrPoison, err)
 	}
 	s.mu.Lock()
 	s.byID[id] = out
@@ -126,9 +126,9 @@ const wireHeader = 5
 func SchemaID(value []byte) (int, []byte, error) {
 	switch {
 	case value == nil:
-		return 0, nil, fmt.Errorf("%w: the record has no value", errPoison)
+		return 0, nil, fmt.Errorf("%w: the record has no value", ErrPoison)
 	case len(value) < wireHeader || value[0] != 0:
-		return 0, nil, fmt.Errorf("%w: the value does not start with a schema id in Confluent's wire format", errPoison)
+		return 0, nil, fmt.Errorf("%w: the value does not start with a schema id in Confluent's wire format", ErrPoison)
 	}
 	id := int(value[1])<<24 | int(value[2])<<16 | int(value[3])<<8 | int(value[4])
 	return id, value[wireHeader:], nil

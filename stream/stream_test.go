@@ -2,12 +2,14 @@ package stream
 
 import (
 	"testing"
+
+	"mkt/stream/streamtest"
 )
 
 func TestWholePath(t *testing.T) {
 	s := newStack(t, 4)
 	const n = 50_000
-	path := generate(t, s.dir, n, func(i int) bool { return i%100 == 7 })
+	path := streamtest.Generate(t, s.Dir, n, func(i int) bool { return i%100 == 7 })
 	rep := s.run(s.config(path))
 	t.Logf("%+v", rep)
 	exactlyOnce(t, "topic", s.topicRows("prices", "prices-dead-letter"), n)
