@@ -18,16 +18,11 @@ var refusedCopyOptions = []string{"PURGE", "FORCE", "FILES", "SIZE_LIMIT", "RETU
 var copyAttrs = []spec.Attr{
 	{Name: "into", Type: cty.String, Required: true, Refs: []string{"snowflake_table"}, Doc: "Table that is loaded.", Check: checkName(3), Norm: normName},
 	{Name: "from", Type: cty.String, Required: true, Refs: []string{"snowflake_stage"}, Doc: "Stage with the files.", Check: checkName(3), Norm: normName},
-	{Name: "path", Type: cty.String, Default: text(""), Doc: "Folder below the stage's own; all of it by default.", Check: func(v cty.Value) error {
-		if !plainPath.MatchString(v.AsString()) || strings.Contains(v.AsString(), "//") || strings.Contains(v.AsString(), "--") {
-			return fmt.Errorf("%q: a path has letters, digits and single . _ = / - only", v.AsString())
-		}
-		return nil
-	}, Norm: normPath},
+	{Name: "path", Type: cty.String, Default: text(""), Doc: "Folder below the stage's own; all of it by default.", Check: checkPath, Norm: normPath},
 	{Name: "file_format", Type: cty.String, Refs: []string{"snowflake_file_format"}, Doc: "File format of the files; the stage's by default.", Check: checkName(3), Norm: normName},
 	{Name: "pattern", Type: cty.String, Default: text(""), Doc: "Regular expression that whole file names must match."},
 	{Name: "match_by_column_name", Type: cty.String, Default: text("NONE"), Doc: "`CASE_INSENSITIVE` or `CASE_SENSITIVE` to load keys into columns of the same name; `NONE` to load them in order.",
-		Check: oneOf("CASE_SENSITIVE", "CASE_INSENSITIVE", "NONE"), Norm: upper},
+		Check: matchByColumn, Norm: upper},
 	{Name: "on_error", Type: cty.String, Default: text("SKIP_FILE"), Doc: "What a bad row does: `SKIP_FILE` (the default: not one row of the file is loaded, and its name stays registered), `SKIP_FILE_n`, `SKIP_FILE_n%` or `CONTINUE`.",
 		Check: checkOnError, Norm: upper},
 	{Name: "options", Type: cty.Map(cty.String), Default: cty.MapValEmpty(cty.String), Doc: "Further copy options: `TRUNCATECOLUMNS`, `ENFORCE_LENGTH`, `LOAD_UNCERTAIN_FILES`, `LOAD_MODE`.",
@@ -40,10 +35,20 @@ var copyAttrs = []spec.Attr{
 		}},
 }
 
+var matchByColumn = oneOf("CASE_SENSITIVE", "CASE_INSENSITIVE", "NONE")
+
 var (
 	onError   = regexp.MustCompile(`^(CONTINUE|SKIP_FILE|SKIP_FILE_[0-9]+%?)$`)
 	plainPath = regexp.MustCompile(`^[A-Za-z0-9._=/-]*$`)
 )
+
+func checkPath(v cty.Value) error {
+	s := v.AsString()
+	if !plainPath.MatchString(s) || strings.Contains(s, "//") || strings.Contains(s, "--") {
+		return fmt.Errorf("%q: a path has letters, digits and single . _ = / - only", s)
+	}
+	return nil
+}
 
 func checkOnError(v cty.Value) error {
 	switch s := strings.ToUpper(v.AsString()); {
@@ -117,7 +122,11 @@ func (c copyInto) SQL() string {
 		b.WriteString(" MATCH_BY_COLUMN_NAME = " + c.matchBy)
 	}
 	if c.onErrorWord != "" {
-		b.WriteString(" ON_ERROR = " + c.onErrorWord)
+		word := c.onErrorWord
+		if strings.HasSuffix(word, "%") {
+			word = literal(word)
+		}
+		b.WriteString(" ON_ERROR = " + word)
 	}
 	for _, o := range sortedKeys(c.options) {
 		b.WriteString(" " + o + " = " + c.options[o])
@@ -227,6 +236,7 @@ func (p *copyParser) stage() (name, path string) {
 		for p.i < len(p.ws) && !p.peek().spaced {
 			path += p.next().text
 		}
+		p.failed = p.failed || checkPath(text(path)) != nil
 	}
 	return name, normPath(text(path)).AsString()
 }
@@ -253,16 +263,19 @@ func (p *copyParser) option(c *copyInto) {
 	for w.quoted == 0 && p.peek().text == "%" { // SKIP_FILE_10%
 		value += p.next().text
 	}
+	up := strings.ToUpper(value)
+	ok := true
 	switch name {
 	case "PATTERN":
-		c.pattern = value
+		c.pattern, ok = value, w.quoted == '\''
 	case "MATCH_BY_COLUMN_NAME":
-		c.matchBy = strings.ToUpper(value)
+		c.matchBy, ok = up, matchByColumn(text(value)) == nil
 	case "ON_ERROR":
-		c.onErrorWord = strings.ToUpper(value)
+		c.onErrorWord, ok = up, checkOnError(text(value)) == nil
 	case "TRUNCATECOLUMNS", "ENFORCE_LENGTH", "LOAD_UNCERTAIN_FILES", "LOAD_MODE":
-		c.options[name] = strings.ToUpper(value)
+		c.options[name], ok = up, bareWord.MatchString(value)
 	default:
-		p.failed = true
+		ok = false
 	}
+	p.failed = p.failed || !ok
 }

@@ -68,7 +68,7 @@ const (
 
 // formatOptions are the options of CREATE FILE FORMAT (Snowflake's document of that name), with their defaults.
 var formatOptions = map[string]formatOption{
-	"COMPRESSION": {"AUTO", word_, nil}, "TRIM_SPACE": {"FALSE", word_, nil}, "NULL_IF": {`('\\N')`, listed, nil},
+	"COMPRESSION": {"AUTO", word_, nil}, "TRIM_SPACE": {"FALSE", word_, nil}, nullIf: {`('\\N')`, listed, nil},
 	"REPLACE_INVALID_CHARACTERS": {"FALSE", word_, nil}, "FILE_EXTENSION": {"", quoted, []string{"CSV", "JSON"}},
 	"DATE_FORMAT": {"AUTO", quoted, []string{"CSV", "JSON"}}, "TIME_FORMAT": {"AUTO", quoted, []string{"CSV", "JSON"}},
 	"TIMESTAMP_FORMAT": {"AUTO", quoted, []string{"CSV", "JSON"}}, "BINARY_FORMAT": {"HEX", word_, []string{"CSV", "JSON"}},
@@ -76,7 +76,7 @@ var formatOptions = map[string]formatOption{
 	"ENABLE_OCTAL": {"FALSE", word_, []string{"JSON"}}, "ALLOW_DUPLICATE": {"FALSE", word_, []string{"JSON"}},
 	"STRIP_OUTER_ARRAY": {"FALSE", word_, []string{"JSON"}}, "STRIP_NULL_VALUES": {"FALSE", word_, []string{"JSON"}},
 	"IGNORE_UTF8_ERRORS": {"FALSE", word_, []string{"JSON", "XML"}}, "SKIP_BYTE_ORDER_MARK": {"TRUE", word_, []string{"CSV", "JSON", "XML"}},
-	"RECORD_DELIMITER": {`\n`, quoted, []string{"CSV"}}, "FIELD_DELIMITER": {",", quoted, []string{"CSV"}},
+	"RECORD_DELIMITER": {"\n", quoted, []string{"CSV"}}, "FIELD_DELIMITER": {",", quoted, []string{"CSV"}},
 	"PARSE_HEADER": {"FALSE", word_, []string{"CSV"}}, "SKIP_HEADER": {"0", word_, []string{"CSV"}}, "SKIP_BLANK_LINES": {"FALSE", word_, []string{"CSV"}},
 	"ESCAPE": {"NONE", quoted, []string{"CSV"}}, "ESCAPE_UNENCLOSED_FIELD": {`\`, quoted, []string{"CSV"}},
 	"FIELD_OPTIONALLY_ENCLOSED_BY": {"NONE", quoted, []string{"CSV"}}, "ERROR_ON_COLUMN_COUNT_MISMATCH": {"TRUE", word_, []string{"CSV"}},
@@ -150,9 +150,14 @@ func normOption(name, value string) string {
 		return writeList(parseList(value))
 	case def.form == word_, up == "AUTO", up == "NONE" && def.form == quoted, name == "ENCODING":
 		return up
+	case def.form == quoted:
+		return escapes.Replace(value)
 	}
 	return value
 }
+
+// escapes are the sequences that people write in delimiters.
+var escapes = strings.NewReplacer(`\n`, "\n", `\r`, "\r", `\t`, "\t")
 
 // optionsChange compares what is in force: options that are not named have their defaults.
 func optionsChange(before, after cty.Value) spec.Verdict {
@@ -176,12 +181,22 @@ func changedOptions(before, after object) map[string]string {
 	}
 	out := map[string]string{}
 	for name := range formatOptions {
-		if effective(b, name) != effective(a, name) {
-			out[name] = effective(a, name)
+		was, is := effective(b, name), effective(a, name)
+		if name == nullIf && b[name] == "" && a[name] == noTexts {
+			continue // readOptions leaves NULL_IF out only where the empty list is the default
+		}
+		if was != is {
+			out[name] = is
 		}
 	}
 	return out
 }
+
+// NULL_IF alone has another default for CSV, \N, than for the other types, no text at all.
+const (
+	nullIf  = "NULL_IF"
+	noTexts = "()"
+)
 
 func writeOptions(options map[string]string) string {
 	var b strings.Builder
@@ -209,7 +224,11 @@ var fileFormatKind = &kind{spec: FileFormat, noun: "FILE FORMAT", plural: "FILE 
 	update: func(n Name, before, after object) []string {
 		k := &kind{noun: "FILE FORMAT"}
 		var out []string
-		if set := changedOptions(before, after); len(set) > 0 {
+		set := changedOptions(before, after)
+		if _, named := after.stringMap("options")[nullIf]; set[nullIf] != "" && !named && after.str("type") != "CSV" {
+			set[nullIf] = noTexts
+		}
+		if len(set) > 0 {
 			out = append(out, k.alter(n, "SET"+writeOptions(set)))
 		}
 		return append(out, k.alterComment(n, before, after)...)
@@ -246,7 +265,7 @@ func readOptions(fileType, options string) (map[string]string, error) {
 		default:
 			s = fmt.Sprint(v)
 		}
-		if s = normOption(name, s); s != def.def {
+		if s = normOption(name, s); s != def.def || name == nullIf {
 			out[name] = s
 		}
 	}

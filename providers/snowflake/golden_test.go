@@ -1,6 +1,7 @@
 package snowflake
 
 import (
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
@@ -109,6 +110,7 @@ func TestStatements(t *testing.T) {
 	pipe := with(raw, object{"auto_ingest": cty.True, "integration": text("azure"), "copy": block(t, pipeKind, "copy", copyBlock)})
 	fullCopy := with(copyBlock, object{"path": text("a/b"), "pattern": text(`.*\.json'`), "on_error": text("skip_file_10%"), "options": mapValue(map[string]string{"truncatecolumns": "true"})})
 	view := with(raw, object{"sql": text("SELECT 1 AS one;\n")})
+	g := golden{}
 	type change struct {
 		kind          *kind
 		title         string
@@ -156,33 +158,38 @@ func TestStatements(t *testing.T) {
 		} else {
 			got = c.kind.update(n, objectOf(value(t, c.kind, c.before)), objectOf(after))
 		}
-		golden(t, c.kind.spec.Name, c.title, got)
+		g.add(c.kind.spec.Name, c.title, got)
 	}
-	golden(t, Stage.Name, "create with a token", []string{"CREATE STAGE X" + stageSettings(nil, objectOf(value(t, stageKind, stage)), "?sv=SECRET&sig=a%2Bb")})
+	g.add(Stage.Name, "create with a token", []string{"CREATE STAGE X" + stageSettings(nil, objectOf(value(t, stageKind, stage)), "?sv=SECRET&sig=a%2Bb")})
 	before := objectOf(value(t, stageKind, stage))
-	golden(t, Stage.Name, "rotate the token", alterStage(Name{"M", "R", "S"}, before, before, "?sv=SECRET"))
+	g.add(Stage.Name, "rotate the token", alterStage(Name{"M", "R", "S"}, before, before, "?sv=SECRET"))
+	g.compare(t)
 }
 
-// golden compares statements with their section of testdata/KIND.sql.
-func golden(t *testing.T, kind, title string, statements []string) {
+// golden is what the files should hold, by kind.
+type golden map[string]string
+
+func (g golden) add(kind, title string, statements []string) {
+	g[kind] += "-- " + title + "\n" + strings.Join(statements, ";\n") + ";\n\n"
+}
+
+// compare holds the files against it, each as a whole.
+func (g golden) compare(t *testing.T) {
 	t.Helper()
-	path := filepath.Join("testdata", kind+".sql")
-	section := "-- " + title + "\n" + strings.Join(statements, ";\n") + ";\n\n"
-	if *update {
-		old, _ := os.ReadFile(path)
-		if !strings.Contains(string(old), section) {
-			_ = os.MkdirAll("testdata", 0o755)
-			if err := os.WriteFile(path, append(old, section...), 0o644); err != nil {
+	for kind, want := range g {
+		path := filepath.Join("testdata", kind+".sql")
+		if *update {
+			if err := errors.Join(os.MkdirAll("testdata", 0o755), os.WriteFile(path, []byte(want), 0o644)); err != nil {
 				t.Fatal(err)
 			}
+			continue
 		}
-		return
-	}
-	all, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(string(all), section) {
-		t.Errorf("%s has no\n%s", path, section)
+		got, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(got) != want {
+			t.Errorf("%s is not what the provider sends (go test -update writes it):\n%s", path, want)
+		}
 	}
 }

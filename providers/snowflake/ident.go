@@ -132,7 +132,7 @@ func cutIdent(s string) (id Ident, rest string, err error) {
 
 // literal writes a text as an SQL string.
 func literal(s string) string {
-	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `''`).Replace(s) + "'"
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `''`, "\n", `\n`, "\r", `\r`, "\t", `\t`).Replace(s) + "'"
 }
 
 // checkName returns the check of an attribute that holds a name of so many parts.

@@ -84,7 +84,10 @@ func parseType(s string) (dataType, error) {
 		}
 		return dataType{word: "NUMBER", args: []int{38, 0}}, nil
 	case "NUMBER", "DECIMAL", "NUMERIC", "DEC":
-		p := append(args, []int{38, 0}[len(args):]...)
+		p := args
+		if len(p) < 2 {
+			p = append(p, []int{38, 0}[len(p):]...)
+		}
 		if len(p) > 2 || p[0] < 1 || p[0] > 38 || p[1] > p[0] {
 			return dataType{}, fmt.Errorf("%q: precision goes from 1 to 38 and scale from 0 to the precision", s)
 		}

@@ -1,0 +1,369 @@
+package snowflake_test
+
+import (
+	"context"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"mkt/local/warehouse"
+	"mkt/providers"
+	"mkt/providers/providertest"
+	"mkt/providers/snowflake"
+)
+
+const password = "correct horse"
+
+// server is one embedded warehouse for all tests; each world cleans up what it made.
+var server struct {
+	once sync.Once
+	conn snowflake.Connection
+	err  error
+	stop func()
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if server.stop != nil {
+		server.stop()
+	}
+	os.Exit(code)
+}
+
+// embedded gives the connection to the embedded warehouse.
+func embedded(t *testing.T) snowflake.Connection {
+	t.Helper()
+	server.once.Do(func() {
+		dir, err := os.MkdirTemp("", "warehouse")
+		if err != nil {
+			server.err = err
+			return
+		}
+		w, err := warehouse.Open(warehouse.Config{Dir: dir, Account: "local", User: "mkt", Password: password})
+		if err != nil {
+			server.err = err
+			return
+		}
+		s := httptest.NewServer(w)
+		u, _ := url.Parse(s.URL)
+		port, _ := strconv.Atoi(u.Port())
+		server.conn = snowflake.Connection{Account: "local", User: "mkt", Password: password, Host: u.Hostname(), Port: port, Protocol: "http", Warehouse: "COMPUTE_WH"}
+		server.stop = func() { s.Close(); _ = w.Close(); _ = os.RemoveAll(dir) }
+	})
+	if server.err != nil {
+		t.Fatal(server.err)
+	}
+	return server.conn
+}
+
+// mint signs nothing, but gives a token that looks like one.
+func mint(_ context.Context, container string, permissions []string, expires time.Time) (string, error) {
+	return "sv=2024-01-01&sr=c&sp=rl&se=" + url.QueryEscape(expires.Format(time.RFC3339)) + "&sig=c2VjcmV0", nil
+}
+
+func provider(t *testing.T, conn snowflake.Connection) providers.Provider {
+	t.Helper()
+	p := snowflake.New(conn, snowflake.Options{MintSAS: mint, HashKey: []byte("key")})
+	t.Cleanup(func() { _ = p.Close() })
+	return p
+}
+
+// world is the embedded warehouse without the objects that the stacks make.
+func world(t *testing.T) providertest.World {
+	t.Helper()
+	conn := embedded(t)
+	t.Cleanup(func() {
+		sql(t, conn, "DROP DATABASE IF EXISTS MARKET", "DROP DATABASE IF EXISTS SUBJECT", "DROP DATABASE IF EXISTS OTHER", "DROP INTEGRATION IF EXISTS SUBJECT",
+			"DROP INTEGRATION IF EXISTS AZURE", "DROP INTEGRATION IF EXISTS OTHER", "DROP WAREHOUSE IF EXISTS SUBJECT", "DROP WAREHOUSE IF EXISTS OTHER")
+	})
+	return providertest.World{Provider: provider(t, conn), Any: conn}
+}
+
+func sql(t *testing.T, conn snowflake.Connection, statements ...string) {
+	t.Helper()
+	db, err := conn.Open(t.Context())
+	if err != nil && t.Context().Err() != nil {
+		db, err = conn.Open(context.Background())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for _, s := range statements {
+		if _, err := db.ExecContext(context.Background(), s); err != nil {
+			t.Fatalf("%s: %v", s, err)
+		}
+	}
+}
+
+// run fills in what is the same for all kinds.
+func run(t *testing.T, s providertest.Suite) {
+	s.Kinds = snowflake.Kinds()
+	s.New = world
+	s.Denied = func(t *testing.T, w providertest.World) providers.Provider {
+		conn := w.Any.(snowflake.Connection)
+		conn.Password = "wrong"
+		return provider(t, conn)
+	}
+	providertest.Run(t, s)
+}
+
+// outside changes the subject by a statement of one's own.
+func outside(change func(id string) string) func(*testing.T, providertest.World, string) {
+	return func(t *testing.T, w providertest.World, id string) {
+		sql(t, w.Any.(snowflake.Connection), change(id))
+	}
+}
+
+func TestWarehouseConforms(t *testing.T) {
+	run(t, providertest.Suite{
+		Kind:   snowflake.Warehouse,
+		Create: `snowflake_warehouse "subject" {}`,
+		Others: []string{`snowflake_warehouse "subject" {
+			name         = "other"
+			size         = "2X-Large"
+			auto_suspend = 0
+			auto_resume  = false
+			comment      = "it's"
+		}`},
+		Unchanged: []providertest.Step{{Name: "other spellings", Stack: `snowflake_warehouse "subject" {
+			name = "SUBJECT"
+			size = "x-small"
+		}`}},
+		InPlace: []providertest.Step{{Name: "everything", Stack: `snowflake_warehouse "subject" {
+			size         = "MEDIUM"
+			auto_suspend = 300
+			auto_resume  = false
+			comment      = "c"
+		}`, Attrs: []string{"size", "auto_suspend", "auto_resume", "comment"}}},
+		Replacements: []providertest.Step{{Name: "name", Stack: `snowflake_warehouse "subject" { name = "other" }`, Attrs: []string{"name"}}},
+		Outside:      outside(func(id string) string { return "ALTER WAREHOUSE " + id + " SET AUTO_SUSPEND = 17" }),
+	})
+}
+
+func TestDatabaseConforms(t *testing.T) {
+	run(t, providertest.Suite{
+		Kind:         snowflake.Database,
+		Create:       `snowflake_database "subject" {}`,
+		Others:       []string{"snowflake_database \"subject\" {\n name = \"OTHER\"\n comment = \"it's\"\n data_retention_days = 3\n}"},
+		Unchanged:    []providertest.Step{{Name: "quoted", Stack: `snowflake_database "subject" { name = "\"SUBJECT\"" }`}},
+		InPlace:      []providertest.Step{{Name: "comment and retention", Stack: "snowflake_database \"subject\" {\n comment = \"c\"\n data_retention_days = 7\n}", Attrs: []string{"comment", "data_retention_days"}}},
+		Replacements: []providertest.Step{{Name: "name", Stack: `snowflake_database "subject" { name = "other" }`, Attrs: []string{"name"}}},
+		Outside:      outside(func(id string) string { return "ALTER DATABASE " + id + " SET COMMENT = 'somebody'" }),
+	})
+}
+
+const database = "snowflake_database \"market\" {}\n"
+
+func TestSchemaConforms(t *testing.T) {
+	stack := func(more string) string {
+		return database + "snowflake_schema \"subject\" {\n database = snowflake_database.market\n" + more + "\n}"
+	}
+	run(t, providertest.Suite{
+		Kind:         snowflake.Schema,
+		Create:       stack(""),
+		Others:       []string{stack("name = \"\\\"Lower case\\\"\"\n comment = \"c\"\n data_retention_days = 2")},
+		Unchanged:    []providertest.Step{{Name: "by name", Stack: database + "snowflake_schema \"subject\" {\n database = \"Market\"\n depends_on = [snowflake_database.market]\n}"}},
+		InPlace:      []providertest.Step{{Name: "comment and retention", Stack: stack("comment = \"c\"\n data_retention_days = 7"), Attrs: []string{"comment", "data_retention_days"}}},
+		Replacements: []providertest.Step{{Name: "name", Stack: stack(`name = "other"`), Attrs: []string{"name"}}},
+		Outside:      outside(func(id string) string { return "ALTER SCHEMA " + id + " SET COMMENT = 'somebody'" }),
+	})
+}
+
+const schema = database + "snowflake_schema \"raw\" { database = snowflake_database.market }\n"
+
+func TestTableConforms(t *testing.T) {
+	stack := func(columns string) string {
+		return schema + "snowflake_table \"subject\" {\n schema = snowflake_schema.raw\n" + columns + "\n}"
+	}
+	const base = "column \"Index\" { type = \"VARCHAR(256)\" }\ncolumn \"Volume\" { type = \"NUMBER(10,2)\" }\n"
+	run(t, providertest.Suite{
+		Kind:   snowflake.Table,
+		Create: stack(base),
+		Others: []string{stack(`
+			name                = "other"
+			comment             = "it's"
+			cluster_by          = ["a", "to_date(ts)"]
+			data_retention_days = 1
+			column "a" {
+				type    = "string"
+				comment = "it's"
+			}
+			column "\"Mixed Case\"" {
+				type     = "int"
+				nullable = false
+				default  = "7"
+			}
+			column "c" { type = "char" }
+			column "ts" { type = "datetime" }
+			column "d" { type = "double precision" }
+			column "v" { type = "variant" }
+			column "b" { type = "boolean" }
+			column "t" { type = "time" }
+			column "bin" { type = "binary" }
+			column "tz" { type = "timestamp_tz(3)" }
+		`)},
+		Unchanged: []providertest.Step{
+			{Name: "spelling and order", Stack: stack("column \"VOLUME\" { type = \"decimal(10, 2)\" }\ncolumn \"index\" { type = \"varchar(256)\" }")},
+			{Name: "an old rename", Stack: stack("column \"Index\" {\n type = \"VARCHAR(256)\"\n renamed_from = \"idx\"\n}\ncolumn \"Volume\" { type = \"NUMBER(10,2)\" }")},
+		},
+		InPlace: []providertest.Step{
+			{Name: "longer and wider", Stack: stack("column \"Index\" { type = \"VARCHAR(300)\" }\ncolumn \"Volume\" { type = \"NUMBER(12,2)\" }")},
+			{Name: "add in the middle and drop", Stack: stack("column \"New\" { type = \"DATE\" }\ncolumn \"Volume\" { type = \"NUMBER(10,2)\" }")},
+			{Name: "rename", Stack: stack("column \"Idx\" {\n type = \"VARCHAR(256)\"\n renamed_from = \"Index\"\n}\ncolumn \"Volume\" { type = \"NUMBER(10,2)\" }")},
+			{Name: "nullability and comments", Stack: stack("comment = \"t\"\ncolumn \"Index\" {\n type = \"VARCHAR(256)\"\n nullable = false\n comment = \"c\"\n}\ncolumn \"Volume\" { type = \"NUMBER(10,2)\" }")},
+			{Name: "drop a default and not null", From: stack(base + "column \"d\" {\n type = \"FLOAT\"\n default = \"1\"\n nullable = false\n}"), Stack: stack(base + "column \"d\" { type = \"FLOAT\" }")},
+			{Name: "clustering and retention", Stack: stack("cluster_by = [\"Index\"]\ndata_retention_days = 3\n" + base), Attrs: []string{"data_retention_days"}},
+		},
+		Replacements: []providertest.Step{
+			{Name: "shorter", Stack: stack("column \"Index\" { type = \"VARCHAR(10)\" }\ncolumn \"Volume\" { type = \"NUMBER(10,2)\" }"), Want: "a shorter VARCHAR"},
+			{Name: "another type", Stack: stack("column \"Index\" { type = \"DATE\" }\ncolumn \"Volume\" { type = \"NUMBER(10,2)\" }"), Want: "another type"},
+			{Name: "another scale", Stack: stack("column \"Index\" { type = \"VARCHAR(256)\" }\ncolumn \"Volume\" { type = \"NUMBER(12,4)\" }"), Want: "another scale"},
+			{Name: "a default", Stack: stack("column \"Index\" {\n type = \"VARCHAR(256)\"\n default = \"'x'\"\n}\ncolumn \"Volume\" { type = \"NUMBER(10,2)\" }"), Want: "a default cannot be added"},
+			{Name: "name", Stack: stack("name = \"other\"\n" + base), Attrs: []string{"name"}},
+		},
+		Outside: outside(func(id string) string { return "ALTER TABLE " + id + " ADD COLUMN EXTRA FLOAT" }),
+	})
+}
+
+func TestViewConforms(t *testing.T) {
+	stack := func(more string) string {
+		return schema + "snowflake_table \"t\" {\n schema = snowflake_schema.raw\n column \"a\" { type = \"FLOAT\" }\n}\n" +
+			"snowflake_view \"subject\" {\n schema = snowflake_schema.raw\n depends_on = [snowflake_table.t]\n" + more + "\n}"
+	}
+	run(t, providertest.Suite{
+		Kind:      snowflake.View,
+		Create:    stack(`sql = "SELECT a, a + 1 AS b FROM MARKET.RAW.T WHERE a > 0"`),
+		Others:    []string{stack("name = \"other\"\n secure = true\n comment = \"it's\"\n sql = <<-SQL\n  -- the sum\n  SELECT SUM(a) AS \"Sum\" FROM market.raw.t;\n SQL")},
+		Unchanged: []providertest.Step{{Name: "spacing, comments and case", Stack: stack(`sql = "select a,a+1 as b -- one more\n from Market.raw.T where a > 0;"`)}},
+		InPlace: []providertest.Step{
+			{Name: "comment", Stack: stack("comment = \"c\"\nsql = \"SELECT a, a + 1 AS b FROM MARKET.RAW.T WHERE a > 0\""), Attrs: []string{"comment"}},
+		},
+		Replacements: []providertest.Step{{Name: "name", Stack: stack("name = \"other\"\nsql = \"SELECT 1 AS one\""), Attrs: []string{"name"}}},
+		Outside:      outside(func(id string) string { return "ALTER VIEW " + id + " SET COMMENT = 'somebody'" }),
+	})
+}
+
+func TestFileFormatConforms(t *testing.T) {
+	stack := func(more string) string {
+		return schema + "snowflake_file_format \"subject\" {\n schema = snowflake_schema.raw\n" + more + "\n}"
+	}
+	run(t, providertest.Suite{
+		Kind:   snowflake.FileFormat,
+		Create: stack("type = \"JSON\"\noptions = { TIME_FORMAT = \"AUTO\", STRIP_OUTER_ARRAY = true }"),
+		Others: []string{
+			stack(`type = "json"`),
+			stack("name = \"other\"\ncomment = \"it's\"\ntype = \"CSV\"\noptions = { FIELD_DELIMITER = \"|\", SKIP_HEADER = 1, NULL_IF = \"('', 'null')\", FIELD_OPTIONALLY_ENCLOSED_BY = \"\\\"\" }"),
+			stack(`type = "PARQUET"`), stack(`type = "AVRO"`),
+		},
+		Unchanged: []providertest.Step{{Name: "defaults and case", Stack: stack("type = \"Json\"\noptions = { strip_outer_array = \"True\", MULTI_LINE = true }")}},
+		InPlace: []providertest.Step{
+			{Name: "options", Stack: stack("type = \"JSON\"\ncomment = \"c\"\noptions = { TIME_FORMAT = \"HH24:MI\", NULL_IF = \"('x')\" }"), Attrs: []string{"comment", `options["TIME_FORMAT"]`}},
+			{Name: "no options", Stack: stack(`type = "JSON"`), Attrs: []string{`options["STRIP_OUTER_ARRAY"]`}},
+		},
+		Replacements: []providertest.Step{{Name: "type", Stack: stack(`type = "CSV"`), Want: "STOPPED_FILE_FORMAT_DROPPED"}},
+		Outside:      outside(func(id string) string { return "ALTER FILE FORMAT " + id + " SET COMMENT = 'somebody'" }),
+	})
+}
+
+const tenantID = "00000000-0000-0000-0000-000000000000"
+
+func TestNotificationIntegrationConforms(t *testing.T) {
+	stack := func(queue, more string) string {
+		return "snowflake_notification_integration \"subject\" {\n queue = \"" + queue + "\"\n tenant_id = \"" + tenantID + "\"\n" + more + "\n}"
+	}
+	const queue = "https://acct.queue.core.windows.net/market-events"
+	run(t, providertest.Suite{
+		Kind:      snowflake.NotificationIntegration,
+		Create:    stack(queue, ""),
+		Others:    []string{stack("http://127.0.0.1:10001/acct/other", "name = \"other\"\nenabled = false\ncomment = \"it's\"")},
+		Unchanged: []providertest.Step{{Name: "path style", Stack: stack("http://127.0.0.1:10001/acct/market-events", "")}},
+		InPlace:   []providertest.Step{{Name: "enabled and comment", Stack: stack(queue, "enabled = false\ncomment = \"c\""), Attrs: []string{"enabled", "comment"}}},
+		Replacements: []providertest.Step{
+			{Name: "queue", Stack: stack("https://acct.queue.core.windows.net/another", ""), Want: "consent"},
+		},
+		Outside: outside(func(id string) string { return "ALTER NOTIFICATION INTEGRATION " + id + " SET ENABLED = FALSE" }),
+	})
+}
+
+func TestStageConforms(t *testing.T) {
+	stack := func(more string) string {
+		return schema + "snowflake_file_format \"json\" {\n schema = snowflake_schema.raw\n type = \"JSON\"\n}\n" +
+			"snowflake_stage \"subject\" {\n schema = snowflake_schema.raw\n" + more + "\n}"
+	}
+	const container = "container = \"https://acct.blob.core.windows.net/market-data\"\n"
+	const sas = "sas {\n permissions = [\"read\", \"list\"]\n expires_in = \"90d\"\n rotate_before = \"14d\"\n}\n"
+	run(t, providertest.Suite{
+		Kind:   snowflake.Stage,
+		Create: stack(container + "path = \"kafka-messages/\"\n" + sas),
+		Others: []string{
+			stack("name = \"other\"\ncontainer = \"http://127.0.0.1:10000/acct/market-data\"\nfile_format = snowflake_file_format.json\ncomment = \"it's\"\nsas {}"),
+		},
+		Unchanged: []providertest.Step{
+			{Name: "spelling", Stack: stack("container = \"http://127.0.0.1:10000/acct/market-data\"\npath = \"/kafka-messages\"\nsas {\n permissions = [\"LIST\", \"read\"]\n expires_in = \"2160h\"\n rotate_before = \"336h\"\n}")},
+		},
+		InPlace: []providertest.Step{
+			{Name: "token, format and comment", Stack: stack(container + "path = \"kafka-messages/\"\nfile_format = snowflake_file_format.json\ncomment = \"c\"\nsas {\n expires_in = \"30d\"\n}"), Attrs: []string{"file_format", "comment", "sas_expires_at"}},
+			{Name: "path", Stack: stack(container + "path = \"other/\"\n" + sas), Attrs: []string{"path", "url"}},
+			{Name: "later rotation", Stack: stack(container + "path = \"kafka-messages/\"\nsas {\n permissions = [\"read\", \"list\"]\n expires_in = \"90d\"\n rotate_before = \"10d\"\n}")},
+		},
+		Replacements: []providertest.Step{{Name: "name", Stack: stack("name = \"other\"\n" + container + sas), Attrs: []string{"name"}}},
+		Outside:      outside(func(id string) string { return "ALTER STAGE " + id + " SET COMMENT = 'somebody'" }),
+	})
+}
+
+func TestPipeConforms(t *testing.T) {
+	stack := func(attrs, copyAttrs string) string {
+		return schema + `
+			snowflake_file_format "json" {
+				schema = snowflake_schema.raw
+				type   = "JSON"
+			}
+			snowflake_table "t" {
+				schema = snowflake_schema.raw
+				column "a" { type = "FLOAT" }
+			}
+			snowflake_stage "s" {
+				schema    = snowflake_schema.raw
+				container = "https://acct.blob.core.windows.net/market-data"
+				sas {}
+			}
+			snowflake_notification_integration "azure" {
+				queue     = "https://acct.queue.core.windows.net/market-events"
+				tenant_id = "` + tenantID + `"
+			}
+			snowflake_pipe "subject" {
+				schema = snowflake_schema.raw
+				` + attrs + `
+				copy {
+					into        = snowflake_table.t
+					from        = snowflake_stage.s
+					file_format = snowflake_file_format.json
+					` + copyAttrs + `
+				}
+			}`
+	}
+	const auto = "auto_ingest = true\nintegration = snowflake_notification_integration.azure\n"
+	const byName = `match_by_column_name = "CASE_INSENSITIVE"`
+	run(t, providertest.Suite{
+		Kind:   snowflake.Pipe,
+		Create: stack(auto, byName),
+		Others: []string{
+			stack("name = \"other\"\npaused = true\ncomment = \"it's\"", "path = \"kafka-messages\"\npattern = \".*[.]json\"\non_error = \"SKIP_FILE_10%\"\n"+byName),
+		},
+		Unchanged: []providertest.Step{{Name: "defaults and case", Stack: stack(auto, "match_by_column_name = \"case_insensitive\"\non_error = \"skip_file\"")}},
+		InPlace: []providertest.Step{
+			{Name: "paused and comment", Stack: stack(auto+"paused = true\ncomment = \"c\"", byName), Attrs: []string{"paused", "comment"}},
+			{Name: "resumed", From: stack(auto+"paused = true", byName), Stack: stack(auto, byName), Attrs: []string{"paused"}},
+		},
+		Replacements: []providertest.Step{
+			{Name: "copy", Stack: stack(auto, byName+"\non_error = \"CONTINUE\""), Want: "load history"},
+			{Name: "auto_ingest", Stack: stack("", byName), Want: "load history"},
+		},
+		Outside: outside(func(id string) string { return "ALTER PIPE " + id + " SET PIPE_EXECUTION_PAUSED = TRUE" }),
+	})
+}
