@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"encoding/hex"
 	"fmt"
 	"strconv"
 	"strings"
@@ -12,7 +13,7 @@ import (
 // bind puts the bound values into the text as literals, so that everything after it deals with one form.
 // A binding with a list of values repeats the row of an INSERT … VALUES.
 func bind(sql string, binds map[string]binding) (string, error) {
-	if len(binds) == 0 {
+	if len(binds) == 0 && !strings.Contains(sql, "?") {
 		return sql, nil
 	}
 	toks, err := dialect.Tokens(sql)
@@ -59,6 +60,9 @@ func bindText(sql string, start, end int, toks []dialect.Token, binds map[string
 	for _, t := range toks {
 		if t.Kind != dialect.Param || t.Text[0] == '$' || t.Pos < start || t.Pos >= end {
 			continue
+		}
+		if t.Text != "?" && len(binds) == 0 {
+			continue // the path v:1
 		}
 		n++
 		which := strconv.Itoa(n)
@@ -136,10 +140,15 @@ func (b binding) literal(row int) (string, error) {
 	case "TIMESTAMP_LTZ", "TIMESTAMP_TZ":
 		return instant("2006-01-02 15:04:05.000000000+00:00", strings.ToUpper(b.Type))
 	case "BINARY":
-		if strings.Trim(s, "0123456789abcdefABCDEF") != "" {
+		raw, err := hex.DecodeString(s)
+		if err != nil {
 			return bad()
 		}
-		return "TO_BINARY(" + sfLiteral(s) + ", 'HEX')", nil
+		var blob strings.Builder // the text form of DuckDB's BLOB
+		for _, c := range raw {
+			fmt.Fprintf(&blob, `\x%02x`, c)
+		}
+		return sfLiteral(blob.String()) + "::BINARY", nil
 	case "VARIANT", "OBJECT", "ARRAY":
 		return "PARSE_JSON(" + sfLiteral(s) + ")", nil
 	}

@@ -154,13 +154,10 @@ func parseInsert(p *parser) (statement, error) {
 			}
 		}
 	}
-	values := p.word(0, "VALUES")
 	if p.done() {
 		return nil, errSyntax(p.peek())
 	}
-	if st.query = p.rest(); values {
-		st.query = "SELECT * FROM " + st.query
-	}
+	st.query = p.rest()
 	return st, nil
 }
 

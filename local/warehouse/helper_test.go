@@ -147,46 +147,55 @@ func (l *lab) fails(code int, text, q string) {
 // rows gives the rows of a query as text, cells separated by |.
 func (l *lab) rows(q string, args ...any) []string {
 	l.t.Helper()
-	cols, rows := l.table(q, args...)
-	out := make([]string, len(rows))
-	for i, r := range rows {
-		cells := make([]string, len(cols))
-		for j, c := range cols {
-			cells[j] = r[c]
-		}
-		out[i] = strings.Join(cells, "|")
+	_, cells := l.cells(q, args...)
+	out := make([]string, len(cells))
+	for i, r := range cells {
+		out[i] = strings.Join(r, "|")
 	}
 	return out
 }
 
+// table gives the rows of a query as text by column name.
 func (l *lab) table(q string, args ...any) ([]string, []map[string]string) {
+	l.t.Helper()
+	cols, cells := l.cells(q, args...)
+	out := make([]map[string]string, len(cells))
+	for i, r := range cells {
+		out[i] = map[string]string{}
+		for j, c := range cols {
+			out[i][c] = r[j]
+		}
+	}
+	return cols, out
+}
+
+func (l *lab) cells(q string, args ...any) (cols []string, out [][]string) {
 	l.t.Helper()
 	rows, err := l.db.Query(q, args...)
 	if err != nil {
 		l.t.Fatalf("%s\n%v", q, err)
 	}
 	defer rows.Close()
-	cols, err := rows.Columns()
+	cols, err = rows.Columns()
 	check(l.t, err)
-	var out []map[string]string
 	for rows.Next() {
 		vals, ptrs := make([]any, len(cols)), make([]any, len(cols))
 		for i := range vals {
 			ptrs[i] = &vals[i]
 		}
 		check(l.t, rows.Scan(ptrs...))
-		m := map[string]string{}
+		row := make([]string, len(cols))
 		for i, v := range vals {
 			switch v := v.(type) {
 			case nil:
-				m[cols[i]] = "NULL"
+				row[i] = "NULL"
 			case time.Time:
-				m[cols[i]] = v.UTC().Format("2006-01-02T15:04:05.999999999Z")
+				row[i] = v.UTC().Format("2006-01-02T15:04:05.999999999Z")
 			default:
-				m[cols[i]] = fmt.Sprint(v)
+				row[i] = fmt.Sprint(v)
 			}
 		}
-		out = append(out, m)
+		out = append(out, row)
 	}
 	check(l.t, rows.Err())
 	return cols, out

@@ -160,11 +160,11 @@ func (l *jsonLines) write(p []byte) error {
 				l.bare = true
 				continue
 			}
-		} else if l.newline && c == '{' && l.last != ':' && l.last != ',' && l.last != '[' { // broken off
+		} else if l.newline && c == '{' && (l.wantKey || l.last != ':' && l.last != ',' && l.last != '[') { // broken off
 			flush(i)
 			l.end()
 			start = i
-			l.object = true
+			l.object, l.wantKey = true, false
 		}
 		if l.bare {
 			if l.inArray && (c == ',' || c == ']') {

@@ -14,7 +14,7 @@ import (
 
 const (
 	pollEvery      = 150 * time.Millisecond
-	messageLease   = int32(60) // seconds a message stays hidden while its files are written down
+	messageLease   = int32(5) // seconds a message stays hidden while its files are written down; after a crash it comes again that late
 	messagesPerGet = int32(32)
 )
 
