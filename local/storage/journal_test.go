@@ -100,7 +100,7 @@ func TestKilledDuringUploads(t *testing.T) {
 			for i := 0; ; i++ {
 				name := fmt.Sprintf("%d/%d", n, i)
 				if _, err := c.UploadBuffer(context.Background(), "data", name, []byte(name), nil); err != nil {
-					return nil //nolint:nilerr // killed
+					return nil // killed
 				}
 				acknowledged[n].Store(int64(i + 1))
 				if total.Add(1) == 100 {
