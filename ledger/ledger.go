@@ -101,6 +101,15 @@ func (l *Ledger) DigestBytes(text []byte) string {
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:12])
 }
 
+// Forget gives up an object without touching it. It reports whether the address was known.
+func (l *Ledger) Forget(addr spec.Addr) bool {
+	_, entry := l.Entries[addr]
+	_, intent := l.Intents[addr]
+	delete(l.Entries, addr)
+	delete(l.Intents, addr)
+	return entry || intent
+}
+
 // Addrs returns the owned addresses in order.
 func (l *Ledger) Addrs() []spec.Addr {
 	return slices.SortedFunc(maps.Keys(l.Entries), compareAddr)

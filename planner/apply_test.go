@@ -376,3 +376,44 @@ output "pin" {
 		}
 	}
 }
+
+// TestTargetOneInstance changes one instance of a for_each; the others stay as they are, and visible.
+func TestTargetOneInstance(t *testing.T) {
+	m, b := bench(t)
+	stack := func(size int) string {
+		return fmt.Sprintf(`
+mem_box "each" {
+  for_each = toset(["a", "b"])
+  name     = each.key
+  size     = %d
+}
+mem_box "user" { label = "sizes ${mem_box.each["a"].size} ${mem_box.each["b"].size}" }`, size)
+	}
+	b.MustApply(t, stack(1))
+	in := b.Input(t, stack(2))
+	in.Targets = []spec.Addr{{Kind: "mem_box", Name: "each", Key: "a", Keyed: true}, {Kind: "mem_box", Name: "user"}}
+	p, diags := planner.New(context.Background(), in)
+	if diags.HasErrors() {
+		t.Fatal(providertest.Text(diags))
+	}
+	if _, diags := b.Apply(t, p); diags.HasErrors() {
+		t.Fatal(providertest.Text(diags))
+	}
+	if got := m.Objects["mem_box"]["user"].Value.GetAttr("label").AsString(); got != "sizes 2 1" {
+		t.Errorf("label: %s", got)
+	}
+	if p := b.MustPlan(t, stack(2)); p.Counts().Update != 2 {
+		t.Errorf("the rest of the plan:\n%s", providertest.Dump(p))
+	}
+}
+
+// TestPlanInterrupted says so, and not what each reading said.
+func TestPlanInterrupted(t *testing.T) {
+	m, b := bench(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	b.Providers["mem"] = &providertest.Hook{Provider: m, Before: func(providertest.Call) error { cancel(); return context.Canceled }}
+	_, diags := planner.New(ctx, b.Input(t, `mem_box "a" {}`))
+	if text := providertest.Text(diags); text != "Interrupted: The plan was not finished: context canceled. Nothing was changed." {
+		t.Errorf("diagnostics: %s", text)
+	}
+}

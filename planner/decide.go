@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
@@ -122,6 +123,10 @@ func (p *planning) conclude(cmp *comparing) {
 			c.Action = Replace
 			c.Why = fmt.Sprintf("it becomes another object: %s instead of %s", c.ID, c.live.id)
 		}
+		if why := p.suffers(w); why != "" && c.Action != Replace {
+			c.Action = Replace
+			c.Why = why
+		}
 		if by := p.triggeredBy(b); by != "" && c.Action != Replace {
 			c.Action = Replace
 			c.Why = "replace_triggered_by: " + by + " changes"
@@ -169,6 +174,28 @@ func (p *planning) refuse(cmp *comparing) {
 		p.diags = append(p.diags, failureAt(cmp.change.RangeOf(a.Path), "Change not possible",
 			"%s: %s cannot be changed so. %s", cmp.change.Addr, pathText(a.Path), capital(a.Why)))
 	}
+}
+
+// suffers returns why the changes of what an instance refers to need a new object, "" if they do not.
+func (p *planning) suffers(w *wanted) string {
+	dependent, ok := w.resource.(providers.Dependent)
+	if !ok {
+		return ""
+	}
+	var changes []providers.RefChange
+	for _, ref := range w.inst.Objects {
+		if c := p.byAddr[ref.Addr]; c != nil && (c.Action == Update || c.Action == Replace) {
+			changes = append(changes, providers.RefChange{Path: ref.Path, Kind: c.Kind.Name, Replaced: c.Action == Replace, Before: c.Before, After: c.After})
+		}
+	}
+	if len(changes) == 0 {
+		return ""
+	}
+	slices.SortFunc(changes, func(a, b providers.RefChange) int { return strings.Compare(pathText(a.Path), pathText(b.Path)) })
+	if v := dependent.Suffers(w.value, changes); v.Act == spec.Replace {
+		return v.Why
+	}
+	return ""
 }
 
 // triggeredBy returns the first replace_triggered_by that fires, "" if none does.

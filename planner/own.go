@@ -109,8 +109,8 @@ func replacedOutside(e *ledger.Entry, r providers.Reading) bool {
 func (p *planning) exists(w *wanted, why string) {
 	addr := w.inst.Addr
 	if why == "" {
-		why = "It is not in this stack's ledger, so mkt did not make it and will not touch it. Take it over with `mkt import " +
-			addr.String() + " " + w.id + "`, or choose another name."
+		why = "It is not in this stack's ledger, so mkt did not make it and will not touch it. Take it over with `mkt apply -adopt '" +
+			addr.String() + "'`, or choose another name."
 	}
 	p.diags = append(p.diags, failureAt(blame(w.inst, w.inst.Block.Range, nil), "Object exists already",
 		"%s: the %s %q exists already. %s", addr, addr.Kind, w.id, why))

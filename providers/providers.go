@@ -17,6 +17,8 @@ import (
 	"context"
 
 	"github.com/zclconf/go-cty/cty"
+
+	"mkt/spec"
 )
 
 // Provider is one configured system.
@@ -53,6 +55,22 @@ type Resource interface {
 // attribute unknown there announces an update. It changes nothing.
 type Refiner interface {
 	Refine(ctx context.Context, changes []Change) []Result
+}
+
+// Dependent is implemented by resources whose objects suffer when an object that they refer to changes: a pipe stops for
+// good when its stage moves, although nothing about the pipe itself is different. Suffers is pure; it is called at
+// plan for objects that exist, with those of their references that change in place or are replaced. The verdict Replace
+// replaces the object; Same leaves it alone; the others are not used.
+type Dependent interface {
+	Suffers(v cty.Value, changes []RefChange) spec.Verdict
+}
+
+// RefChange is a planned change of an object that another one refers to.
+type RefChange struct {
+	Path          cty.Path // of the attribute that refers, in the value of the one that suffers
+	Kind          string
+	Replaced      bool
+	Before, After cty.Value // After may be partly unknown
 }
 
 // Holder is implemented by resources whose objects hold data. Holds says what a delete would lose, in words

@@ -30,23 +30,50 @@ func (h *Hook) Resource(kind string) providers.Resource {
 	hooked := &hookedResource{Resource: r, hook: h, kind: kind}
 	refiner, refines := r.(providers.Refiner)
 	holder, holds := r.(providers.Holder)
-	switch {
-	case refines && holds:
+	dependent, depends := r.(providers.Dependent)
+	ref, hold := hookedRefiner{hooked, refiner}, hookedHolder{hooked, holder}
+	// A wrapper must be no more and no less than what it wraps: the planner asks by type assertion.
+	switch [3]bool{refines, holds, depends} {
+	case [3]bool{true, false, false}:
+		return struct {
+			*hookedResource
+			hookedRefiner
+		}{hooked, ref}
+	case [3]bool{false, true, false}:
+		return struct {
+			*hookedResource
+			hookedHolder
+		}{hooked, hold}
+	case [3]bool{true, true, false}:
 		return struct {
 			*hookedResource
 			hookedRefiner
 			hookedHolder
-		}{hooked, hookedRefiner{hooked, refiner}, hookedHolder{hooked, holder}}
-	case refines:
+		}{hooked, ref, hold}
+	case [3]bool{false, false, true}:
+		return struct {
+			*hookedResource
+			providers.Dependent
+		}{hooked, dependent}
+	case [3]bool{true, false, true}:
 		return struct {
 			*hookedResource
 			hookedRefiner
-		}{hooked, hookedRefiner{hooked, refiner}}
-	case holds:
+			providers.Dependent
+		}{hooked, ref, dependent}
+	case [3]bool{false, true, true}:
 		return struct {
 			*hookedResource
 			hookedHolder
-		}{hooked, hookedHolder{hooked, holder}}
+			providers.Dependent
+		}{hooked, hold, dependent}
+	case [3]bool{true, true, true}:
+		return struct {
+			*hookedResource
+			hookedRefiner
+			hookedHolder
+			providers.Dependent
+		}{hooked, ref, hold, dependent}
 	}
 	return hooked
 }

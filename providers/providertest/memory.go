@@ -78,7 +78,7 @@ var shelfKind = &spec.Kind{
 	},
 	Blocks: []spec.Nested{
 		{Name: "board", Doc: "A board.", Label: "name", Change: boards, Attrs: []spec.Attr{
-			{Name: "name", Type: cty.String, Required: true, Doc: "The board's name."},
+			{Name: "name", Type: cty.String, Doc: "The board's name."},
 			{Name: "width", Type: cty.Number, Required: true, Doc: "Its width."},
 			{Name: "comment", Type: cty.String, Doc: "A comment."},
 		}},
@@ -316,6 +316,16 @@ func (r *memoryBoxes) Refine(_ context.Context, changes []providers.Change) []pr
 		out[i].State = cty.ObjectVal(parts)
 	}
 	return out
+}
+
+// Suffers has a glass box break with the shelf that it stands on.
+func (r *memoryBoxes) Suffers(v cty.Value, changes []providers.RefChange) spec.Verdict {
+	for _, c := range changes {
+		if c.Kind == shelfKind.Name && c.Replaced && v.GetAttr("material").RawEquals(cty.StringVal("glass")) {
+			return spec.Verdict{Act: spec.Replace, Why: "glass breaks with the shelf that it stands on"}
+		}
+	}
+	return spec.Verdict{}
 }
 
 // Holds counts the tags, for want of anything else in a box.
