@@ -233,6 +233,9 @@ var fileFormatKind = &kind{spec: FileFormat, noun: "FILE FORMAT", plural: "FILE 
 		}
 		return append(out, k.alterComment(n, before, after)...)
 	},
+	holds: func(ctx context.Context, p *Provider, n Name) (string, error) {
+		return stops(ctx, p, n, "STOPPED_FILE_FORMAT_DROPPED", func(c copyInto) string { return c.format })
+	},
 }
 
 // readOptions reads the JSON that SHOW FILE FORMATS gives, and leaves the defaults out.

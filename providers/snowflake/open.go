@@ -57,6 +57,12 @@ func (c Connection) Open(ctx context.Context) (*sql.DB, error) {
 	return db, nil
 }
 
+// Check says what is missing for Open to try, such as a credential or a key that can be read, without connecting.
+func (c Connection) Check() error {
+	_, err := c.driverConfig()
+	return err
+}
+
 func (c Connection) classify(err error) error {
 	return classify(err, c.Password, c.Token, c.PrivateKeyPassphrase)
 }

@@ -125,21 +125,26 @@ var stageKind = &kind{spec: Stage, noun: "STAGE", plural: "STAGES", parent: "sch
 	},
 	update: func(n Name, before, after object) []string { return alterStage(n, before, after, "") },
 	holds: func(ctx context.Context, p *Provider, n Name) (string, error) {
-		rows, err := p.client.query(ctx, "SHOW PIPES IN SCHEMA "+n.Parent().SQL())
-		if err != nil {
-			return "", err
-		}
-		var pipes []string
-		for _, r := range rows {
-			if c, err := parseCopy(r["definition"], n.Parent()); err == nil && c.from == n.String() {
-				pipes = append(pipes, Ident(r["name"]).String())
-			}
-		}
-		if pipes == nil {
-			return "", nil
-		}
-		return "the loading by " + strings.Join(pipes, ", ") + " (STOPPED_STAGE_DROPPED)", nil
+		return stops(ctx, p, n, "STOPPED_STAGE_DROPPED", func(c copyInto) string { return c.from })
 	},
+}
+
+// stops names the pipes beside an object that stop for good when it goes.
+func stops(ctx context.Context, p *Provider, n Name, state string, uses func(copyInto) string) (string, error) {
+	rows, err := p.client.query(ctx, "SHOW PIPES IN SCHEMA "+n.Parent().SQL())
+	if err != nil {
+		return "", err
+	}
+	var pipes []string
+	for _, r := range rows {
+		if c, err := parseCopy(r["definition"], n.Parent()); err == nil && uses(c) == n.String() {
+			pipes = append(pipes, Ident(r["name"]).String())
+		}
+	}
+	if pipes == nil {
+		return "", nil
+	}
+	return "the loading by " + strings.Join(pipes, ", ") + " (" + state + ")", nil
 }
 
 // stageURL writes where a stage points: azure://ACCOUNT.blob.core.windows.net/CONTAINER/PATH/.
