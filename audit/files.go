@@ -1,0 +1,351 @@
+package audit
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+
+	"mkt/row"
+	"mkt/stream"
+	"mkt/stream/codec"
+	"mkt/stream/source"
+)
+
+// consumerFiles is the files of one consumer: of its topic as it is now, and
+// of topics of that name before.
+type consumerFiles struct {
+	blobs  *container.Client
+	fields []row.Field
+	now    []stream.File
+	before []stream.File
+}
+
+// consumer audits a topic against the files of a consumer.
+func (a *auditor) consumer(ctx context.Context, c stream.Consumer) error {
+	h := Hop{Kind: Files, Name: c.Name, Of: "consumer." + c.Name}
+	schema, err := a.shapeOf(ctx, c.Topic)
+	if err != nil {
+		return err
+	}
+	t, err := stream.DescribeTopic(ctx, a.admin, c.Topic)
+	if err != nil {
+		return err
+	}
+	bounds, err := stream.TopicOffsets(ctx, a.admin, t)
+	if err != nil {
+		return err
+	}
+	cf := &consumerFiles{fields: schema.Row.Fields}
+	if cf.blobs, err = a.cfg.Blob(c.ContainerURL); err != nil {
+		return fmt.Errorf("open container: %w", err)
+	}
+	a.files[c.Name] = cf
+	starts, err := cf.list(ctx, c, t, bounds, &h)
+	if err != nil {
+		return err
+	}
+	if n := countRows(cf.before); n > 0 {
+		h.Notes = append(h.Notes, fmt.Sprintf("%d rows are in files of a topic of this name that is gone", n))
+	}
+	s := newShape(schema.Row.Fields)
+	expected, ok := a.expectedOf(ctx, c, t, bounds, starts, s)
+	got := cf.side(ctx, newShape(schema.Row.Fields), cf.now, &h)
+	gotSum, err := sum(got)
+	if err != nil {
+		return err
+	}
+	h.Got, h.Files = int64(gotSum.Rows), int64(len(cf.now))
+	if !ok {
+		h.Expected = h.Got
+		h.Notes = append(h.Notes, "the topic has dropped its oldest records and the source cannot be read: rows were not compared")
+		a.report.Hops = append(a.report.Hops, h)
+		return nil
+	}
+	expectedSum, err := sum(expected)
+	if err != nil {
+		return err
+	}
+	h.Expected = int64(expectedSum.Rows)
+	if gotSum != expectedSum {
+		var quiet Hop // problems of the files are noted already
+		got := cf.side(ctx, newShape(schema.Row.Fields), cf.now, &quiet)
+		if h.Lost, h.Doubled, h.Examples, err = diff(expected, got, max(h.Expected, h.Got), a.cfg.Examples); err != nil {
+			return err
+		}
+	}
+	a.report.Hops = append(a.report.Hops, h)
+	return a.deadFiles(ctx, c, t, bounds, starts, cf)
+}
+
+func countRows(files []stream.File) (n int64) {
+	for _, f := range files {
+		n += f.Rows
+	}
+	return n
+}
+
+// list finds the files and checks the chain of each partition. It returns
+// where the chains start.
+func (cf *consumerFiles) list(ctx context.Context, c stream.Consumer, t stream.Topic, bounds stream.Offsets, h *Hop) (map[int32]int64, error) {
+	all, err := stream.ListTopicFiles(ctx, cf.blobs, c.Prefix, c.Topic)
+	if err != nil {
+		return nil, err
+	}
+	starts := map[int32]int64{}
+	ends := map[int32]int64{}
+	for _, f := range all {
+		if f.TopicID != t.ID {
+			cf.before = append(cf.before, f)
+			continue
+		}
+		cf.now = append(cf.now, f)
+		end, seen := ends[f.Partition]
+		if !seen {
+			starts[f.Partition] = f.Start
+		} else if f.Start != end {
+			what := "a gap"
+			if f.Start < end {
+				what = "an overlap"
+			}
+			h.Problems = append(h.Problems, fmt.Sprintf("%s before %s: the file before it ends at offset %d", what, f.Name, end))
+		}
+		ends[f.Partition] = max(end, f.End)
+	}
+	for _, p := range t.Partitions {
+		if _, ok := starts[p]; !ok {
+			starts[p] = bounds.Start[p]
+		}
+		if c.From != "latest" && starts[p] > 0 && bounds.Start[p] == 0 {
+			starts[p] = 0 // what stands before the first file is lost
+		}
+	}
+	return starts, nil
+}
+
+// expectedOf is the rows that a consumer's files should hold: the topic's
+// records from where its chains start or, where the topic has dropped some of
+// those, the good rows of the sources. It says false when neither is there.
+func (a *auditor) expectedOf(ctx context.Context, c stream.Consumer, t stream.Topic, bounds stream.Offsets, starts map[int32]int64, s *shape) (side, bool) {
+	whole := true
+	from := stream.Offsets{Start: map[int32]int64{}, Committed: bounds.Committed}
+	for p, low := range bounds.Start {
+		from.Start[p] = max(low, starts[p])
+		whole = whole && low <= starts[p]
+	}
+	if whole {
+		return a.allRecords(ctx, t, from, s, false), true
+	}
+	var sides []side
+	for _, p := range a.cfg.Producers {
+		if p.Topic != c.Topic {
+			continue
+		}
+		if slices.Contains(p.Paths, source.Stdin) {
+			return nil, false
+		}
+		sides = append(sides, a.sourceContent(ctx, p, s))
+	}
+	return both(sides...), len(sides) > 0
+}
+
+// sourceContent is the good rows of a source by content alone.
+func (a *auditor) sourceContent(ctx context.Context, p stream.Producer, s *shape) side {
+	return func(yield func(uint64, func() Example) error) error {
+		schema, err := a.schemas.Latest(ctx, p.Subject)
+		if err != nil {
+			return err
+		}
+		return a.eachSourceRow(ctx, p, schema, s, func(r *source.Row, content uint64, bad error) error {
+			if bad != nil {
+				return nil
+			}
+			return yield(content, func() Example {
+				return Example{Where: fmt.Sprintf("%s:%d", r.File, r.Line), Row: r.Number, Text: string(r.Raw)}
+			})
+		})
+	}
+}
+
+// allRecords is the records of a topic by content: those that a file can hold
+// or, if dead is set, the others by their offset.
+func (a *auditor) allRecords(ctx context.Context, t stream.Topic, bounds stream.Offsets, s *shape, dead bool) side {
+	return func(yield func(uint64, func() Example) error) error {
+		var scratch []codec.Value
+		var text []byte
+		return stream.ReadTopic(ctx, a.cfg.Kafka, t, bounds, func(msg *kafka.Message) error {
+			writer, datum, err := a.decode(ctx, msg)
+			if err == nil {
+				// What has no JSON text is a dead letter.
+				if text, err = writer.AppendJSON(text[:0], datum); err != nil {
+					err = errors.Join(stream.ErrPoison, err)
+				} else {
+					err = s.setDatum(writer, datum, &scratch)
+				}
+			}
+			if err != nil && !errors.Is(err, stream.ErrPoison) {
+				return err
+			}
+			if dead != (err != nil) {
+				return nil
+			}
+			h := uint64(0)
+			if dead {
+				h = rowHash(uint64(msg.TopicPartition.Partition), uint64(msg.TopicPartition.Offset))
+			} else {
+				h = s.hash()
+			}
+			return yield(h, func() Example { return a.recordExample(ctx, msg, 0) })
+		})
+	}
+}
+
+// side is the rows of files by content. What is wrong with a file goes into
+// h.Problems.
+func (cf *consumerFiles) side(ctx context.Context, s *shape, files []stream.File, h *Hop) side {
+	return func(yield func(uint64, func() Example) error) error {
+		for _, f := range files {
+			var rows int64
+			err := eachLine(ctx, cf.blobs, f.Name, func(line []byte) error {
+				rows++
+				if err := s.setJSON(line); err != nil {
+					h.Problems = append(h.Problems, fmt.Sprintf("%s, line %d: %v", f.Name, rows, err))
+					return nil
+				}
+				n := rows
+				return yield(s.hash(), func() Example {
+					return Example{Where: fmt.Sprintf("%s, line %d", f.Name, n), Text: string(bytes.TrimSpace(line))}
+				})
+			})
+			if err != nil {
+				return err
+			}
+			if rows != f.Rows {
+				h.Problems = append(h.Problems, fmt.Sprintf("%s holds %d rows, its metadata says %d", f.Name, rows, f.Rows))
+			}
+		}
+		return nil
+	}
+}
+
+// deadFiles compares the records of the topic that are no rows with the dead
+// letters of the consumer.
+func (a *auditor) deadFiles(ctx context.Context, c stream.Consumer, t stream.Topic, bounds stream.Offsets, starts map[int32]int64, cf *consumerFiles) error {
+	h := Hop{Kind: DeadLetters, Name: c.Name, Of: "consumer." + c.Name}
+	letters, err := stream.ListTopicFiles(ctx, cf.blobs, c.DeadLetterPrefix, c.Topic)
+	if err != nil || c.DeadLetterPrefix == "" || truncated(bounds) {
+		return err
+	}
+	got := side(func(yield func(uint64, func() Example) error) error {
+		for _, f := range letters {
+			if f.TopicID != t.ID {
+				continue
+			}
+			err := eachLine(ctx, cf.blobs, f.Name, func(line []byte) error {
+				offset, err := offsetOf(line)
+				if err != nil {
+					return fmt.Errorf("%s: %w", f.Name, err)
+				}
+				return yield(rowHash(uint64(f.Partition), uint64(offset)), func() Example {
+					return Example{Where: f.Name, Text: string(bytes.TrimSpace(line))}
+				})
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	from := stream.Offsets{Start: starts, Committed: bounds.Committed}
+	expected := a.allRecords(ctx, t, from, newShape(cf.fields), true)
+	expectedSum, err := sum(expected)
+	if err != nil {
+		return err
+	}
+	gotSum, err := sum(got)
+	if err != nil {
+		return err
+	}
+	h.Expected, h.Got, h.Files = int64(expectedSum.Rows), int64(gotSum.Rows), int64(len(letters))
+	if gotSum != expectedSum {
+		if h.Lost, h.Doubled, h.Examples, err = diff(expected, got, max(h.Expected, h.Got), a.cfg.Examples); err != nil {
+			return err
+		}
+	}
+	a.report.Hops = append(a.report.Hops, h)
+	return nil
+}
+
+// offsetOf reads the offset of a dead letter.
+func offsetOf(line []byte) (int64, error) {
+	s := newShape([]row.Field{{Name: "offset", Type: row.Int64}})
+	if err := s.setJSON(line); err != nil {
+		return 0, err
+	}
+	if s.vals[0].Null {
+		return 0, errors.New("a dead letter names no offset")
+	}
+	return s.vals[0].I, nil
+}
+
+// eachLine downloads a file and goes through its lines.
+func eachLine(ctx context.Context, blobs *container.Client, name string, f func(line []byte) error) error {
+	res, err := blobs.NewBlobClient(name).DownloadStream(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("download %s: %w", name, err)
+	}
+	body := res.NewRetryReader(ctx, &blob.RetryReaderOptions{MaxRetries: 5})
+	defer body.Close()
+	var in io.Reader = body
+	switch {
+	case strings.HasSuffix(name, ".gz"):
+		z, err := gzip.NewReader(body)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		in = z
+	case strings.HasSuffix(name, ".zst"):
+		z, err := zstd.NewReader(body, zstd.WithDecoderConcurrency(1))
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		defer z.Close()
+		in = z
+	}
+	lines := bufio.NewReaderSize(in, 1<<18)
+	var long []byte
+	for {
+		part, err := lines.ReadSlice('\n')
+		if err == bufio.ErrBufferFull {
+			long = append(long, part...)
+			continue
+		}
+		if err != nil && err != io.EOF {
+			return fmt.Errorf("read %s: %w", name, err)
+		}
+		line := part
+		if len(long) > 0 {
+			long = append(long, part...)
+			line = long
+		}
+		if len(bytes.TrimSpace(line)) > 0 {
+			if err := f(line); err != nil {
+				return err
+			}
+		}
+		long = long[:0]
+		if err == io.EOF {
+			return nil
+		}
+	}
+}

@@ -1,0 +1,104 @@
+package audit
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"mkt/stream"
+	"mkt/stream/codec"
+)
+
+// table audits a table against the files it is loaded from.
+func (a *auditor) table(ctx context.Context, t Table) error {
+	h := Hop{Kind: TableRows, Name: t.Name}
+	var sides []side
+	var s *shape
+	for _, name := range t.Consumers {
+		cf, ok := a.files[name]
+		if !ok {
+			return fmt.Errorf("there is no consumer %q in the audit", name)
+		}
+		sh := newShape(cf.fields).only(func(field string) bool { _, ok := t.Columns[field]; return ok })
+		if s == nil {
+			s = newShape(sh.fields)
+			for _, f := range cf.fields {
+				if _, ok := s.index[f.Name]; !ok {
+					h.Notes = append(h.Notes, fmt.Sprintf("field %q has no column that could be compared", f.Name))
+				}
+			}
+		} else if fmt.Sprint(names(sh.fields)) != fmt.Sprint(names(s.fields)) {
+			return fmt.Errorf("the consumers of the table have records of different fields")
+		}
+		h.Of = strings.TrimPrefix(h.Of+", consumer."+name, ", ")
+		h.Files += int64(len(cf.now) + len(cf.before))
+		var quiet Hop // the files were audited before
+		sides = append(sides, cf.side(ctx, sh, append(append([]stream.File(nil), cf.before...), cf.now...), &quiet))
+	}
+	if s == nil || len(s.fields) == 0 {
+		return fmt.Errorf("no field of the files has a column")
+	}
+	expected := both(sides...)
+	got := t.side(ctx, s)
+	expectedSum, err := sum(expected)
+	if err != nil {
+		return err
+	}
+	gotSum, err := sum(got)
+	if err != nil {
+		return err
+	}
+	h.Expected, h.Got = int64(expectedSum.Rows), int64(gotSum.Rows)
+	if gotSum != expectedSum {
+		if h.Lost, h.Doubled, h.Examples, err = diff(expected, got, max(h.Expected, h.Got), a.cfg.Examples); err != nil {
+			return err
+		}
+	}
+	a.report.Hops = append(a.report.Hops, h)
+	return nil
+}
+
+// side is the rows of the table by content.
+func (t Table) side(ctx context.Context, s *shape) side {
+	return func(yield func(uint64, func() Example) error) error {
+		cols := make([]string, len(s.fields))
+		vals := make([]any, len(s.fields))
+		into := make([]any, len(s.fields))
+		for i, f := range s.fields {
+			cols[i] = t.Columns[f.Name]
+			into[i] = &vals[i]
+		}
+		rows, err := t.DB.QueryContext(ctx, "SELECT "+strings.Join(cols, ", ")+" FROM "+t.Name)
+		if err != nil {
+			return fmt.Errorf("select from %s: %w", t.Name, err)
+		}
+		defer rows.Close()
+		for rows.Next() {
+			if err := rows.Scan(into...); err != nil {
+				return fmt.Errorf("read %s: %w", t.Name, err)
+			}
+			for i, f := range s.fields {
+				v, err := sqlValue(f, vals[i])
+				if err != nil {
+					// It is no value of the field: it equals none of them.
+					v = codec.Value{B: []byte(sqlText(vals[i])), I: -1 << 63, N: -1}
+				}
+				s.vals[i] = v
+			}
+			err := yield(s.hash(), func() Example {
+				parts := make([]string, len(cols))
+				for i := range cols {
+					parts[i] = cols[i] + "=" + sqlText(vals[i])
+				}
+				return Example{Where: "table " + t.Name, Text: strings.Join(parts, " ")}
+			})
+			if err != nil {
+				return err
+			}
+		}
+		if err := rows.Err(); err != nil {
+			return fmt.Errorf("read %s: %w", t.Name, err)
+		}
+		return nil
+	}
+}

@@ -1,0 +1,269 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+
+	"mkt/stream"
+	"mkt/stream/codec"
+	"mkt/stream/source"
+)
+
+// producer audits a source against the topic and the dead-letter topic.
+func (a *auditor) producer(ctx context.Context, p stream.Producer) error {
+	of := "producer." + p.Name
+	src := Hop{Kind: Source, Name: p.Name, Of: of}
+	if slices.Contains(p.Paths, source.Stdin) {
+		src.Notes = []string{"the source was standard input and cannot be read again"}
+		a.report.Hops = append(a.report.Hops, src)
+		return nil
+	}
+	schema, err := a.schemas.Latest(ctx, p.Subject)
+	if err != nil {
+		return err
+	}
+	good, bad := a.sourceSides(ctx, p, schema)
+	goodSum, err := sum(good)
+	if err != nil {
+		return err
+	}
+	badSum, err := sum(bad)
+	if err != nil {
+		return err
+	}
+	src.Expected = int64(goodSum.Rows + badSum.Rows)
+	src.Got, src.Bad = src.Expected, int64(badSum.Rows)
+	if p.OnError == stream.Skip {
+		src.Skipped = src.Bad
+	}
+	a.report.Hops = append(a.report.Hops, src)
+
+	if err := a.topicHop(ctx, p, Topic, p.Topic, of, good, goodSum, func(bounds stream.Offsets, t stream.Topic) side {
+		return a.ownRecords(ctx, p, schema, t, bounds)
+	}); err != nil {
+		return err
+	}
+	if p.OnError != stream.DeadLetter {
+		return nil
+	}
+	return a.topicHop(ctx, p, DeadLetters, p.DeadLetters(), of, bad, badSum, func(bounds stream.Offsets, t stream.Topic) side {
+		return a.deadRecords(ctx, p, t, bounds)
+	})
+}
+
+// topicHop compares source rows with a topic's records.
+func (a *auditor) topicHop(ctx context.Context, p stream.Producer, kind Kind, name, of string, expected side, expectedSum codec.Multiset,
+	records func(stream.Offsets, stream.Topic) side) error {
+	h := Hop{Kind: kind, Name: name, Of: of, Expected: int64(expectedSum.Rows)}
+	t, err := stream.DescribeTopic(ctx, a.admin, name)
+	if errors.Is(err, stream.ErrNoTopic) {
+		h.Lost = h.Expected
+		if kind == Topic || h.Expected > 0 {
+			h.Problems = []string{"the topic does not exist"}
+		}
+		a.report.Hops = append(a.report.Hops, h)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	bounds, err := stream.TopicOffsets(ctx, a.admin, t)
+	if err != nil {
+		return err
+	}
+	if truncated(bounds) {
+		h.Got = h.Expected
+		h.Notes = []string{"the topic has dropped its oldest records (retention); the files are compared with the source instead"}
+		a.report.Hops = append(a.report.Hops, h)
+		return nil
+	}
+	got := records(bounds, t)
+	gotSum, err := sum(got)
+	if err != nil {
+		return err
+	}
+	if kind == Topic {
+		all, err := a.countRecords(ctx, t, bounds)
+		if err != nil {
+			return err
+		}
+		h.Foreign = all
+	}
+	h.Got = int64(gotSum.Rows)
+	if gotSum != expectedSum {
+		if h.Lost, h.Doubled, h.Examples, err = diff(expected, got, max(h.Expected, h.Got), a.cfg.Examples); err != nil {
+			return err
+		}
+	}
+	a.report.Hops = append(a.report.Hops, h)
+	return nil
+}
+
+func truncated(bounds stream.Offsets) bool {
+	for _, low := range bounds.Start {
+		if low > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// sum is the digest of a side.
+func sum(s side) (m codec.Multiset, err error) {
+	err = s(func(h uint64, _ func() Example) error {
+		m.AddHash(h)
+		return nil
+	})
+	return m, err
+}
+
+// sourceSides is the rows of a source that the schema takes and those that it
+// does not, by number and content, as the producer tells them apart.
+func (a *auditor) sourceSides(ctx context.Context, p stream.Producer, schema *codec.Schema) (good, bad side) {
+	s := newShape(schema.Row.Fields)
+	walk := func(wantGood bool) side {
+		return func(yield func(uint64, func() Example) error) error {
+			return a.eachSourceRow(ctx, p, schema, s, func(r *source.Row, content uint64, bad error) error {
+				if wantGood != (bad == nil) {
+					return nil
+				}
+				if bad != nil {
+					content = 0
+				}
+				return yield(rowHash(r.Number, content), func() Example {
+					return Example{Where: fmt.Sprintf("%s:%d", r.File, r.Line), Row: r.Number, Text: string(r.Raw)}
+				})
+			})
+		}
+	}
+	return walk(true), walk(false)
+}
+
+// eachSourceRow encodes every row as the producer does.
+func (a *auditor) eachSourceRow(ctx context.Context, p stream.Producer, schema *codec.Schema, s *shape,
+	f func(r *source.Row, content uint64, bad error) error) error {
+	src, err := p.Source.Reader(nil)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	var plan *codec.Plan
+	var datum []byte
+	var scratch []codec.Value
+	file := ""
+	for n := 0; ; n++ {
+		if n%4096 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		r, err := src.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if plan == nil || r.File != file {
+			file = r.File
+			if plan, err = codec.Compile(schema, src.Header(), p.Options()); err != nil {
+				return fmt.Errorf("%s:1: the header does not fit subject %q: %w", r.File, p.Subject, err)
+			}
+		}
+		bad := r.Err
+		if bad == nil {
+			datum, bad = plan.Encode(datum[:0], r.Fields)
+		}
+		var content uint64
+		if bad == nil {
+			if err := s.setDatum(schema, datum, &scratch); err != nil {
+				return err
+			}
+			content = s.hash()
+		}
+		if err := f(r, content, bad); err != nil {
+			return err
+		}
+	}
+}
+
+// ownRecords is the records of a producer, by source row and content.
+func (a *auditor) ownRecords(ctx context.Context, p stream.Producer, schema *codec.Schema, t stream.Topic, bounds stream.Offsets) side {
+	s := newShape(schema.Row.Fields)
+	header := stream.HeaderOf(p.Name)
+	return func(yield func(uint64, func() Example) error) error {
+		var scratch []codec.Value
+		return stream.ReadTopic(ctx, a.cfg.Kafka, t, bounds, func(msg *kafka.Message) error {
+			mark, ok := stream.MarkOf(msg, header)
+			if !ok {
+				return nil
+			}
+			// What does not decode is no row of the source: its hash is of the bytes.
+			content := xxhash.Sum64(msg.Value)
+			if writer, datum, err := a.decode(ctx, msg); err == nil && s.setDatum(writer, datum, &scratch) == nil {
+				content = s.hash()
+			} else if err != nil && !errors.Is(err, stream.ErrPoison) {
+				return err
+			}
+			return yield(rowHash(mark.Row, content), func() Example { return a.recordExample(ctx, msg, mark.Row) })
+		})
+	}
+}
+
+// deadRecords is the dead letters of a producer, by source row.
+func (a *auditor) deadRecords(ctx context.Context, p stream.Producer, t stream.Topic, bounds stream.Offsets) side {
+	header := stream.HeaderOf(p.Name)
+	return func(yield func(uint64, func() Example) error) error {
+		return stream.ReadTopic(ctx, a.cfg.Kafka, t, bounds, func(msg *kafka.Message) error {
+			mark, ok := stream.MarkOf(msg, header)
+			if !ok {
+				return nil
+			}
+			return yield(rowHash(mark.Row, 0), func() Example {
+				e := a.recordExample(ctx, msg, mark.Row)
+				e.Text = string(msg.Value)
+				return e
+			})
+		})
+	}
+}
+
+// countRecords is the number of records that no producer of the audit sent.
+func (a *auditor) countRecords(ctx context.Context, t stream.Topic, bounds stream.Offsets) (int64, error) {
+	var foreign int64
+	err := stream.ReadTopic(ctx, a.cfg.Kafka, t, bounds, func(msg *kafka.Message) error {
+		for _, p := range a.cfg.Producers {
+			if _, ok := stream.MarkOf(msg, stream.HeaderOf(p.Name)); ok {
+				return nil
+			}
+		}
+		foreign++
+		return nil
+	})
+	return foreign, err
+}
+
+// decode finds the schema and datum of a record. A record that has none, or
+// no JSON text, is stream.ErrPoison.
+func (a *auditor) decode(ctx context.Context, msg *kafka.Message) (*codec.Schema, []byte, error) {
+	id, datum, err := stream.SchemaID(msg.Value)
+	if err != nil {
+		return nil, nil, err
+	}
+	schema, err := a.schemas.ByID(ctx, id)
+	return schema, datum, err
+}
+
+func (a *auditor) recordExample(ctx context.Context, msg *kafka.Message, number uint64) Example {
+	e := Example{Row: number, Where: fmt.Sprintf("topic %s, partition %d, offset %d", *msg.TopicPartition.Topic,
+		msg.TopicPartition.Partition, msg.TopicPartition.Offset)}
+	if schema, datum, err := a.decode(ctx, msg); err == nil {
+		text, _ := schema.AppendJSON(nil, datum)
+		e.Text = string(text)
+	}
+	return e
+}
