@@ -31,6 +31,7 @@ var ErrNotRunning = errors.New("the embedded stack is not running")
 
 // Daemon is the process that serves a folder.
 type Daemon struct {
+	Dir       string    `json:"dir"` // absolute; another one's than the folder it is found in is that of a copy
 	PID       int       `json:"pid"`
 	Since     time.Time `json:"since"`
 	Build     string    `json:"build"` // of the binary that serves; another one restarts it
@@ -39,7 +40,7 @@ type Daemon struct {
 
 // Options says which folder to serve and how.
 type Options struct {
-	Dir   string // everything is kept below it
+	Dir   string // absolute; everything is kept below it
 	Build string // identifies the binary
 }
 
@@ -57,11 +58,15 @@ func Serve(ctx context.Context, o Options, log *slog.Logger) error {
 	}
 	defer lock.Unlock() //nolint:errcheck // the process ends and the lock with it
 
+	// What a killed predecessor left must not be taken for this process.
+	if err := os.Remove(filepath.Join(o.Dir, daemonFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	r, err := open(ctx, o.Dir, log)
 	if err != nil {
 		return err
 	}
-	d := Daemon{PID: os.Getpid(), Since: time.Now().UTC().Truncate(time.Second), Build: o.Build, Endpoints: r.Endpoints}
+	d := Daemon{Dir: o.Dir, PID: os.Getpid(), Since: time.Now().UTC().Truncate(time.Second), Build: o.Build, Endpoints: r.Endpoints}
 	if err := writeJSON(filepath.Join(o.Dir, daemonFile), d); err != nil {
 		return errors.Join(err, r.close())
 	}
@@ -73,7 +78,7 @@ func Serve(ctx context.Context, o Options, log *slog.Logger) error {
 	return errors.Join(err, os.Remove(filepath.Join(o.Dir, daemonFile)), r.close())
 }
 
-// Status returns the process that serves dir, or ErrNotRunning.
+// Status returns the process that serves dir, an absolute path, or ErrNotRunning.
 func Status(dir string) (Daemon, error) {
 	if held, err := locked(dir); err != nil || !held {
 		return Daemon{}, errors.Join(err, ErrNotRunning)
@@ -89,8 +94,8 @@ func Status(dir string) (Daemon, error) {
 	if err := json.Unmarshal(data, &d); err != nil {
 		return Daemon{}, fmt.Errorf("read %s: %w", daemonFile, err)
 	}
-	if syscall.Kill(d.PID, 0) != nil {
-		return Daemon{}, ErrNotRunning // left by a process that was killed; its successor is starting
+	if d.Dir != dir || syscall.Kill(d.PID, 0) != nil {
+		return Daemon{}, ErrNotRunning // copied, or left by a process that was killed; the owner of the lock is starting
 	}
 	return d, nil
 }
