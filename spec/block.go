@@ -1,6 +1,8 @@
 package spec
 
 import (
+	"strings"
+
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
@@ -36,6 +38,14 @@ type Lifecycle struct {
 	IgnoreAll          bool      // ignore_changes = all
 	IgnoreChanges      []string  // top-level attributes and nested blocks
 	ReplaceTriggeredBy []Trigger
+	Silence            []Silence // as written
+}
+
+// Silence says that a check is not to speak about a block, and why. What checks there are is not for this package to know.
+type Silence struct {
+	Check  string
+	Reason string
+	Range  hcl.Range // of the item
 }
 
 // Ignores reports whether changes of the top-level attribute are to be ignored.
@@ -86,9 +96,6 @@ func (s *Stack) addBlock(b *hclsyntax.Block, kind *Kind) hcl.Diagnostics {
 
 // meta names what a block may hold besides its kind's attributes.
 func (b *Block) meta() map[string]bool {
-	if b.App() {
-		return map[string]bool{"depends_on": true, "for_each": true, "count": true}
-	}
 	return map[string]bool{"depends_on": true, "for_each": true, "count": true, "lifecycle": true}
 }
 
@@ -116,7 +123,7 @@ func (s *Stack) setMeta(b *Block) (diags hcl.Diagnostics) {
 	}
 	seen := false
 	for _, nested := range b.body.Blocks {
-		if nested.Type != "lifecycle" || b.App() {
+		if nested.Type != "lifecycle" {
 			continue
 		}
 		if seen {
@@ -130,8 +137,20 @@ func (s *Stack) setMeta(b *Block) (diags hcl.Diagnostics) {
 }
 
 func (s *Stack) setLifecycle(b *Block, nested *hclsyntax.Block) (diags hcl.Diagnostics) {
-	known := []string{"prevent_destroy", "ignore_changes", "replace_triggered_by"}
+	known := []string{"prevent_destroy", "ignore_changes", "replace_triggered_by", "silence"}
+	if b.App() {
+		known = []string{"silence"}
+	}
 	for _, attr := range sortedAttributes(nested.Body) {
+		if !contains(known, attr.Name) {
+			hint := DidYouMean(attr.Name, known)
+			if b.App() {
+				hint = " It is nothing that is made or deleted: only silence has a meaning here."
+			}
+			diags = append(diags, errorAt(attr.NameRange, "Unknown attribute",
+				"The lifecycle block of a %s has no attribute %q.%s", b.Kind.Name, attr.Name, hint))
+			continue
+		}
 		switch attr.Name {
 		case "prevent_destroy":
 			v, more := attr.Expr.Value(nil)
@@ -153,15 +172,36 @@ func (s *Stack) setLifecycle(b *Block, nested *hclsyntax.Block) (diags hcl.Diagn
 					b.after = append(b.after, t.Addr.Block())
 				}
 			}
-		default:
-			diags = append(diags, errorAt(attr.NameRange, "Unknown attribute",
-				"A lifecycle block has no attribute %q.%s", attr.Name, DidYouMean(attr.Name, known)))
+		case "silence":
+			silence, more := silences(attr)
+			b.Lifecycle.Silence, diags = silence, append(diags, more...)
 		}
 	}
 	for _, inner := range nested.Body.Blocks {
 		diags = append(diags, errorAt(inner.TypeRange, "Unknown block", "A lifecycle block holds no blocks."))
 	}
 	return diags
+}
+
+// silences reads silence = { "check" = "reason" }; a check without a reason is not silenced.
+func silences(attr *hclsyntax.Attribute) (list []Silence, diags hcl.Diagnostics) {
+	const write = "Write the check's name and the reason why it does not matter here: silence = { \"key-order\" = \"rows of one key need no order\" }."
+	pairs, more := hcl.ExprMap(attr.Expr)
+	if more.HasErrors() {
+		return nil, hcl.Diagnostics{errorAt(attr.Expr.Range(), "Invalid silence", write)}
+	}
+	for _, pair := range pairs {
+		rng := hcl.RangeBetween(pair.Key.Range(), pair.Value.Range())
+		check, more := pair.Key.Value(nil)
+		reason, more2 := pair.Value.Value(nil)
+		if more.HasErrors() || more2.HasErrors() || check.IsNull() || reason.IsNull() || check.Type() != cty.String || reason.Type() != cty.String ||
+			strings.TrimSpace(reason.AsString()) == "" {
+			diags = append(diags, errorAt(rng, "Invalid silence", write))
+			continue
+		}
+		list = append(list, Silence{Check: check.AsString(), Reason: reason.AsString(), Range: rng})
+	}
+	return list, diags
 }
 
 func (s *Stack) setIgnore(b *Block, attr *hclsyntax.Attribute) (diags hcl.Diagnostics) {

@@ -94,6 +94,16 @@ func (sc *Scope) Set(addr Addr, v cty.Value) {
 	sc.objects[addr] = &object{ref: ref, plain: v, kind: block.Kind}
 }
 
+// Object returns the object that was set for addr, unmarked and of its kind's Type; ok is false while there is none.
+func (sc *Scope) Object(addr Addr) (v cty.Value, ok bool) {
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	if o := sc.objects[addr]; o != nil {
+		return o.plain, true
+	}
+	return cty.NilVal, false
+}
+
 // Instances evaluates the block: one instance, or with for_each one for each key, sorted by key. The diagnostics are
 // complete; instances whose evaluation failed are left out.
 func (sc *Scope) Instances(b *Block) ([]*Instance, hcl.Diagnostics) {
