@@ -45,6 +45,7 @@ moment: run again, it goes on from there.`,
 	}
 	o.register(cmd)
 	cmd.Flags().StringArrayVar(&o.targets, "target", nil, "change only this address and what it depends on; may be repeated")
+	cmd.Flags().StringArrayVar(&o.adopt, "adopt", nil, "take over the object that this address describes and that exists already; may be repeated")
 	return cmd
 }
 

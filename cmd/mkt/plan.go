@@ -43,6 +43,7 @@ replaced or deleted. It changes nothing.`,
 		},
 	}
 	cmd.Flags().StringArrayVar(&o.targets, "target", nil, "plan only this address and what it depends on; may be repeated")
+	cmd.Flags().StringArrayVar(&o.adopt, "adopt", nil, "take over the object that this address describes and that exists already; may be repeated")
 	cmd.Flags().BoolVar(&o.destroy, "destroy", false, "plan the removal of everything that the stack owns")
 	cmd.Flags().StringVar(&out, "out", "", "save the plan to a file for apply")
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 2 when there is something to do")

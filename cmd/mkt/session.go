@@ -117,6 +117,7 @@ func (c *cli) ledgerFile(stack *spec.Stack) (*ledger.File, error) {
 // planOptions are the flags of everything that plans.
 type planOptions struct {
 	targets []string
+	adopt   []string
 	destroy bool
 	saved   *planner.Saved // takes the place of the others
 }
@@ -127,12 +128,16 @@ func (s *session) plan(ctx context.Context, o planOptions) (*planner.Plan, hcl.D
 	if err != nil {
 		return nil, nil, err
 	}
-	targets, err := parseTargets(o.targets)
+	targets, err := parseAddrs("target", o.targets)
+	if err != nil {
+		return nil, nil, err
+	}
+	adopt, err := parseAddrs("adopt", o.adopt)
 	if err != nil {
 		return nil, nil, err
 	}
 	in := planner.Input{
-		Stack: s.stack, Ledger: owned, Targets: targets, Destroy: o.destroy, Parallelism: s.c.parallelism,
+		Stack: s.stack, Ledger: owned, Targets: targets, Adopt: adopt, Destroy: o.destroy, Parallelism: s.c.parallelism,
 		Providers: s.providerFunc(ctx),
 	}
 	if o.saved != nil {
@@ -147,16 +152,17 @@ func (s *session) plan(ctx context.Context, o planOptions) (*planner.Plan, hcl.D
 	return p, diags, nil
 }
 
-func parseTargets(names []string) ([]spec.Addr, error) {
-	var targets []spec.Addr
+// parseAddrs reads the values of a flag that takes addresses.
+func parseAddrs(flag string, names []string) ([]spec.Addr, error) {
+	var addrs []spec.Addr
 	for _, name := range names {
 		addr, ok := spec.ParseAddr(name)
 		if !ok {
-			return nil, fmt.Errorf("-target %q is no address; write kafka_topic.prices or kafka_topic.prices[\"eu\"]", name)
+			return nil, fmt.Errorf("-%s %q is no address; write kafka_topic.prices or kafka_topic.prices[\"eu\"]", flag, name)
 		}
-		targets = append(targets, addr)
+		addrs = append(addrs, addr)
 	}
-	return targets, nil
+	return addrs, nil
 }
 
 // lock takes the ledger's lock for an operation that changes things.
