@@ -242,6 +242,8 @@ func TestViewConforms(t *testing.T) {
 		Unchanged: []providertest.Step{{Name: "spacing, comments and case", Stack: stack(`sql = "select a,a+1 as b -- one more\n from Market.raw.T where a > 0;"`)}},
 		InPlace: []providertest.Step{
 			{Name: "comment", Stack: stack("comment = \"c\"\nsql = \"SELECT a, a + 1 AS b FROM MARKET.RAW.T WHERE a > 0\""), Attrs: []string{"comment"}},
+			{Name: "text", Stack: stack(`sql = "SELECT a FROM MARKET.RAW.T"`), Attrs: []string{"sql"}},
+			{Name: "secure", Stack: stack("secure = true\nsql = \"SELECT a, a + 1 AS b FROM MARKET.RAW.T WHERE a > 0\""), Attrs: []string{"secure"}},
 		},
 		Replacements: []providertest.Step{{Name: "name", Stack: stack("name = \"other\"\nsql = \"SELECT 1 AS one\""), Attrs: []string{"name"}}},
 		Outside:      outside(func(id string) string { return "ALTER VIEW " + id + " SET COMMENT = 'somebody'" }),

@@ -135,3 +135,30 @@ func pipeState(ctx context.Context, p *Provider, n Name) (string, error) {
 	}
 	return status.State, nil
 }
+
+// pipeResource is the resource of pipes, which stop for good when what they name is dropped or moved.
+type pipeResource struct{ *holder }
+
+// Suffers implements providers.Dependent. A pipe holds on to the very objects that it was made with (Snowflake: "CREATE
+// PIPE", usage notes), so one of the same name does not revive it.
+func (*pipeResource) Suffers(_ cty.Value, changes []providers.RefChange) spec.Verdict {
+	for _, c := range changes {
+		why := ""
+		switch {
+		case c.Replaced && c.Kind == Stage.Name:
+			why = "its stage is replaced, which stops it for good (STOPPED_STAGE_DROPPED)"
+		case c.Replaced && c.Kind == FileFormat.Name:
+			why = "its file format is replaced, which stops it for good (STOPPED_FILE_FORMAT_DROPPED)"
+		case c.Replaced && c.Kind == NotificationIntegration.Name:
+			why = "its integration is replaced, and a pipe keeps the one that it was made with"
+		case c.Replaced && c.Kind == Table.Name:
+			why = "its table is replaced, and a pipe keeps the one that it was made with"
+		case c.Kind == Stage.Name && objectOf(c.Before).differs(objectOf(c.After), "url"):
+			why = "its stage moves, which stops it for good (STOPPED_STAGE_ALTERED)"
+		}
+		if why != "" {
+			return spec.Verdict{Act: spec.Replace, Why: why + "; the new one has no load history"}
+		}
+	}
+	return spec.Verdict{Act: spec.Same}
+}

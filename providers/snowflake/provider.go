@@ -35,10 +35,12 @@ func New(conn Connection, opts Options) *Provider {
 	for _, k := range kinds {
 		r := &resource{kind: k, p: p}
 		switch {
-		case k.spec.Name == Stage.Name:
-			p.resources[k.spec.Name] = &stageResource{resource: r}
+		case k == stageKind:
+			p.resources[k.spec.Name] = &stageResource{r}
+		case k == pipeKind:
+			p.resources[k.spec.Name] = &pipeResource{&holder{r}}
 		case k.holds != nil:
-			p.resources[k.spec.Name] = &holder{resource: r}
+			p.resources[k.spec.Name] = &holder{r}
 		default:
 			p.resources[k.spec.Name] = r
 		}

@@ -241,22 +241,21 @@ func TestHolds(t *testing.T) {
 	}
 }
 
-// TestStoppedPipeIsReplaced drops and makes a stage behind a pipe: the pipe is dead, and the next plan replaces it.
-func TestStoppedPipeIsReplaced(t *testing.T) {
-	w := world(t)
-	b := providertest.NewBench(t, snowflake.Kinds(), map[string]providers.Provider{"snowflake": w.Provider})
-	stack := schema + `
+// pipeStack is a pipe with all that it names; path is the stage's, column the table's only column.
+func pipeStack(path, column, format string) string {
+	return schema + fmt.Sprintf(`
 		snowflake_table "t" {
 			schema = snowflake_schema.raw
-			column "a" { type = "FLOAT" }
+			column "a" { type = "%s" }
 		}
 		snowflake_file_format "json" {
 			schema = snowflake_schema.raw
-			type   = "JSON"
+			type   = "%s"
 		}
 		snowflake_stage "s" {
 			schema    = snowflake_schema.raw
 			container = "https://acct.blob.core.windows.net/c"
+			path      = "%s"
 		}
 		snowflake_pipe "p" {
 			schema = snowflake_schema.raw
@@ -266,14 +265,51 @@ func TestStoppedPipeIsReplaced(t *testing.T) {
 				file_format          = snowflake_file_format.json
 				match_by_column_name = "CASE_INSENSITIVE"
 			}
-		}`
+		}`, column, format, path)
+}
+
+// TestPipeFollowsWhatItNames changes each object that a pipe names: the same apply makes a living pipe of it.
+func TestPipeFollowsWhatItNames(t *testing.T) {
+	w := world(t)
+	b := providertest.NewBench(t, snowflake.Kinds(), map[string]providers.Provider{"snowflake": w.Provider})
+	pipe := w.Provider.Resource("snowflake_pipe")
+	read := func() providers.Reading {
+		got := pipe.Read(t.Context(), []providers.Ref{{ID: "MARKET.RAW.P"}})[0]
+		if got.Err != nil || got.State == cty.NilVal || got.State.GetAttr("stopped").AsString() != "" {
+			t.Fatalf("the pipe is not alive: %#v", got)
+		}
+		return got
+	}
+	b.MustApply(t, pipeStack("a", "FLOAT", "JSON"))
+	last := read().Incarnation
+	for _, c := range []struct{ name, stack string }{
+		{"stage moved", pipeStack("b", "FLOAT", "JSON")},
+		{"file format replaced", pipeStack("b", "FLOAT", "AVRO")},
+		{"table replaced", pipeStack("b", "DATE", "AVRO")},
+	} {
+		b.MustApply(t, c.stack)
+		b.MustBeEmpty(t, c.stack)
+		now := read().Incarnation
+		if now == last {
+			t.Errorf("%s: the pipe is the old one", c.name)
+		}
+		last = now
+	}
+}
+
+// TestStoppedPipeIsReplaced drops and makes a stage behind a pipe: the pipe is dead, and the next plan replaces it.
+func TestStoppedPipeIsReplaced(t *testing.T) {
+	w := world(t)
+	b := providertest.NewBench(t, snowflake.Kinds(), map[string]providers.Provider{"snowflake": w.Provider})
+	stack := pipeStack("a", "FLOAT", "JSON")
 	b.MustApply(t, stack)
-	sql(t, w.Any.(snowflake.Connection), "DROP STAGE MARKET.RAW.S")
-	b.MustApply(t, stack) // makes the stage again; the pipe stays stopped or is replaced
-	b.MustApply(t, stack)
-	b.MustBeEmpty(t, stack)
+	sql(t, w.Any.(snowflake.Connection), "DROP STAGE MARKET.RAW.S", "CREATE STAGE MARKET.RAW.S URL = 'azure://acct.blob.core.windows.net/c/a/'")
 	got := w.Provider.Resource("snowflake_pipe").Read(t.Context(), []providers.Ref{{ID: "MARKET.RAW.P"}})[0]
-	if got.Err != nil || got.State.GetAttr("stopped").AsString() != "" {
-		t.Errorf("%#v", got)
+	if got.Err != nil || got.State.GetAttr("stopped").AsString() != "STOPPED_STAGE_DROPPED" {
+		t.Fatalf("%#v", got)
+	}
+	p := b.MustPlan(t, stack)
+	if text := providertest.Dump(p); !strings.Contains(text, "STOPPED_STAGE_DROPPED") {
+		t.Errorf("the plan does not say it:\n%s", text)
 	}
 }

@@ -25,6 +25,8 @@ type kind struct {
 	// create and update give the statements that make or alter the object.
 	create func(name Name, after object) []string
 	update func(name Name, before, after object) []string
+	// sameWhenReplaced is set where CREATE OR REPLACE is the way to alter, so that created_on tells no object from another.
+	sameWhenReplaced bool
 	// holds tells what a delete loses.
 	holds func(ctx context.Context, p *Provider, name Name) (string, error)
 }
@@ -202,7 +204,11 @@ func (r *resource) reading(ctx context.Context, name Name, shown row, private ma
 	if r.kind.spec.Attr("comment") != nil {
 		o["comment"] = text(shown["comment"])
 	}
-	return providers.Reading{State: o.value(r.kind.spec.Type()), Incarnation: shown["created_on"]}
+	got := providers.Reading{State: o.value(r.kind.spec.Type())}
+	if !r.kind.sameWhenReplaced {
+		got.Incarnation = shown["created_on"]
+	}
+	return got
 }
 
 // Create implements providers.Resource.

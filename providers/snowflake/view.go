@@ -33,7 +33,7 @@ var View = &spec.Kind{
 	),
 }
 
-var viewKind = &kind{spec: View, noun: "VIEW", plural: "VIEWS", parent: "schema",
+var viewKind = &kind{spec: View, noun: "VIEW", plural: "VIEWS", parent: "schema", sameWhenReplaced: true,
 	read: func(_ context.Context, _ *Provider, _ Name, r row, _ map[string]string) (object, error) {
 		return object{"sql": text(viewQuery(r["text"])), "secure": cty.BoolVal(truth(r["is_secure"]))}, nil
 	},
