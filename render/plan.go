@@ -68,7 +68,7 @@ func (v *View) losses(p *planner.Plan) {
 		}
 		line := fmt.Sprintf("  %s %s", v.action(c.Action), c.Addr)
 		if c.Loss != "" {
-			line += ": " + c.Loss + " will be lost"
+			line += ": loses " + c.Loss
 		}
 		lines = append(lines, line)
 	}
@@ -116,7 +116,7 @@ func (v *View) created(c *planner.Change) {
 		after := c.After.GetAttr(name)
 		block := c.Kind.Block(name)
 		switch {
-		case after.IsKnown() && after.IsNull() || after.IsKnown() && after.CanIterateElements() && after.LengthInt() == 0:
+		case empty(after):
 		case hidden(c.Sensitive, name):
 			lines = append(lines, line{name, sensitive})
 		case block != nil && block.Max != 1 && after.IsKnown():
@@ -127,6 +127,11 @@ func (v *View) created(c *planner.Change) {
 					label += " " + value(e.GetAttr(block.Label))
 					parts := e.AsValueMap()
 					delete(parts, block.Label)
+					for part, v := range parts {
+						if empty(v) {
+							delete(parts, part)
+						}
+					}
 					e = cty.ObjectVal(parts)
 				}
 				lines = append(lines, line{label, value(e)})
@@ -142,6 +147,19 @@ func (v *View) created(c *planner.Change) {
 	for _, l := range lines {
 		v.Printf("    %s %-*s = %s\n", v.paint("+", text.FgGreen), width, l.name, l.shown)
 	}
+}
+
+// empty reports whether there is nothing to show.
+func empty(v cty.Value) bool {
+	switch {
+	case !v.IsKnown():
+		return false
+	case v.IsNull():
+		return true
+	case v.Type() == cty.String:
+		return v.AsString() == ""
+	}
+	return v.CanIterateElements() && v.LengthInt() == 0
 }
 
 // hidden reports whether a part of the attribute must not be shown.
