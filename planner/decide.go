@@ -171,8 +171,12 @@ func (p *planning) refuse(cmp *comparing) {
 		if a.Act != spec.Refuse {
 			continue
 		}
+		how := "like that"
+		if !a.Sensitive && a.Before != cty.NilVal && a.After != cty.NilVal {
+			how = "from " + short(a.Before) + " to " + short(a.After)
+		}
 		p.diags = append(p.diags, failureAt(cmp.change.RangeOf(a.Path), "Change not possible",
-			"%s: %s cannot be changed so. %s", cmp.change.Addr, pathText(a.Path), capital(a.Why)))
+			"%s: %s cannot be changed %s. %s", cmp.change.Addr, pathText(a.Path), how, capital(a.Why)))
 	}
 }
 

@@ -1,8 +1,10 @@
 package planner
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
@@ -55,7 +57,7 @@ func blame(inst *spec.Instance, block hcl.Range, err error) hcl.Range {
 	return block
 }
 
-// unique drops what is said twice, as the two evaluations of a block do.
+// unique drops what is said twice, as the two evaluations of a block do, and sorts by place in the stack.
 func unique(diags hcl.Diagnostics) hcl.Diagnostics {
 	type key struct {
 		summary, detail string
@@ -73,7 +75,23 @@ func unique(diags hcl.Diagnostics) hcl.Diagnostics {
 			kept = append(kept, d)
 		}
 	}
+	slices.SortStableFunc(kept, func(a, b *hcl.Diagnostic) int {
+		switch {
+		case a.Subject == nil || b.Subject == nil: // what has no place comes last
+			return cmp.Compare(btoi(a.Subject == nil), btoi(b.Subject == nil))
+		case a.Subject.Filename != b.Subject.Filename:
+			return strings.Compare(a.Subject.Filename, b.Subject.Filename)
+		}
+		return cmp.Compare(a.Subject.Start.Byte, b.Subject.Start.Byte)
+	})
 	return kept
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // grouped collects failures that differ in the address alone: a broker that is down is one diagnostic, not a thousand.

@@ -80,8 +80,7 @@ func (p *planning) planLeaving(l leaver) {
 		protected, c.Range = b.Lifecycle.PreventDestroy, b.Range
 	}
 	switch {
-	case p.in.Destroy:
-		c.Why = "everything is destroyed"
+	case p.in.Destroy: // the reason is the command
 	case l.entry == nil:
 		c.Why = "it was created by an apply that was interrupted, and is not in the stack any more"
 	default:
