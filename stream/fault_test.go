@@ -1,0 +1,324 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+
+	"mkt/stream/streamtest"
+)
+
+// isPut says whether a request creates a file under a prefix.
+func isPut(req *http.Request, prefix string) bool {
+	return req.Method == http.MethodPut && strings.Contains(req.URL.Path, "/"+prefix)
+}
+
+// An upload whose answer is lost is tried again, finds its own file, and goes
+// on.
+func TestLostUploadAnswer(t *testing.T) {
+	s := newStack(t, 3)
+	const n = 10_000
+	path := streamtest.Generate(t, s.Dir, n, nil)
+	var lost atomic.Int64
+	s.Fault.Set(func(req *http.Request, next streamtest.Next) (*http.Response, error) {
+		res, err := next()
+		if isPut(req, "kafka-messages") && lost.Add(1)%3 == 1 && err == nil {
+			res.Body.Close()
+			return nil, errors.New("connection reset")
+		}
+		return res, err
+	})
+	cfg := s.config(path)
+	cfg.Consumers[0].Roll.Rows = 500
+	rep := s.run(cfg)
+	exactlyOnce(t, "files", s.fileRows(), n)
+	if c := rep.Consumers[0]; c.Retries == 0 || c.Adopted == 0 {
+		t.Errorf("%+v", c)
+	}
+}
+
+// A storage account that answers 503 and cuts connections delays, no more.
+func TestStorageFails(t *testing.T) {
+	s := newStack(t, 2)
+	const n = 3000
+	path := streamtest.Generate(t, s.Dir, n, nil)
+	var tries atomic.Int64
+	s.Fault.Set(func(req *http.Request, next streamtest.Next) (*http.Response, error) {
+		switch i := tries.Add(1); {
+		case isPut(req, "kafka-messages") && i%3 == 0:
+			return &http.Response{StatusCode: 503, Header: http.Header{"X-Ms-Error-Code": {"ServerBusy"}}, Body: io.NopCloser(strings.NewReader("")), Request: req}, nil
+		case i%3 == 1:
+			return nil, errors.New("connection refused")
+		}
+		return next()
+	})
+	cfg := s.config(path)
+	cfg.Consumers[0].Roll.Rows = 500
+	s.run(cfg)
+	exactlyOnce(t, "files", s.fileRows(), n)
+}
+
+// A refused upload stops the consumer with the reason; nothing is committed
+// that is not written.
+func TestStorageRefuses(t *testing.T) {
+	s := newStack(t, 2)
+	const n = 2000
+	path := streamtest.Generate(t, s.Dir, n, nil)
+	s.Fault.Set(func(req *http.Request, next streamtest.Next) (*http.Response, error) {
+		if isPut(req, "kafka-messages") {
+			return &http.Response{StatusCode: 403, Header: http.Header{"X-Ms-Error-Code": {"AuthorizationPermissionMismatch"}}, Body: io.NopCloser(strings.NewReader("")), Request: req}, nil
+		}
+		return next()
+	})
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	_, err := Run(ctx, s.config(path), nil)
+	if err == nil || !strings.Contains(err.Error(), "AuthorizationPermissionMismatch") || !strings.Contains(err.Error(), `consumer "blobs"`) {
+		t.Fatal(err)
+	}
+	s.Fault.Set(nil)
+	s.run(s.config(path))
+	exactlyOnce(t, "files", s.fileRows(), n)
+}
+
+// Two consumers that both think they own every partition, and cut their files
+// differently, leave one chain: what a zombie and its successor do.
+func TestZombieOverlap(t *testing.T) {
+	s := newStack(t, 3)
+	const n = 40_000
+	path := streamtest.Generate(t, s.Dir, n, func(i int) bool { return i%1000 == 5 })
+	cfg := s.config(path)
+	cfg.Producers[0].Rate = 15_000
+	poison(t, s, 5) // dead letters, too
+	cfg.Consumers[0].Roll.Rows = 700
+	zombie := cfg.Consumers[0]
+	zombie.Name, zombie.Group, zombie.Roll = "zombie", "group2", Roll{Rows: 450, Every: 300 * time.Millisecond}
+	third := cfg.Consumers[0]
+	third.Name, third.Group, third.Roll = "third", "group3", Roll{Rows: 5000, Every: 700 * time.Millisecond}
+	cfg.Consumers = append(cfg.Consumers, zombie, third)
+	rep := s.run(cfg)
+	var adopted int64
+	for _, c := range rep.Consumers {
+		adopted += c.Adopted
+	}
+	if adopted == 0 {
+		t.Error("nobody adopted a file: the consumers did not overlap")
+	}
+	rows := s.fileRows()
+	for i := uint64(5); i <= n; i += 1000 {
+		rows[i]++
+	}
+	exactlyOnce(t, "files", rows, n)
+	if n := s.deadLetterLines(); n != 5 {
+		t.Errorf("%d dead letters, want 5", n)
+	}
+}
+
+// poison sends records that are no datum of any schema.
+func poison(t *testing.T, s *stack, n int) {
+	t.Helper()
+	p, err := kafka.NewProducer(&kafka.ConfigMap{"bootstrap.servers": s.Props["bootstrap.servers"], "log_level": 0})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	topic := streamtest.Topic
+	values := [][]byte{[]byte("no avro"), nil, {0, 0, 0, 1, 244, 1}, {0, 0, 0, 0, 1, 255}}
+	for i := range n {
+		done := make(chan kafka.Event, 1)
+		err := p.Produce(&kafka.Message{TopicPartition: kafka.TopicPartition{Topic: &topic, Partition: kafka.PartitionAny},
+			Key: fmt.Append(nil, i), Value: values[i%len(values)]}, done)
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-done
+	}
+}
+
+func (s *stack) deadLetterLines() int {
+	n := 0
+	for _, text := range s.blobsUnder("dead-letter/") {
+		n += strings.Count(text, "\n")
+	}
+	return n
+}
+
+// A consumer that dies between a file and its dead letters is made good by
+// the next.
+func TestDeadLettersAreRepaired(t *testing.T) {
+	for _, forget := range []bool{false, true} {
+		s := newStack(t, 1)
+		poison(t, s, 4)
+		path := streamtest.Generate(t, s.Dir, 500, nil)
+		cfg := s.config(path)
+		cfg.Consumers[0].UploadTimeout = time.Second
+		s.Fault.Set(func(req *http.Request, next streamtest.Next) (*http.Response, error) {
+			if isPut(req, "dead-letter") {
+				return nil, errors.New("cut")
+			}
+			return next()
+		})
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		_, err := Run(ctx, cfg, nil)
+		cancel()
+		if err == nil || s.deadLetterLines() != 0 {
+			t.Fatalf("%v, %d dead letters", err, s.deadLetterLines())
+		}
+		s.Fault.Set(nil)
+		cfg.Consumers[0].Roll.Rows = 100 // the files would be cut elsewhere
+		if forget {
+			cfg.Consumers[0].Group = "group without offsets"
+		}
+		s.run(cfg)
+		exactlyOnce(t, "files", s.fileRows(), 500)
+		if n := s.deadLetterLines(); n != 4 {
+			t.Errorf("forget %v: %d dead letters, want 4", forget, n)
+		}
+	}
+}
+
+// Without a dead-letter prefix a record that is no row stops the consumer.
+func TestPoisonStops(t *testing.T) {
+	s := newStack(t, 1)
+	poison(t, s, 1)
+	cfg := s.config(streamtest.Generate(t, s.Dir, 10, nil))
+	cfg.Consumers[0].DeadLetterPrefix = ""
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	if _, err := Run(ctx, cfg, nil); err == nil || !strings.Contains(err.Error(), "partition 0, offset 0") {
+		t.Error(err)
+	}
+}
+
+// A second member of the group joins while rows come and leaves again.
+func TestRebalance(t *testing.T) {
+	s := newStack(t, 6)
+	const n = 60_000
+	path := streamtest.Generate(t, s.Dir, n, nil)
+	cfg := s.config(path)
+	cfg.Producers[0].Rate = 15_000
+	cfg.Consumers[0].Roll = Roll{Rows: 800, Every: 200 * time.Millisecond}
+	other := cfg
+	other.Producers = nil
+	other.Follow = true
+	var joined Report
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for range 2 {
+			ctx, cancel := context.WithTimeout(context.Background(), 1500*time.Millisecond)
+			rep, err := Run(ctx, other, nil)
+			cancel()
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Error(err)
+			}
+			joined.Consumers = append(joined.Consumers, rep.Consumers...)
+		}
+	})
+	rep := s.run(cfg)
+	wg.Wait()
+	exactlyOnce(t, "files", s.fileRows(), n)
+	var theirs int64
+	for _, c := range joined.Consumers {
+		theirs += c.Rows
+	}
+	if theirs == 0 || rep.Consumers[0].Rows == 0 {
+		t.Errorf("the work was not shared: %d and %d rows", rep.Consumers[0].Rows, theirs)
+	}
+}
+
+// Cancelling drains: what was sent is committed, what was read is written.
+func TestDrainAndAbort(t *testing.T) {
+	s := newStack(t, 3)
+	const n = 50_000
+	path := streamtest.Generate(t, s.Dir, n, nil)
+	cfg := s.config(path)
+	cfg.Producers[0].Rate = 20_000
+	cfg.Consumers[0].Roll.Every = time.Minute
+	ctx, cancel := context.WithTimeout(context.Background(), 1200*time.Millisecond)
+	rep, err := Run(ctx, cfg, nil)
+	cancel()
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatal(err)
+	}
+	p, c := rep.Producers[0], rep.Consumers[0]
+	if p.Rows == 0 || p.Rows == n || c.Rows == 0 || c.Rows != c.Read {
+		t.Errorf("%+v", rep)
+	}
+	if got := len(s.topicRows("prices")); got != int(p.Rows) {
+		t.Errorf("%d rows in the topic, %d reported", got, p.Rows)
+	}
+	abort := make(chan struct{})
+	cfg.Abort = abort
+	ctx, cancel = context.WithCancel(context.Background())
+	defer cancel()
+	time.AfterFunc(700*time.Millisecond, func() { cancel(); close(abort) })
+	start := time.Now()
+	if _, err := Run(ctx, cfg, nil); err == nil {
+		t.Error("an aborted run must not succeed")
+	}
+	if took := time.Since(start); took > 6*time.Second {
+		t.Errorf("the abort took %s", took)
+	}
+	cfg.Producers[0].Rate, cfg.Abort = 0, nil
+	s.run(cfg)
+	exactlyOnce(t, "topic", s.topicRows("prices"), n)
+	exactlyOnce(t, "files", s.fileRows(), n)
+}
+
+// Records that were deleted before they were written are not passed over.
+func TestOffsetOutOfRangeStops(t *testing.T) {
+	s := newStack(t, 1)
+	path := streamtest.Generate(t, s.Dir, 1000, nil)
+	cfg := s.config(path)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	s.run(cfg)
+	more := cfg
+	more.Consumers = nil
+	more.Producers = []Producer{cfg.Producers[0]}
+	more.Producers[0].Name = "other"
+	s.run(more)
+	if err := s.Cluster.DeleteRecords("prices", 0, 1500); err != nil {
+		t.Fatal(err)
+	}
+	cfg.Producers = nil
+	if _, err := Run(ctx, cfg, nil); err == nil || !strings.Contains(err.Error(), "nothing is skipped silently") {
+		t.Error(err)
+	}
+}
+
+// A re-created topic starts a new chain beside the old one.
+func TestTopicRecreated(t *testing.T) {
+	s := newStack(t, 2)
+	path := streamtest.Generate(t, s.Dir, 1000, nil)
+	s.run(s.config(path))
+	if err := s.Cluster.DeleteTopic("prices"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Cluster.CreateTopic("prices", 2, nil); err != nil {
+		t.Fatal(err)
+	}
+	if rep := s.run(s.config(path)); rep.Consumers[0].Rows != 1000 || rep.Consumers[0].Adopted != 0 {
+		t.Errorf("%+v", rep)
+	}
+	ids := map[string]bool{}
+	files, err := ListTopicFiles(context.Background(), s.Container(), "kafka-messages/", "prices")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		ids[f.TopicID] = true
+	}
+	if len(ids) != 2 {
+		t.Errorf("%d incarnations in %v", len(ids), files)
+	}
+}
