@@ -14,6 +14,7 @@ import (
 
 // localFile is a blob on this machine, uncompressed; JSON and Avro as one object per line.
 type localFile struct {
+	name   string // of the blob in its container
 	path   string
 	size   int64           // of the blob
 	keys   map[string]bool // JSON and Avro: the keys of all objects
@@ -34,7 +35,7 @@ func (w *Warehouse) fetch(ctx context.Context, b *boundCopy, name string) (*loca
 	if err != nil {
 		return nil, err
 	}
-	f := &localFile{path: out.Name(), size: size}
+	f := &localFile{name: name, path: out.Name(), size: size}
 	err = f.fill(ctx, b, body, out)
 	if e := out.Close(); err == nil {
 		err = e

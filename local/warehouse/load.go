@@ -288,11 +288,11 @@ func (b *boundCopy) rawRows(ctx context.Context, conn *sql.Conn, f *localFile) (
 	case "PARQUET":
 		return b.rawParquet(ctx, conn, f)
 	}
-	if b.def.Select != "" {
-		return b.rawSelect(ctx, conn, f)
-	}
 	if err := rawJSON(ctx, conn, f); err != nil {
 		return nil, "", err
+	}
+	if b.def.Select != "" {
+		return b.transform(ctx, conn, f)
 	}
 	if b.def.Match == "" { // one column takes the whole value
 		return b.single(), "j IS NULL", nil

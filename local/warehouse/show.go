@@ -2,7 +2,6 @@ package warehouse
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -240,143 +239,6 @@ func (st *showStmt) run(ctx context.Context, s *session) (*result, error) {
 	return t.result(), nil
 }
 
-func flagYN(b bool) string {
-	if b {
-		return "Y"
-	}
-	return "N"
-}
-
-// showRow gives the cells of an object in the order of showColumns.
-func (s *session) showRow(o *object, size [2]int64) []any {
-	const roleType = "ROLE"
-	switch o.Kind {
-	case kindDatabase:
-		return []any{o.Created, o.Name, "N", flagYN(o.Name == s.db), "", o.Owner, o.Comment, "", strconv.Itoa(o.retention()), "STANDARD", roleType}
-	case kindSchema:
-		return []any{o.Created, o.Name, "N", flagYN(o.DB == s.db && o.Name == s.schema), o.DB, o.Owner, o.Comment, "", strconv.Itoa(o.retention()), roleType}
-	case kindTable:
-		k := "TABLE"
-		if o.Table.Transient {
-			k = "TRANSIENT"
-		}
-		clustering := "OFF"
-		if o.Table.ClusterBy != "" {
-			clustering = "ON"
-		}
-		return []any{o.Created, o.Name, o.DB, o.Schema, k, o.Comment, o.Table.ClusterBy, size[0], size[1], o.Owner, strconv.Itoa(o.retention()),
-			clustering, "OFF", "N", "N", roleType, "N", "N", "N", "N", "N"}
-	case kindView:
-		return []any{o.Created, o.Name, "", "", o.DB, o.Schema, o.Owner, o.Comment, o.View.Create, o.View.Secure, false, roleType, "OFF"}
-	case kindStage:
-		return []any{o.Created, o.Name, o.DB, o.Schema, o.Stage.URL, flagYN(o.Stage.Token != ""), "N", o.Owner, o.Comment, nil, "EXTERNAL", "AZURE",
-			nil, null(o.Stage.Integration), nil, roleType, "N"}
-	case kindFormat:
-		return []any{o.Created, o.Name, o.DB, o.Schema, o.Format.Type, o.Owner, o.Comment, roleType, o.Format.json()}
-	case kindPipe:
-		return s.pipeRow(o)
-	case kindWarehouse:
-		w := o.Warehouse
-		other := func(k, def string) string { return orDefault(w.Other[k], def) }
-		return []any{o.Name, w.State, w.Type, w.Size, other("MIN_CLUSTER_COUNT", "1"), other("MAX_CLUSTER_COUNT", "1"), "1", "0", "0",
-			flagYN(o.Name == defaultWarehouse), flagYN(o.Name == s.wh), strconv.Itoa(w.AutoSuspend), w.AutoResume, "100", "0", "0", "0", o.Created, o.Created, o.Created,
-			o.Owner, o.Comment, strings.ToLower(other("ENABLE_QUERY_ACCELERATION", "false")), other("QUERY_ACCELERATION_MAX_SCALE_FACTOR", "8"), other("RESOURCE_MONITOR", "null"),
-			strings.ToUpper(other("SCALING_POLICY", "STANDARD")), roleType}
-	case kindIntegration:
-		category := "NOTIFICATION"
-		if o.Integration.Direction == "" {
-			category = "STORAGE"
-		}
-		return []any{o.Name, o.Integration.typeName(), category, o.Integration.Enabled, o.Comment, o.Created}
-	}
-	return nil
-}
-
-func (s *session) pipeRow(o *object) []any {
-	p := o.Pipe
-	var channel any
-	if in := s.w.cat.get(keyOf(kindIntegration, "", "", p.Integration)); p.AutoIngest && in != nil {
-		channel = in.Integration.QueueURI
-	}
-	var invalid any
-	if state := s.w.cat.state(o); strings.HasPrefix(state, "STOPPED") {
-		invalid = state
-	}
-	return []any{o.Created, o.Name, o.DB, o.Schema, p.Text, o.Owner, channel, null(o.Comment), null(p.Integration), null(p.Copy.Pattern),
-		null(p.ErrorInt), "ROLE", invalid, "N"}
-}
-
-// json gives all options of a format, as SHOW FILE FORMATS does.
-func (f *formatDef) json() string {
-	m := map[string]any{"TYPE": f.Type}
-	for _, p := range formatProps[f.Type] {
-		switch v := f.get(p.name); {
-		case p.typ == "Boolean":
-			m[p.name] = v == "true"
-		case p.typ == "Integer":
-			m[p.name], _ = strconv.Atoi(v)
-		case p.typ == "List":
-			m[p.name] = append([]string{}, f.nullIf()...)
-		case v == "" && p.name == "FILE_EXTENSION":
-			m[p.name] = nil
-		default:
-			m[p.name] = csvEscapes.Replace(v)
-		}
-	}
-	out, _ := json.Marshal(m)
-	return string(out)
-}
-
-// tableSizes gives rows and bytes of tables. Bytes are an estimate from the widths of the columns.
-func (w *Warehouse) tableSizes(ctx context.Context, list []*object) (map[int64][2]int64, error) {
-	out := map[int64][2]int64{}
-	for len(list) > 0 {
-		n := min(len(list), 100)
-		parts := make([]string, n)
-		for i, o := range list[:n] {
-			parts[i] = fmt.Sprintf("SELECT %d AS id, count(*) AS n FROM %s", o.ID, o.physical())
-		}
-		rows, err := w.db.QueryContext(ctx, strings.Join(parts, " UNION ALL "))
-		if err != nil {
-			return nil, err
-		}
-		for rows.Next() {
-			var id, count int64
-			if err := rows.Scan(&id, &count); err != nil {
-				rows.Close()
-				return nil, err
-			}
-			out[id] = [2]int64{count, 0}
-		}
-		if err := rows.Err(); err != nil {
-			return nil, err
-		}
-		for _, o := range list[:n] {
-			v := out[o.ID]
-			out[o.ID] = [2]int64{v[0], v[0] * o.Table.rowWidth()}
-		}
-		list = list[n:]
-	}
-	return out, nil
-}
-
-func (t *tableDef) rowWidth() int64 {
-	n := int64(0)
-	for _, c := range t.Columns {
-		switch c.Type.Base {
-		case "BOOLEAN":
-			n++
-		case "DATE":
-			n += 4
-		case "VARCHAR", "VARIANT", "OBJECT", "ARRAY", "BINARY":
-			n += 16
-		default:
-			n += 8
-		}
-	}
-	return n
-}
-
 func (st *showStmt) showColumnsOf(s *session, t *table) (*result, error) {
 	if st.in != kindTable && st.in != kindView {
 		return nil, errUnsupported("SHOW COLUMNS without IN TABLE")
@@ -392,25 +254,6 @@ func (st *showStmt) showColumnsOf(s *session, t *table) (*result, error) {
 		t.add(o.Name, o.Schema, c.Name, c.Type.json(!c.NotNull), strconv.FormatBool(!c.NotNull), c.Default, "COLUMN", "", c.Comment, o.DB, "")
 	}
 	return t.result(), nil
-}
-
-// json describes a type as SHOW COLUMNS does.
-func (d dataType) json(nullable bool) string {
-	m := map[string]any{"type": d.Base, "nullable": nullable}
-	switch d.Base {
-	case "NUMBER":
-		m["type"], m["precision"], m["scale"] = "FIXED", d.Precision, d.Scale
-	case "FLOAT":
-		m["type"] = "REAL"
-	case "VARCHAR":
-		m["type"], m["length"], m["byteLength"], m["fixed"] = "TEXT", d.Length, min(4*d.Length, maxVarchar), false
-	case "BINARY":
-		m["length"], m["byteLength"], m["fixed"] = d.Length, d.Length, true
-	case "TIME", "TIMESTAMP_NTZ", "TIMESTAMP_LTZ", "TIMESTAMP_TZ":
-		m["precision"], m["scale"] = 0, d.Scale
-	}
-	out, _ := json.Marshal(m)
-	return string(out)
 }
 
 func (st *showStmt) showParameters(s *session, t *table) (*result, error) {

@@ -4,183 +4,16 @@ import (
 	"bufio"
 	"context"
 	"database/sql"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"math"
-	"math/big"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
-
-	"github.com/twmb/avro/ocf"
 
 	"mkt/local/dialect"
 )
-
-// avroLines writes the records of an Avro object container file as JSON, one per line, and gives the keys.
-func avroLines(out *bufio.Writer, in io.Reader) (map[string]bool, error) {
-	codec, err := ocf.ZstdCodec(nil, nil)
-	if err != nil {
-		return nil, err
-	}
-	r, err := ocf.NewReader(in, ocf.WithCodec(codec))
-	if err != nil {
-		return nil, fmt.Errorf("file is no Avro object container: %w", err)
-	}
-	defer r.Close()
-	keys := map[string]bool{}
-	var line []byte
-	for {
-		var v any
-		if err := r.Decode(&v); err == io.EOF {
-			return keys, nil
-		} else if err != nil {
-			return nil, fmt.Errorf("Avro record: %w", err)
-		}
-		rec, ok := v.(map[string]any)
-		if !ok {
-			return nil, errors.New("Avro file holds no records")
-		}
-		for k := range rec {
-			if !keys[k] {
-				keys[k] = true
-			}
-		}
-		if line, err = appendAvro(line[:0], v); err != nil {
-			return nil, err
-		}
-		line = append(line, '\n')
-		if _, err := out.Write(line); err != nil {
-			return nil, err
-		}
-	}
-}
-
-// appendAvro writes a decoded Avro value as JSON: times as ISO text, decimals as numbers, bytes as hex.
-func appendAvro(b []byte, v any) ([]byte, error) {
-	var err error
-	switch v := v.(type) {
-	case nil:
-		return append(b, "null"...), nil
-	case bool:
-		return strconv.AppendBool(b, v), nil
-	case int:
-		return strconv.AppendInt(b, int64(v), 10), nil
-	case int32:
-		return strconv.AppendInt(b, int64(v), 10), nil
-	case int64:
-		return strconv.AppendInt(b, v, 10), nil
-	case float32:
-		return appendFloat(b, float64(v), 32), nil
-	case float64:
-		return appendFloat(b, v, 64), nil
-	case json.Number:
-		return append(b, v...), nil
-	case *big.Rat:
-		prec, _ := v.FloatPrec()
-		return append(b, v.FloatString(prec)...), nil
-	case time.Time:
-		b = append(b, '"')
-		b = v.UTC().AppendFormat(b, "2006-01-02T15:04:05.999999999")
-		return append(b, '"'), nil
-	case time.Duration:
-		return append(b, `"`+time.Time{}.Add(v).Format("15:04:05.999999999")+`"`...), nil
-	case []byte:
-		return append(b, `"`+hex.EncodeToString(v)+`"`...), nil
-	case map[string]any:
-		b = append(b, '{')
-		first := true
-		for k, e := range v {
-			if !first {
-				b = append(b, ',')
-			}
-			first = false
-			if b, err = appendAvro(b, k); err != nil {
-				return nil, err
-			}
-			b = append(b, ':')
-			if b, err = appendAvro(b, e); err != nil {
-				return nil, err
-			}
-		}
-		return append(b, '}'), nil
-	case []any:
-		b = append(b, '[')
-		for i, e := range v {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			if b, err = appendAvro(b, e); err != nil {
-				return nil, err
-			}
-		}
-		return append(b, ']'), nil
-	}
-	raw, err := json.Marshal(v)
-	return append(b, raw...), err
-}
-
-func appendFloat(b []byte, f float64, bits int) []byte {
-	if math.IsNaN(f) || math.IsInf(f, 0) {
-		return append(b, `"`+strings.TrimPrefix(strconv.FormatFloat(f, 'g', -1, bits), "+")+`"`...)
-	}
-	return strconv.AppendFloat(b, f, 'g', -1, bits)
-}
-
-// rawParquet reads a Parquet file as rows of typed columns.
-func (b *boundCopy) rawParquet(ctx context.Context, conn *sql.Conn, f *localFile) ([]feed, string, error) {
-	src := "read_parquet(" + dialect.Literal(f.path) + ", binary_as_string = " + b.format.get("BINARY_AS_TEXT") + ")"
-	cols, err := describeQuery(ctx, conn, "SELECT * FROM "+src)
-	if err != nil {
-		return nil, "", err
-	}
-	if b.def.Match == "" {
-		if err := run(ctx, conn, `CREATE TEMP TABLE "mkt_raw" AS SELECT row_number() OVER () AS n, to_json(t) AS j FROM `+src+` AS t`); err != nil {
-			return nil, "", err
-		}
-		if b.def.Select != "" {
-			return b.transform(ctx, conn)
-		}
-		return b.single(), "j IS NULL", nil
-	}
-	if err := run(ctx, conn, `CREATE TEMP TABLE "mkt_raw" AS SELECT row_number() OVER () AS n, t.* FROM `+src+` AS t`); err != nil {
-		return nil, "", err
-	}
-	f.keys = map[string]bool{}
-	for _, c := range cols {
-		f.keys[c.Name] = true
-	}
-	var feeds []feed
-	for _, c := range b.table.Table.Columns {
-		fd := feed{col: c, raw: "NULL", value: "NULL"}
-		if keys := b.keysOf(f, c); len(keys) > 0 {
-			slices.Sort(keys)
-			k := dialect.Quote(keys[0])
-			fd.raw = b.text("CAST(" + k + " AS VARCHAR)")
-			fd.value = "TRY_CAST(" + k + " AS " + c.Type.duck() + ")"
-			if c.Type.semi() {
-				fd.value = "to_json(" + k + ")"
-			} else if c.Type.Base == "VARCHAR" {
-				fd.value = fd.raw
-			}
-		}
-		feeds = append(feeds, fd)
-	}
-	return feeds, "false", nil
-}
-
-// single is the feed of a COPY that puts each value whole into one column.
-func (b *boundCopy) single() []feed {
-	cols := b.def.Columns
-	if cols == nil {
-		cols = b.table.names()
-	}
-	return []feed{{b.table.Table.Columns[b.table.Table.index(cols[0])], "j", "j"}}
-}
 
 // rawCSV reads the records that csvLines wrote: one JSON array of texts per line.
 func (b *boundCopy) rawCSV(ctx context.Context, conn *sql.Conn, f *localFile) ([]feed, string, error) {
@@ -189,7 +22,7 @@ func (b *boundCopy) rawCSV(ctx context.Context, conn *sql.Conn, f *localFile) ([
 		return nil, "", err
 	}
 	if b.def.Select != "" {
-		return b.transform(ctx, conn)
+		return b.transform(ctx, conn, f)
 	}
 	var feeds []feed
 	add := func(c tableColumn, i int) {
@@ -455,16 +288,4 @@ func csvLines(out *bufio.Writer, in io.Reader, f *formatDef) (header []string, e
 			return nil, err
 		}
 	}
-}
-
-// transform runs the SELECT of COPY INTO … FROM (SELECT …) over temp.mkt_raw and puts its columns there.
-func (b *boundCopy) transform(ctx context.Context, conn *sql.Conn) ([]feed, string, error) {
-	return nil, "", errUnsupported("COPY with a transformation")
-}
-
-func (b *boundCopy) rawSelect(ctx context.Context, conn *sql.Conn, f *localFile) ([]feed, string, error) {
-	if err := rawJSON(ctx, conn, f); err != nil {
-		return nil, "", err
-	}
-	return b.transform(ctx, conn)
 }
