@@ -13,7 +13,7 @@ import (
 var Warehouse = &spec.Kind{
 	Name: "snowflake_warehouse", System: System,
 	Doc: "A virtual warehouse, which runs queries. Pipes load without one.",
-	Example: `snowflake_warehouse "compute_wh" {
+	Example: `snowflake_warehouse "analysis" {
   size         = "XSMALL"
   auto_suspend = 60
 }
