@@ -88,6 +88,9 @@ func (s Suite) create(t *testing.T, stack string) {
 		t.Fatalf("the first plan does not create the subject:\n%s", Dump(p))
 	}
 	checkNorms(t, s.Kind, c.After)
+	if again, err := w.Provider.Resource(s.Kind.Name).Complete(c.After); err != nil || !again.RawEquals(c.After) {
+		t.Errorf("Complete changes what it has completed:\n%#v\n%#v %v", c.After, again, err)
+	}
 	if _, diags := b.Apply(t, p); diags.HasErrors() {
 		t.Fatalf("apply:\n%s", Text(diags))
 	}

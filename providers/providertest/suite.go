@@ -111,9 +111,28 @@ func (s Suite) description(t *testing.T) {
 	for _, err := range s.Kind.Lint() {
 		t.Error(err)
 	}
-	if r := s.New(t).Provider.Resource(s.Kind.Name); r == nil {
-		t.Errorf("the provider does not manage %s", s.Kind.Name)
-	} else if _, holds := r.(providers.Holder); s.Kind.HoldsData && !holds {
+	r := s.New(t).Provider.Resource(s.Kind.Name)
+	if r == nil {
+		t.Fatalf("the provider does not manage %s", s.Kind.Name)
+	}
+	// At plan anything may be unknown, where a value comes from an object that is yet to be made.
+	unknown := map[string]cty.Value{}
+	for name, typ := range s.Kind.Type().AttributeTypes() {
+		unknown[name] = cty.UnknownVal(typ)
+	}
+	v, err := r.Complete(cty.ObjectVal(unknown))
+	switch {
+	case err != nil:
+		t.Errorf("Complete fails although nothing is known: %v", err)
+	case !v.Type().Equals(s.Kind.Type()):
+		t.Errorf("Complete returns another type: %#v", v.Type())
+	case s.Kind.ID(v) != "":
+		t.Errorf("the ID is %q although nothing is known", s.Kind.ID(v))
+	}
+	if s.Kind.Check != nil {
+		s.Kind.Check(cty.ObjectVal(unknown)) // must not panic
+	}
+	if _, holds := r.(providers.Holder); s.Kind.HoldsData && !holds {
 		t.Errorf("%s holds data, but its resource cannot say what a delete would lose (providers.Holder)", s.Kind.Name)
 	}
 }
