@@ -132,12 +132,12 @@ func ListTopicFiles(ctx context.Context, c *container.Client, prefix, topic stri
 // The service lists by name, and names sort as offsets do.
 func listFiles(ctx context.Context, c *container.Client, topicDir, dir string) ([]File, error) {
 	var out []File
-	pages := c.NewListBlobsFlatPager(&container.ListBlobsFlatOptions{Prefix: &dir, Include: container.ListBlobsInclude{Metadata: true}})
-	for pages.More() {
+	for marker := new(string); ; {
 		var page container.ListBlobsFlatResponse
-		// A page that failed can be asked for again: the pager has not moved.
 		err := retryBlob(ctx, nil, func(ctx context.Context) (err error) {
-			page, err = pages.NextPage(ctx)
+			// A pager that failed once fails forever: each try has its own.
+			page, err = c.NewListBlobsFlatPager(&container.ListBlobsFlatOptions{Prefix: &dir, Marker: marker,
+				Include: container.ListBlobsInclude{Metadata: true}}).NextPage(ctx)
 			return err
 		})
 		if err != nil {
@@ -157,8 +157,10 @@ func listFiles(ctx context.Context, c *container.Client, topicDir, dir string) (
 			}
 			out = append(out, f)
 		}
+		if marker = page.NextMarker; marker == nil || *marker == "" {
+			return out, nil
+		}
 	}
-	return out, nil
 }
 
 type readSeekCloser struct{ io.ReadSeeker }
