@@ -13,6 +13,7 @@ import (
 
 	"mkt/planner"
 	"mkt/providers/snowflake"
+	"mkt/render"
 	"mkt/stream"
 )
 
@@ -28,6 +29,7 @@ type pipe struct {
 	table     string // likewise
 	container string // URL
 	path      string // folder that it loads from, "kafka-messages/"
+	match     string // how keys find columns: CASE_INSENSITIVE, CASE_SENSITIVE or NONE
 }
 
 // pipes returns the stack's pipes that exist.
@@ -65,11 +67,16 @@ func (s *session) pipes(ctx context.Context) ([]pipe, error) {
 		if ok && c.Before.GetAttr("auto_ingest").True() {
 			out = append(out, pipe{
 				name: c.ID, table: text(copy, "into"), container: text(stage, "container"),
-				path: text(stage, "path") + text(copy, "path"),
+				path: text(stage, "path") + text(copy, "path"), match: text(copy, "match_by_column_name"),
 			})
 		}
 	}
 	return out, nil
+}
+
+// loads reports whether the pipe's stage covers the consumer's files.
+func (p pipe) loads(c stream.Consumer) bool {
+	return p.container == c.ContainerURL && strings.HasPrefix(c.Prefix, p.path)
 }
 
 // awaitArrival waits until the pipes have loaded the consumers' files, or have said that they will not.
@@ -81,7 +88,7 @@ func (s *session) awaitArrival(ctx context.Context, consumers []stream.Consumer)
 	var waits []wait
 	for _, c := range consumers {
 		for _, p := range pipes {
-			if p.container == c.ContainerURL && strings.HasPrefix(c.Prefix, p.path) {
+			if p.loads(c) {
 				waits = append(waits, wait{c, p})
 			}
 		}
@@ -129,7 +136,9 @@ func (s *session) await(ctx context.Context, db *sql.DB, w wait) error {
 		}
 		missing, failed := last.compare(files, w.pipe.path)
 		if err == nil && len(missing) == 0 {
-			s.c.showArrival(w.pipe, len(files), failed)
+			if err := s.c.showArrival(w.pipe, len(files)-len(failed)); err != nil {
+				return err
+			}
 			if len(failed) > 0 {
 				return fmt.Errorf("pipe %s refused %d of %d files, the first is %s: %s",
 					w.pipe.name, len(failed), len(files), failed[0], last[failed[0]].problem)
@@ -217,8 +226,10 @@ func (h loadHistory) compare(files []string, path string) (missing, failed []str
 	return missing, failed
 }
 
-func (c *cli) showArrival(p pipe, files int, failed []string) {
-	if !c.json {
-		c.view(c.out).Arrival(p.name, p.table, files-len(failed))
+func (c *cli) showArrival(p pipe, files int) error {
+	if c.json {
+		return render.ArrivalJSON(c.out, p.name, p.table, files)
 	}
+	c.view(c.out).Arrival(p.name, p.table, files)
+	return nil
 }

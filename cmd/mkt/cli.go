@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -43,7 +44,8 @@ apply makes it so, stream runs the producers and consumers, query asks the quest
 was lost or doubled. With -local everything runs on this machine against an embedded stack.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args:          cobra.ArbitraryArgs,
+		RunE:          group,
 	}
 	root.SetOut(c.out)
 	root.SetErr(c.err)
@@ -70,12 +72,42 @@ was lost or doubled. With -local everything runs on this machine against an embe
 		}
 	}
 	add("main", newPlan(c), newApply(c), newStream(c), newQuery(c), newDestroy(c))
-	add("look", newStatus(c), newShow(c), newOutput(c), newGraph(c), newLedger(c))
+	add("look", newStatus(c), newAudit(c), newShow(c), newOutput(c), newGraph(c), newLedger(c))
 	add("write", newValidate(c), newFmt(c), newDocs(c))
 	add("machine", newLocal(c), newDoctor(c), newVersion(c))
 	root.SetHelpCommandGroupID("machine")
 	root.SetCompletionCommandGroupID("machine")
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		if cmd.Name() == "completion" {
+			cmd.Args, cmd.RunE = cobra.ArbitraryArgs, group
+		}
+	}
 	return root
+}
+
+// takes allows between least and most arguments.
+func takes(least, most int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) < least || len(args) > most {
+			return fmt.Errorf("wrong number of arguments (%d): write `%s`", len(args), cmd.UseLine())
+		}
+		return nil
+	}
+}
+
+// group is what a command does that has only subcommands: help when asked for nothing, an error when asked for one
+// that it has not.
+func group(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return cmd.Help()
+	}
+	cmd.SuggestionsMinimumDistance = 2
+	err := fmt.Errorf("%s has no command %q; `%s -help` lists them", cmd.CommandPath(), args[0], cmd.CommandPath())
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		err = fmt.Errorf("%s has no command %q; did you mean %s?", cmd.CommandPath(), args[0], strings.Join(near, " or "))
+	}
+	return err
 }
 
 func envOr(getenv func(string) string, name, otherwise string) string {
@@ -114,7 +146,7 @@ func newVersion(c *cli) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  cobra.NoArgs,
+		Args:  takes(0, 0),
 		RunE: func(*cobra.Command, []string) error {
 			if c.json {
 				return render.JSON(c.out, map[string]string{"version": version})
