@@ -8,7 +8,6 @@
 // expected to hold its names resolved. The rewritten text calls the macros that [Macros] lists;
 // they must be created in the database once, and the settings that [Settings] lists run on each connection.
 //
-// CURRENT_ROLE(), CURRENT_WAREHOUSE() and the like read the connection's variables of that name
-// (SET VARIABLE CURRENT_ROLE = …), and TABLE(INFORMATION_SCHEMA.COPY_HISTORY(…)) calls the table macro
-// mkt_copy_history(table_name, start_time, end_time), which the warehouse defines.
+// What only a session or a catalog knows (CURRENT_ROLE(), SYSTEM$PIPE_STATUS, the table functions of
+// INFORMATION_SCHEMA) is refused like any other function: the warehouse puts values in their place before.
 package dialect

@@ -109,7 +109,7 @@ func (c *call) named() (map[string][]node, error) {
 	return out, nil
 }
 
-// table is TABLE(FLATTEN(…)), TABLE(GENERATOR(ROWCOUNT => n)) or TABLE(INFORMATION_SCHEMA.COPY_HISTORY(…)).
+// table is TABLE(FLATTEN(…)) or TABLE(GENERATOR(ROWCOUNT => n)).
 func table(c *call) (operand, error) {
 	if len(c.args) == 0 {
 		return operand{}, c.arity()
@@ -139,34 +139,8 @@ func table(c *call) (operand, error) {
 		}
 		text, err := inner.argText(rows)
 		return operand{text: "(SELECT range AS " + seqColumn + " FROM range(CAST(" + text + " AS BIGINT)))"}, err
-	case name == "COPY_HISTORY" && at(in, n-4).is("INFORMATION_SCHEMA"):
-		args, err := inner.named()
-		if err != nil {
-			return operand{}, err
-		}
-		return inner.tableMacro("mkt_copy_history", args, "TABLE_NAME", "START_TIME", "END_TIME")
 	}
 	return operand{}, inner.unsupported("table function " + c.source(in[:n-1]))
-}
-
-// tableMacro calls a table macro of the warehouse, with NULL for the arguments that are not given.
-func (c *call) tableMacro(macro string, args map[string][]node, names ...string) (operand, error) {
-	texts := make([]string, len(names))
-	known := 0
-	for i, name := range names {
-		texts[i] = "NULL"
-		if a, ok := args[name]; ok {
-			known++
-			var err error
-			if texts[i], err = c.argText(a); err != nil {
-				return operand{}, err
-			}
-		}
-	}
-	if known != len(args) {
-		return operand{}, c.unsupported("these arguments of " + c.name.Value)
-	}
-	return operand{text: macro + "(" + strings.Join(texts, ", ") + ")"}, nil
 }
 
 // seqColumn is the column of a generator that SEQ4() counts in.

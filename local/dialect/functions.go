@@ -33,12 +33,10 @@ var (
 		"TO_CHAR", "TO_VARCHAR", "TO_BOOLEAN", "TRY_TO_BOOLEAN", "TO_TIME", "PARSE_JSON", "TRY_PARSE_JSON")
 )
 
-// contextual are the names that stand for a value without brackets, or with empty ones. The session's own
-// are variables that the warehouse sets on each connection (SET VARIABLE).
+// contextual are the names that stand for a value without brackets, or with empty ones.
 var contextual = map[string]string{
 	"CURRENT_DATE": "CAST(get_current_timestamp() AT TIME ZONE 'UTC' AS DATE)", "CURRENT_TIMESTAMP": "get_current_timestamp()",
 	"CURRENT_TIME": "CAST(get_current_timestamp() AT TIME ZONE 'UTC' AS TIME)", "LOCALTIMESTAMP": "get_current_timestamp()",
-	"CURRENT_USER": "getvariable('CURRENT_USER')",
 }
 
 // templates are the functions that are an expression over their arguments $1 to $9, by number of arguments.

@@ -26,23 +26,17 @@ func init() {
 		"TABLE": table, "FLATTEN": flatten, "SEQ1": seqNumber, "SEQ2": seqNumber, "SEQ4": seqNumber, "SEQ8": seqNumber,
 		"POSITION": position,
 	}
-	for _, name := range []string{"DATABASE", "SCHEMA", "WAREHOUSE", "ROLE", "USER", "ACCOUNT", "SESSION", "VERSION", "REGION"} {
-		special["CURRENT_"+name] = sessionValue
-	}
 	for _, name := range []string{"CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "LOCALTIMESTAMP"} {
-		special[name] = sessionValue
+		special[name] = now
 	}
 }
 
-func sessionValue(c *call) (operand, error) {
-	name := c.name.Value
-	if v, ok := contextual[name]; ok && len(c.args) <= 1 {
-		return operand{text: v}, nil
-	}
-	if len(c.args) > 0 {
+// now is CURRENT_DATE() and the like; a precision is dropped.
+func now(c *call) (operand, error) {
+	if len(c.args) > 1 {
 		return operand{}, c.arity()
 	}
-	return operand{text: "getvariable('" + name + "')"}, nil
+	return operand{text: contextual[c.name.Value]}, nil
 }
 
 // castCall is CAST(x AS type) and TRY_CAST(x AS type).

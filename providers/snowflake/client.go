@@ -3,8 +3,10 @@ package snowflake
 import (
 	"context"
 	"database/sql"
-	"sync"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/singleflight"
 
 	"mkt/providers"
 )
@@ -17,31 +19,37 @@ const ddlTimeout = 2 * time.Minute
 
 // client runs statements. The connection is opened at the first of them.
 type client struct {
-	conn Connection
-	mu   sync.Mutex
-	db   *sql.DB
+	conn    Connection
+	opening singleflight.Group
+	db      atomic.Pointer[sql.DB]
 }
 
+// open connects once. Those who ask meanwhile share the outcome, so that an unreachable account is waited for once.
 func (c *client) open(ctx context.Context) (*sql.DB, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.db != nil {
-		return c.db, nil
+	if db := c.db.Load(); db != nil {
+		return db, nil
 	}
-	db, err := c.conn.Open(ctx)
-	if err == nil {
-		c.db = db
+	v, err, _ := c.opening.Do("", func() (any, error) {
+		if db := c.db.Load(); db != nil {
+			return db, nil
+		}
+		db, err := c.conn.Open(ctx)
+		if err == nil {
+			c.db.Store(db)
+		}
+		return db, err
+	})
+	if err != nil {
+		return nil, err
 	}
-	return db, err
+	return v.(*sql.DB), nil
 }
 
 func (c *client) close() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.db == nil {
-		return nil
+	if db := c.db.Load(); db != nil {
+		return db.Close()
 	}
-	return c.db.Close()
+	return nil
 }
 
 // row is one row of SHOW or DESCRIBE by column name, lower case; NULL is "".

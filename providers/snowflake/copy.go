@@ -264,7 +264,7 @@ func (p *copyParser) option(c *copyInto) {
 		value += p.next().text
 	}
 	up := strings.ToUpper(value)
-	ok := true
+	var ok bool
 	switch name {
 	case "PATTERN":
 		c.pattern, ok = value, w.quoted == '\''
@@ -274,8 +274,6 @@ func (p *copyParser) option(c *copyInto) {
 		c.onErrorWord, ok = up, checkOnError(text(value)) == nil
 	case "TRUNCATECOLUMNS", "ENFORCE_LENGTH", "LOAD_UNCERTAIN_FILES", "LOAD_MODE":
 		c.options[name], ok = up, bareWord.MatchString(value)
-	default:
-		ok = false
 	}
 	p.failed = p.failed || !ok
 }

@@ -85,7 +85,7 @@ func (c Connection) driverConfig() (gosnowflake.Config, error) {
 	cfg := gosnowflake.Config{
 		Account: c.Account, User: c.User, Role: c.Role, Warehouse: c.Warehouse, Database: c.Database, Schema: c.Schema,
 		Host: c.Host, Port: c.Port, Protocol: c.Protocol, Application: "mkt",
-		LoginTimeout: loginTimeout, RequestTimeout: queryTimeout, MaxRetryCount: maxTries,
+		LoginTimeout: loginTimeout, RequestTimeout: queryTimeout, MaxRetryCount: maxTries, //nolint:staticcheck // deprecated for a later reorganization; there is no other way yet
 		Params: map[string]*string{}, ValidateDefaultParameters: gosnowflake.ConfigBoolFalse,
 	}
 	for name, value := range session {
