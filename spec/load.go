@@ -43,6 +43,9 @@ type Stack struct {
 	variables map[string]*variable
 	locals    map[string]*local
 	outputs   []*output
+	moved     []Moved
+	removed   []Removed
+	imports   []Import
 	unknown   map[string]bool // types of blocks that no kind describes; reported once each
 
 	root  *hcl.EvalContext // the functions
@@ -101,6 +104,7 @@ func Load(path string, opts Options) (*Stack, hcl.Diagnostics) {
 	diags = append(diags, s.setSettings(settings, opts.Version)...)
 	misled := s.checkReferences()
 	diags = append(diags, misled...)
+	diags = append(diags, s.checkMoves()...)
 	cycles := s.sortBlocks()
 	diags = append(diags, cycles...)
 	if diags.HasErrors() && !cycles.HasErrors() {
@@ -120,7 +124,9 @@ func (s *Stack) add(b *hclsyntax.Block) hcl.Diagnostics {
 		return s.addOutput(b)
 	case "provider":
 		return s.addProvider(b)
-	case "module", "moved", "import", "removed", "check":
+	case "moved", "removed", "import":
+		return s.addMoves(b)
+	case "module", "check":
 		return hcl.Diagnostics{errorAt(b.TypeRange, "Not supported by this version",
 			"%s blocks are part of the language, but this version of mkt does not support them yet. Remove the block.", b.Type)}
 	case "resource", "data":
@@ -132,7 +138,7 @@ func (s *Stack) add(b *hclsyntax.Block) hcl.Diagnostics {
 	}
 	first := !s.unknown[b.Type]
 	s.unknown[b.Type] = true
-	known := append(s.kindNames(), "mkt", "variable", "locals", "output", "provider")
+	known := append(s.kindNames(), "mkt", "variable", "locals", "output", "provider", "moved", "removed", "import")
 	detail := "No kind is called %q.%s"
 	suggestion := DidYouMean(b.Type, known)
 	if suggestion == "" && first {
