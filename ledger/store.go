@@ -60,10 +60,15 @@ func (h Holder) String() string {
 type HeldError struct {
 	Where  string
 	Holder Holder
+	Note   string // what else helps, a sentence's part
 }
 
 func (e *HeldError) Error() string {
-	return fmt.Sprintf("the ledger %s is locked by %s; wait for it to finish, or use -lock-timeout to wait longer", e.Where, e.Holder)
+	out := fmt.Sprintf("the ledger %s is locked by %s; wait for it to finish, or use -lock-timeout to wait longer", e.Where, e.Holder)
+	if e.Note != "" {
+		out += "; " + e.Note
+	}
+	return out
 }
 
 // StaleError says that another wrote the ledger after it was loaded.
@@ -86,6 +91,7 @@ type DamagedError struct {
 	Err      error
 	Previous string // where the generation before is, "" if there is none that can be read
 	Serial   uint64 // of the generation before
+	Restore  string // the command that puts the generation before in place; "" is cp
 }
 
 func (e *DamagedError) Error() string {
@@ -93,7 +99,11 @@ func (e *DamagedError) Error() string {
 	if e.Previous == "" {
 		return out + "; there is no readable previous generation: restore it from a backup"
 	}
-	return fmt.Sprintf("%s; the previous generation (serial %d) is whole: cp %s %s", out, e.Serial, e.Previous, e.Where)
+	restore := e.Restore
+	if restore == "" {
+		restore = "cp " + e.Previous + " " + e.Where
+	}
+	return fmt.Sprintf("%s; the previous generation (serial %d) is whole: %s", out, e.Serial, restore)
 }
 
 func (e *DamagedError) Unwrap() error { return e.Err }

@@ -1,0 +1,263 @@
+package blob
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
+
+	"mkt/ledger"
+)
+
+// Store is a ledger in a blob. It is safe for concurrent use, by goroutines and by machines.
+type Store struct {
+	client *container.Client
+	key    string
+	timing timing
+	now    func() time.Time
+
+	mu      sync.Mutex
+	known   *generation  // what is stored, as far as this process knows; nil: not read yet
+	prevTag *azcore.ETag // the previous generation's ETag, "" for none; nil: not read yet
+	doubt   string       // the id of the last write: whether it came through is not known when it failed
+}
+
+var _ ledger.Store = (*Store)(nil)
+
+// timing is how long things take and last.
+type timing struct {
+	lease  time.Duration // of the lock; the service allows 15 to 60 s
+	renew  time.Duration // after this part of a lease it is renewed
+	margin time.Duration // a lock counts as lost this long before its lease ends
+	poll   time.Duration // between two tries for a held lock: this, and up to as much again
+	delay  time.Duration // before the first retry of a call; it doubles
+
+	state, lock limit
+}
+
+// limit bounds one try of a call, and the call with all its retries.
+type limit struct{ try, call time.Duration }
+
+var usual = timing{
+	lease: 60 * time.Second, renew: 20 * time.Second, margin: 10 * time.Second,
+	poll: 500 * time.Millisecond, delay: 400 * time.Millisecond,
+	state: limit{try: 30 * time.Second, call: 2 * time.Minute},
+	lock:  limit{try: 5 * time.Second, call: 15 * time.Second},
+}
+
+// generation is what is stored under the key; the zero value is nothing.
+type generation struct {
+	lineage string
+	serial  uint64
+	etag    azcore.ETag
+	write   string // the id of the write that made it
+	text    []byte
+}
+
+// New returns the store of the ledger with this key, a blob's name, in a container. Neither need exist yet.
+func New(client *container.Client, key string) *Store {
+	return &Store{client: client, key: key, timing: usual, now: time.Now}
+}
+
+func (s *Store) previous() string { return s.key + ".prev" }
+
+// Load implements ledger.Store.
+func (s *Store) Load(ctx context.Context) (*ledger.Ledger, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.known, s.prevTag = nil, nil
+	l, err := s.load(ctx)
+	var damaged *ledger.DamagedError
+	if err != nil && !errors.As(err, &damaged) {
+		err = fmt.Errorf("load ledger: %w", err)
+	}
+	return l, err
+}
+
+func (s *Store) load(ctx context.Context) (*ledger.Ledger, error) {
+	l, err := s.read(ctx)
+	if err != nil || l != nil {
+		return l, err
+	}
+	prev, err := s.head(ctx, s.previous())
+	switch {
+	case err != nil:
+		return nil, err
+	case prev != nil: // a save never leaves the name empty
+		return nil, s.damaged(ctx, errors.New("it is gone"))
+	}
+	return ledger.New(), nil
+}
+
+// read learns what is stored. The ledger is nil where there is none.
+func (s *Store) read(ctx context.Context) (*ledger.Ledger, error) {
+	o, err := s.get(ctx, s.key)
+	if err != nil {
+		return nil, err
+	}
+	if o == nil {
+		s.known = &generation{}
+		return nil, nil
+	}
+	l, err := ledger.Decode(o.text)
+	if err != nil {
+		return nil, s.damaged(ctx, err)
+	}
+	s.known = &generation{lineage: l.Lineage, serial: l.Serial, etag: o.etag, write: o.write, text: o.text}
+	return l, nil
+}
+
+// damaged says why the ledger cannot be read, and looks for the way out.
+func (s *Store) damaged(ctx context.Context, why error) error {
+	d := &ledger.DamagedError{Where: s.where(s.key), Err: why}
+	prev, err := s.get(ctx, s.previous())
+	if err != nil {
+		return fmt.Errorf("the ledger %s cannot be read: %w; neither can the previous generation: %w", d.Where, why, err)
+	}
+	if prev != nil {
+		if l, err := ledger.Decode(prev.text); err == nil {
+			d.Previous, d.Serial = s.where(s.previous()), l.Serial
+			d.Restore = "`mkt ledger restore` puts " + d.Previous + " in its place"
+		}
+	}
+	return d
+}
+
+// Save implements ledger.Store.
+func (s *Store) Save(ctx context.Context, l *ledger.Ledger) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.save(ctx, l); err != nil {
+		return fmt.Errorf("save ledger: %w", err)
+	}
+	return nil
+}
+
+func (s *Store) save(ctx context.Context, l *ledger.Ledger) error {
+	var err error
+	for range 3 {
+		if err := s.checkGeneration(ctx, l); err != nil {
+			return err
+		}
+		next := *l
+		next.Serial++
+		text, err2 := next.Encode()
+		if err2 != nil {
+			return err2
+		}
+		err = s.replace(ctx, text)
+		if err == nil {
+			s.known.lineage, s.known.serial = next.Lineage, next.Serial
+			l.Serial = next.Serial
+			return nil
+		}
+		s.known, s.prevTag = nil, nil
+		if !conflict(err) {
+			return err
+		}
+	}
+	return err
+}
+
+// checkGeneration refuses to overwrite what l did not come from. What this process knows is enough to go on, as the
+// write is conditional, but not to refuse.
+func (s *Store) checkGeneration(ctx context.Context, l *ledger.Ledger) error {
+	if s.known != nil && s.known.precedes(l) {
+		return nil
+	}
+	if _, err := s.read(ctx); err != nil {
+		return err
+	}
+	if s.doubt != "" && s.known.write == s.doubt && s.known.lineage == l.Lineage && s.known.serial == l.Serial+1 {
+		l.Serial = s.known.serial // an earlier save of l came through after all
+	}
+	if s.known.precedes(l) {
+		return nil
+	}
+	return &ledger.StaleError{
+		Where: s.where(s.key), Stored: s.known.serial, Loaded: l.Serial,
+		ForeignLineage: s.known.etag != "" && s.known.lineage != l.Lineage,
+	}
+}
+
+// precedes tells whether l came from the generation.
+func (g *generation) precedes(l *ledger.Ledger) bool {
+	return g.serial == l.Serial && (g.etag == "" || g.lineage == l.Lineage)
+}
+
+// replace writes a text in place of the known generation, which becomes the previous one. Killed in between, both
+// names have the same generation. Writing the previous one is conditional too: a late process that lost its lock
+// must not put an old generation there.
+func (s *Store) replace(ctx context.Context, text []byte) error {
+	if s.known.etag != "" {
+		if s.prevTag == nil {
+			o, err := s.head(ctx, s.previous())
+			if err != nil {
+				return err
+			}
+			s.prevTag = new(azcore.ETag)
+			if o != nil {
+				*s.prevTag = o.etag
+			}
+		}
+		etag, err := s.put(ctx, s.previous(), rand.Text(), s.known.text, *s.prevTag)
+		if err != nil {
+			return err
+		}
+		s.prevTag = &etag
+	}
+	s.doubt = rand.Text()
+	etag, err := s.put(ctx, s.key, s.doubt, text, s.known.etag)
+	if err != nil {
+		return err
+	}
+	s.known = &generation{etag: etag, write: s.doubt, text: text}
+	return nil
+}
+
+// Restore puts the previous generation in place of a ledger that cannot be read, and returns its serial. A ledger that
+// can be read is left alone. The caller holds the lock.
+func (s *Store) Restore(ctx context.Context) (serial uint64, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.known, s.prevTag = nil, nil
+	serial, err = s.restore(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("restore ledger: %w", err)
+	}
+	return serial, nil
+}
+
+func (s *Store) restore(ctx context.Context) (uint64, error) {
+	o, err := s.get(ctx, s.key)
+	if err != nil {
+		return 0, err
+	}
+	var old azcore.ETag
+	if o != nil {
+		if l, err := ledger.Decode(o.text); err == nil {
+			return 0, fmt.Errorf("%s is whole (serial %d); there is nothing to restore", s.where(s.key), l.Serial)
+		}
+		old = o.etag
+	}
+	prev, err := s.get(ctx, s.previous())
+	if err != nil {
+		return 0, err
+	}
+	if prev == nil {
+		return 0, fmt.Errorf("there is no previous generation %s", s.where(s.previous()))
+	}
+	l, err := ledger.Decode(prev.text)
+	if err != nil {
+		return 0, fmt.Errorf("the previous generation %s cannot be read either: %w", s.where(s.previous()), err)
+	}
+	if _, err := s.put(ctx, s.key, rand.Text(), prev.text, old); err != nil {
+		return 0, err
+	}
+	return l.Serial, nil
+}
