@@ -193,5 +193,3 @@ func answer(r *http.Request, status int, code bloberror.Code, header ...string) 
 	}
 	return &http.Response{StatusCode: status, Status: http.StatusText(status), Header: h, Body: http.NoBody, Request: r}
 }
-
-
