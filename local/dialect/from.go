@@ -82,18 +82,12 @@ func (s *seq) pivot(group node) error {
 		n.kids = in
 		kids = append(kids, n)
 	}
-	inner := seq{rewriter: s.rewriter, ns: kids}
-	for inner.i < len(kids) {
-		if kids[inner.i].is("FOR") {
-			_ = inner.plain("FOR")
-			continue
-		}
-		if err := inner.step(); err != nil {
-			return err
-		}
+	text, err := s.sequence(kids)
+	if err != nil {
+		return err
 	}
 	s.next(2)
-	s.add("PIVOT ("+strings.Join(inner.out, " ")+")", true)
+	s.add("PIVOT ("+text+")", true)
 	return nil
 }
 

@@ -296,7 +296,7 @@ func (s *seq) refuseClause(n node) error {
 	next, prev := at(s.ns, s.i+1), at(s.ns, s.i-1)
 	what := ""
 	switch {
-	case n.is("SAMPLE", "TABLESAMPLE"), n.is("MATCH_RECOGNIZE"), n.is("TOP"), n.is("CHANGES"):
+	case n.is("SAMPLE", "TABLESAMPLE"), n.is("MATCH_RECOGNIZE", "TOP", "CHANGES") && keyword(s.ns, s.i):
 		what = n.Value
 	case n.is("CONNECT") && next.is("BY"), n.is("START") && next.is("WITH"):
 		what = "CONNECT BY"

@@ -170,7 +170,7 @@ func keyword(ns []node, i int) bool {
 	case "TOP":
 		return prev.is("SELECT", "DISTINCT") && next.Kind == Number
 	case "FOR":
-		return next.is("UPDATE")
+		return next.is("UPDATE") || at(ns, i+2).is("IN")
 	}
 	return false
 }

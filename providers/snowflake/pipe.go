@@ -157,7 +157,7 @@ func (*pipeResource) Suffers(_ cty.Value, changes []providers.RefChange) spec.Ve
 			why = "its stage moves, which stops it for good (STOPPED_STAGE_ALTERED)"
 		}
 		if why != "" {
-			return spec.Verdict{Act: spec.Replace, Why: why + "; the new one has no load history"}
+			return spec.Verdict{Act: spec.Replace, Why: why}
 		}
 	}
 	return spec.Verdict{Act: spec.Same}
