@@ -42,6 +42,7 @@ type applying struct {
 	stopped string // why nothing more is started
 	dirty   bool   // the ledger has something to save
 	unsaved bool   // saving it has failed
+	unowned bool   // the lock was lost, and that was said
 }
 
 // batchKey is what may go out as one call.
@@ -112,6 +113,15 @@ func (a *applying) run(ctx context.Context) (*Report, hcl.Diagnostics) {
 		if ctx.Err() != nil {
 			a.stop(interrupted)
 		}
+		select { // before anything is started, also when it comes together with an answer
+		case <-a.opts.Lost:
+			if !a.unowned {
+				a.unowned = true
+				a.stop("the ledger's lock was lost")
+				a.diags = append(a.diags, failure("Lock lost", "The lock of the ledger was lost, so nothing more was started. Apply again."))
+			}
+		default:
+		}
 		a.startReady()
 		a.send()
 		if a.flying == 0 {
@@ -131,8 +141,6 @@ func (a *applying) run(ctx context.Context) (*Report, hcl.Diagnostics) {
 		case <-done:
 			done = nil
 		case <-lost:
-			a.stop("the ledger's lock was lost")
-			a.diags = append(a.diags, failure("Lock lost", "The lock of the ledger was lost, so nothing more was started. Apply again."))
 			lost = nil
 		}
 	}

@@ -209,7 +209,6 @@ func TestLockLost(t *testing.T) {
 	b.Providers["mem"] = &providertest.Hook{Provider: m, Before: func(c providertest.Call) error {
 		if c.Op == "create" {
 			close(lost)
-			time.Sleep(20 * time.Millisecond) // lets the apply see it before the answer
 		}
 		return nil
 	}}
@@ -217,6 +216,12 @@ func TestLockLost(t *testing.T) {
 	report, diags := planner.Apply(context.Background(), p, planner.ApplyOptions{Ledger: b.Store(), Lost: lost})
 	if _, _, not := report.Counts(); not != 1 || !strings.Contains(providertest.Text(diags), "Lock lost") {
 		t.Errorf("%d not started: %s", not, providertest.Text(diags))
+	}
+
+	m, b = bench(t)
+	report, diags = planner.Apply(context.Background(), b.MustPlan(t, `mem_box "a" {}`), planner.ApplyOptions{Ledger: b.Store(), Lost: lost})
+	if _, _, not := report.Counts(); not != 1 || m.Count() > 0 || len(diags) != 1 {
+		t.Errorf("lost before it began, %d not started, %d objects: %s", not, m.Count(), providertest.Text(diags))
 	}
 }
 
