@@ -174,8 +174,8 @@ func (s *Stack) setVariables(opts Options) (diags hcl.Diagnostics) {
 		}
 	}
 	for _, file := range opts.VarFiles {
-		body, more := s.parseFile(file, "Var file not readable")
-		diags = append(diags, more...)
+		body, parsing := s.parseFile(file, "Var file not readable")
+		diags = append(diags, parsing...)
 		if body == nil {
 			continue
 		}
@@ -193,6 +193,9 @@ func (s *Stack) setVariables(opts Options) (diags hcl.Diagnostics) {
 			if more.HasErrors() {
 				diags = append(diags, errorAt(a.Expr.Range(), "Constant expected", "The values in a var file are constants: they refer to nothing and call no function."))
 				value = cty.DynamicVal
+			}
+			if parsing.HasErrors() {
+				value = cty.DynamicVal // what is left of a broken file says nothing more
 			}
 			set(v, value, a.Expr.Range(), file)
 		}
