@@ -98,7 +98,11 @@ func Save(path string, p *Plan) error {
 		err = renameio.WriteFile(path, append(text, '\n'), 0o600)
 	}
 	if err != nil {
-		return fmt.Errorf("save plan: %w", err)
+		var pe *fs.PathError
+		if errors.As(err, &pe) {
+			err = pe.Err // the path is that of a temporary file
+		}
+		return fmt.Errorf("save plan %s: %w", path, err)
 	}
 	return nil
 }
@@ -152,6 +156,9 @@ func (s *Saved) Verify(p *Plan) hcl.Diagnostics {
 		return hcl.Diagnostics{failure("Saved plan is stale", format+" Nothing was done: plan again, and look at the new plan.", args...)}
 	}
 	if s.Lineage != now.Lineage && s.Serial+now.Serial > 0 { // one that was never saved has none
+		if s.Serial == 0 {
+			return stale("It was made before anything was applied, and something has been since, perhaps this very plan.")
+		}
 		return stale("It was made with another ledger.")
 	}
 	var diags hcl.Diagnostics
