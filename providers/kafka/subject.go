@@ -115,8 +115,11 @@ func checkSubject(v cty.Value) []spec.Problem {
 		return nil
 	}
 	if _, err := avro.Parse(schema.AsString()); err != nil && checkSchemaJSON(schema) == nil {
-		return []spec.Problem{{Path: cty.GetAttrPath("schema"), Summary: "Not an Avro schema",
-			Detail: fmt.Sprintf("%v. A type that another subject defines needs a reference block.", err)}}
+		detail := fmt.Sprintf("%v.", err)
+		if strings.Contains(detail, "unknown type") {
+			detail += " A type that another subject defines needs a reference block."
+		}
+		return []spec.Problem{{Path: cty.GetAttrPath("schema"), Summary: "Not an Avro schema", Detail: detail}}
 	}
 	return nil
 }
