@@ -140,7 +140,7 @@ func (c *consumer) connect(ctx context.Context) error {
 	if usesNewProtocol(c.run.cfg.Kafka) {
 		group = nil
 	}
-	c.client, err = kafka.NewConsumer(configMap(quiet, group, map[string]string{
+	c.client, err = kafka.NewConsumer(logged(configMap(quiet, group, map[string]string{
 		"fetch.queue.backoff.ms":             "5",
 		"fetch.wait.max.ms":                  "100", // how late the end of a partition is seen
 		"queued.max.messages.kbytes":         "32768",
@@ -154,7 +154,7 @@ func (c *consumer) connect(ctx context.Context) error {
 		"isolation.level":          "read_committed",
 		"enable.partition.eof":     "true",
 		"auto.offset.reset":        "error",
-	}))
+	})))
 	if err != nil {
 		return fmt.Errorf("kafka consumer: %w", err)
 	}

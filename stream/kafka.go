@@ -6,7 +6,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -35,13 +37,32 @@ func configMap(layers ...map[string]string) *kafka.ConfigMap {
 	return &out
 }
 
-// quiet keeps librdkafka from writing to standard error; what matters comes
-// back as errors.
+// logged sends what librdkafka logs to slog at debug level instead of standard
+// error.
+func logged(conf *kafka.ConfigMap) *kafka.ConfigMap {
+	drainLogs()
+	(*conf)["go.logs.channel.enable"] = true
+	(*conf)["go.logs.channel"] = clientLogs
+	return conf
+}
+
+var (
+	clientLogs = make(chan kafka.LogEvent, 1000)
+	drainLogs  = sync.OnceFunc(func() {
+		go func() {
+			for e := range clientLogs {
+				slog.Debug("librdkafka", "client", e.Name, "tag", e.Tag, "level", e.Level, "message", e.Message)
+			}
+		}()
+	})
+)
+
+// quiet keeps librdkafka's log short: what matters comes back as errors.
 var quiet = map[string]string{"log_level": "0", "client.id": "mkt"}
 
 // NewAdmin opens an admin client with the properties given.
 func NewAdmin(props map[string]string) (*kafka.AdminClient, error) {
-	a, err := kafka.NewAdminClient(configMap(quiet, props))
+	a, err := kafka.NewAdminClient(logged(configMap(quiet, props)))
 	if err != nil {
 		return nil, fmt.Errorf("kafka admin client: %w", err)
 	}

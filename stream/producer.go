@@ -156,7 +156,7 @@ func (p *producer) compile(file string, header []string) error {
 // connect opens the transactional producer. Its first act fences a process
 // that ran the same producer before and ends what that one left open (KIP-98).
 func (p *producer) connect(ctx context.Context) error {
-	client, err := kafka.NewProducer(configMap(quiet, map[string]string{
+	client, err := kafka.NewProducer(logged(configMap(quiet, map[string]string{
 		"linger.ms":                    "20",
 		"batch.size":                   "1000000",
 		"batch.num.messages":           "100000",
@@ -172,7 +172,7 @@ func (p *producer) connect(ctx context.Context) error {
 		// The commit of the transaction is the delivery report of its rows.
 		"go.delivery.reports": "false",
 		"go.batch.producer":   "false",
-	}))
+	})))
 	if err != nil {
 		return fmt.Errorf("kafka producer: %w", err)
 	}
@@ -204,11 +204,26 @@ func (p *producer) disconnect() {
 
 // fenced says in words that another process took over.
 func (p *producer) fenced(err error) error {
-	var ke kafka.Error
-	if errors.As(err, &ke) && (ke.Code() == kafka.ErrFenced || ke.Code() == kafka.ErrProducerFenced || ke.Code() == kafka.ErrInvalidProducerEpoch) {
+	if isFenced(err) {
 		return fmt.Errorf("another process runs producer %q on this topic and has taken over: %w", p.cfg.Name, err)
 	}
 	return err
+}
+
+// isFenced looks for a newer process's mark anywhere in err. Joined errors
+// are walked: the client's own may stand before it.
+func isFenced(err error) bool {
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		return slices.ContainsFunc(many.Unwrap(), isFenced)
+	}
+	if ke, ok := err.(kafka.Error); ok {
+		switch ke.Code() {
+		case kafka.ErrFenced, kafka.ErrProducerFenced, kafka.ErrInvalidProducerEpoch, kafka.ErrInvalidProducerIDMapping:
+			return true
+		}
+	}
+	one := errors.Unwrap(err)
+	return one != nil && isFenced(one)
 }
 
 // skipTo reads up to the last committed row and checks that the source is
@@ -445,15 +460,25 @@ func (p *producer) commit() error {
 // is begun anew from what is committed. Whether a commit whose answer was
 // lost took place, the next beginning finds out.
 func (p *producer) failed(err error) error {
+	if fatal := p.client.GetFatalError(); fatal != nil {
+		err = fmt.Errorf("%w: %w", err, fatal) // err may only say that the client is done
+	}
 	var ke kafka.Error
 	if p.run.aborted() || !errors.As(err, &ke) && !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	switch ke.Code() {
-	case kafka.ErrFenced, kafka.ErrProducerFenced, kafka.ErrInvalidProducerEpoch,
-		kafka.ErrTopicAuthorizationFailed, kafka.ErrTransactionalIDAuthorizationFailed, kafka.ErrClusterAuthorizationFailed,
-		kafka.ErrAuthentication, kafka.ErrSaslAuthenticationFailed, kafka.ErrUnknownTopic, kafka.ErrUnknownTopicOrPart:
+	if isFenced(err) {
 		return p.fenced(err)
+	}
+	switch ke.Code() {
+	case kafka.ErrTopicAuthorizationFailed, kafka.ErrTransactionalIDAuthorizationFailed, kafka.ErrClusterAuthorizationFailed,
+		kafka.ErrAuthentication, kafka.ErrSaslAuthenticationFailed, kafka.ErrUnknownTopic, kafka.ErrUnknownTopicOrPart:
+		return err
+	}
+	// Some brokers tell a fenced producer only when it gives up its transaction.
+	abort := p.run.untilAbort(10*time.Second, func(ctx context.Context) error { return p.client.AbortTransaction(ctx) })
+	if isFenced(abort) {
+		return p.fenced(fmt.Errorf("%w: %w", err, abort))
 	}
 	return restart{err}
 }

@@ -31,6 +31,7 @@ const (
 	Running  State = "running"
 	Draining State = "draining"
 	Done     State = "done"
+	Stopped  State = "stopped" // drained before it was done
 	Failed   State = "failed"
 )
 

@@ -55,16 +55,14 @@ func Run(ctx context.Context, cfg Config, obs Observer) (Report, error) {
 			state.Store(Done)
 			return
 		}
-		state.Store(Failed)
-		cancel()
-		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-			return
-		}
 		mu.Lock()
 		defer mu.Unlock()
-		if len(failures) > 0 && errors.Is(err, context.Canceled) {
-			return // drained because of another's failure
+		if drain.Err() != nil && errors.Is(err, drain.Err()) || errors.Is(err, context.Canceled) {
+			state.Store(Stopped)
+			return // drained, since it was told to or since another failed
 		}
+		state.Store(Failed)
+		cancel()
 		failures = append(failures, fmt.Errorf("%s %q: %w", what, name, err))
 	}
 	var sending, all sync.WaitGroup
@@ -85,6 +83,9 @@ func Run(ctx context.Context, cfg Config, obs Observer) (Report, error) {
 	all.Wait()
 	if err := errors.Join(failures...); err != nil {
 		return report(), err
+	}
+	if r.aborted() {
+		return report(), context.Canceled
 	}
 	return report(), ctx.Err()
 }
