@@ -82,11 +82,23 @@ func newGraph(p *Plan) *graph {
 		}
 		g.connect(g.byKey[nodeKey{n.addr, removing}], n, false, 0)
 	}
+	renamed := map[spec.Addr]spec.Addr{} // blocks that the ledger knows by an old address
+	for _, c := range p.Changes {
+		if c.Moved.Kind != "" {
+			renamed[c.Moved.Block()] = c.Addr.Block()
+		}
+	}
+	now := func(addr spec.Addr) spec.Addr {
+		if to, ok := renamed[addr.Block()]; ok {
+			return to
+		}
+		return addr.Block()
+	}
 	recorded := map[[2]spec.Addr]bool{}
 	for addr, e := range p.in.Ledger.Entries {
 		for _, text := range e.Deps {
 			if dep, ok := spec.ParseAddr(text); ok {
-				recorded[[2]spec.Addr{addr.Block(), dep.Block()}] = true
+				recorded[[2]spec.Addr{now(addr), now(dep)}] = true
 			}
 		}
 	}

@@ -20,6 +20,7 @@ type leaver struct {
 	id      string
 	private map[string]string
 	entry   *ledger.Entry // nil: an intent alone
+	removed *spec.Removed // the removed block about it, nil if there is none
 }
 
 // leaving finds what is owned, or was about to be created when an apply was interrupted, and is not in the stack.
@@ -31,12 +32,15 @@ func (p *planning) leaving() []leaver {
 				"The ledger has %s, but this mkt knows no kind %s. Use the mkt that made it.", l.addr, l.addr.Kind))
 			return
 		}
+		l.removed = p.removedBy(l.addr)
 		all = append(all, l)
 	}
 	taken := map[objectKey]bool{} // by instances that own nothing yet: their block was renamed
+	named := map[objectKey]bool{} // by any instance: what an old intent announced belongs to it
 	for addr, w := range p.wanted {
-		if p.in.Ledger.Entries[addr] == nil && w.id != "" {
-			taken[objectKey{addr.Kind, w.id}] = true
+		if e, _ := p.entry(addr); w.id != "" {
+			taken[objectKey{addr.Kind, w.id}] = e == nil
+			named[objectKey{addr.Kind, w.id}] = true
 		}
 	}
 	for _, addr := range p.in.Ledger.Addrs() {
@@ -47,7 +51,7 @@ func (p *planning) leaving() []leaver {
 	}
 	for _, addr := range slices.SortedFunc(maps.Keys(p.in.Ledger.Intents), addrOrder) {
 		i := p.in.Ledger.Intents[addr]
-		if p.leaves(addr) && p.in.Ledger.Entries[addr] == nil && i.ID != "" && !taken[objectKey{addr.Kind, i.ID}] {
+		if p.leaves(addr) && p.in.Ledger.Entries[addr] == nil && i.ID != "" && !named[objectKey{addr.Kind, i.ID}] {
 			add(leaver{addr: addr, id: i.ID})
 		}
 	}
@@ -58,7 +62,7 @@ func (p *planning) leaves(addr spec.Addr) bool {
 	if p.in.Destroy {
 		return p.selects(addr.Block()) && p.selectsInstance(addr)
 	}
-	if p.wanted[addr] != nil {
+	if p.wanted[addr] != nil || p.stays(addr) {
 		return false
 	}
 	return len(p.targets) == 0 || p.targets[addr] || p.targets[addr.Block()]
@@ -85,6 +89,14 @@ func (p *planning) planLeaving(l leaver) {
 		c.Why = "it was created by an apply that was interrupted, and is not in the stack any more"
 	default:
 		c.Why = "it is not in the stack any more"
+	}
+	if l.removed != nil {
+		c.Range, c.Why = l.removed.Range, "a removed block says so"
+		if !l.removed.Destroy {
+			c.Action, c.Record, c.Why, c.live.id = NoOp, true, "a removed block says so: it stays as it is, and mkt owns it no more", ""
+			p.byAddr[c.Addr] = c
+			return
+		}
 	}
 	reading := p.reader.of(l.kind, l.id)
 	switch {

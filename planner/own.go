@@ -16,7 +16,10 @@ func (p *planning) own(w *wanted) (c *Change, ok bool) {
 	addr, b := w.inst.Addr, w.inst.Block
 	c = &Change{Addr: addr, Kind: b.Kind, ID: w.id, Deps: resourceDeps(p.in.Stack, b), Sensitive: w.inst.Sensitive, Range: b.Range,
 		inst: w.inst, live: &live{}}
-	entry := p.in.Ledger.Entries[addr]
+	entry, from := p.entry(addr)
+	if from != addr {
+		c.Moved, c.Record = from, true
+	}
 	if entry == nil && w.id != "" {
 		if from, owned := p.owners[objectKey{addr.Kind, w.id}]; owned {
 			if p.wanted[from] != nil {
@@ -67,7 +70,13 @@ func (p *planning) own(w *wanted) (c *Change, ok bool) {
 // ownNew decides about an instance that owns nothing yet.
 func (p *planning) ownNew(c *Change, w *wanted, intended bool) bool {
 	reading := p.reader.of(c.Kind, w.id)
+	imports, ok := p.importing(w)
 	switch {
+	case !ok:
+		return false
+	case imports && (w.id == "" || reading.Err == nil && reading.State == cty.NilVal):
+		p.nothingToImport(w)
+		return false
 	case w.id == "":
 		return true // a name that only apply can tell: the create finds out
 	case reading.Err != nil:
@@ -75,7 +84,7 @@ func (p *planning) ownNew(c *Change, w *wanted, intended bool) bool {
 		return false
 	case reading.State == cty.NilVal:
 		return true
-	case !intended && !p.adopt[c.Addr]:
+	case !intended && !p.adopt[c.Addr] && !imports:
 		p.exists(w, "")
 		return false
 	}
@@ -91,11 +100,12 @@ func (p *planning) ownNew(c *Change, w *wanted, intended bool) bool {
 
 // intent returns the intent of an interrupted apply that covers the instance's object.
 func (p *planning) intent(w *wanted) (ledger.Intent, bool) {
-	i, ok := p.in.Ledger.Intents[w.inst.Addr]
+	e, from := p.entry(w.inst.Addr)
+	i, ok := p.in.Ledger.Intents[from]
 	if ok && (i.ID == "" || i.ID == w.id || w.id == "") {
 		return i, true
 	}
-	if e := p.in.Ledger.Entries[w.inst.Addr]; ok && e != nil && i.ID == e.ID {
+	if ok && e != nil && i.ID == e.ID {
 		return i, true
 	}
 	return ledger.Intent{}, false

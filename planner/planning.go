@@ -25,6 +25,8 @@ type planning struct {
 	chosen  map[spec.Addr]bool // blocks that the targets select; nil: all
 	targets map[spec.Addr]bool
 	adopt   map[spec.Addr]bool
+	imports map[spec.Addr]spec.Import
+	moved   map[spec.Addr]spec.Addr // by moved blocks: from the address in the stack to the one in the ledger
 	owners  map[objectKey]spec.Addr // of the ledger's objects
 	wanted  map[spec.Addr]*wanted   // the stack's instances
 	byAddr  map[spec.Addr]*Change
@@ -64,11 +66,17 @@ func newPlan(ctx context.Context, in Input) (*Plan, hcl.Diagnostics) {
 		systems: newSystems(in.Providers),
 		targets: addrSet(in.Targets),
 		adopt:   addrSet(in.Adopt),
+		imports: map[spec.Addr]spec.Import{},
+		moved:   map[spec.Addr]spec.Addr{},
 		owners:  map[objectKey]spec.Addr{},
 		wanted:  map[spec.Addr]*wanted{},
 		byAddr:  map[spec.Addr]*Change{},
 		first:   map[*spec.Block][]*wanted{},
 	}
+	for _, i := range in.Stack.Imports() {
+		p.imports[i.To] = i
+	}
+	p.follow()
 	p.reader = newReader(p.systems, in.Parallelism)
 	for addr, e := range in.Ledger.Entries {
 		p.owners[objectKey{addr.Kind, e.ID}] = addr
@@ -103,6 +111,9 @@ func (p *planning) run(ctx context.Context) {
 	}
 	leaving := p.leaving()
 	for _, l := range leaving {
+		if l.removed != nil && !l.removed.Destroy {
+			continue // it is forgotten, whatever it is like
+		}
 		p.reader.add(l.kind, providers.Ref{ID: l.id, Private: l.private})
 	}
 	p.reader.read(ctx)
@@ -146,6 +157,7 @@ func (p *planning) evaluateFirst() bool {
 			byID[objectKey{b.Kind.Name, w.id}] = w
 		}
 	}
+	p.checkMoves()
 	if p.diags.HasErrors() || len(p.systems.diags) > 0 {
 		return false
 	}
@@ -158,7 +170,7 @@ func (p *planning) evaluateFirst() bool {
 // ask requests the readings that a decision about an instance needs: its object, and the one it owned so far.
 func (p *planning) ask(w *wanted) {
 	ref := providers.Ref{ID: w.id}
-	if e := p.in.Ledger.Entries[w.inst.Addr]; e != nil {
+	if e, _ := p.entry(w.inst.Addr); e != nil {
 		if e.ID == w.id {
 			ref.Private = e.Private
 		} else {
@@ -281,7 +293,7 @@ func (p *planning) planLevel(ctx context.Context, blocks []*spec.Block) {
 // keep makes the object of an instance that no target selects visible to others, as it is.
 func (p *planning) keep(w *wanted) {
 	v := w.value
-	if e := p.in.Ledger.Entries[w.inst.Addr]; e != nil {
+	if e, _ := p.entry(w.inst.Addr); e != nil {
 		if r := p.reader.of(w.inst.Block.Kind, e.ID); r.Err == nil && r.State != cty.NilVal {
 			v = completeState(w.inst.Block.Kind, r.State, w.value)
 		}

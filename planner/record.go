@@ -20,6 +20,7 @@ func (a *applying) recordFirst() {
 	}
 	for c := range moved {
 		delete(a.ledger.Entries, c.Moved)
+		delete(a.ledger.Intents, c.Moved) // the new address goes on with what it announced
 		a.dirty = true
 	}
 	for c, e := range moved {
