@@ -17,7 +17,7 @@ BENCHSTAT     := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d
 all: build
 
 build: ## Build bin/mkt.
-	$(GO) build -trimpath -tags $(TAGS) -ldflags "$(LDFLAGS)" -o $(BIN) ./cmd/mkt
+	$(GO) build -tags $(TAGS) -ldflags "$(LDFLAGS)" -o $(BIN) ./cmd/mkt
 
 demo: build ## Run the main job from nothing: plan, apply, stream, query, audit.
 	./examples/demo.sh $(BIN)
