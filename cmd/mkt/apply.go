@@ -78,7 +78,7 @@ func (c *cli) change(ctx context.Context, operation string, o applyOptions) erro
 	if err != nil {
 		return err
 	}
-	defer lock.Unlock() //nolint:errcheck // the kernel releases it when the process ends
+	defer c.unlock(lock)
 	p, diags, err := s.plan(ctx, o.planOptions)
 	if err != nil {
 		return err

@@ -19,6 +19,7 @@ values and no secrets.`,
 		Args: cobra.NoArgs,
 	}
 	cmd.AddCommand(
+		newRestore(c),
 		&cobra.Command{
 			Use: "list", Short: "List the addresses that mkt owns", Args: cobra.NoArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error {
@@ -62,7 +63,7 @@ func (c *cli) loadLedger(cmd *cobra.Command) (*ledger.Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	store, err := c.ledgerFile(stack)
+	store, err := c.ledgerStore(stack)
 	if err != nil {
 		return nil, err
 	}

@@ -18,7 +18,7 @@ import (
 // session is one loaded stack with its ledger and the systems that it talks to. It is for one command.
 type session struct {
 	*systems
-	store *ledger.File
+	store ledger.Store
 	owned *ledger.Ledger // nil until it is read
 }
 
@@ -63,7 +63,7 @@ func (c *cli) open(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	store, err := c.ledgerFile(stack)
+	store, err := c.ledgerStore(stack)
 	if err != nil {
 		return nil, err
 	}
@@ -91,27 +91,21 @@ func (s *session) ledger(ctx context.Context) (*ledger.Ledger, error) {
 	return owned, err
 }
 
-// ledgerFile returns where the stack's ledger is. The embedded stack has one of its own: what exists there says
-// nothing about the clouds.
-func (c *cli) ledgerFile(stack *spec.Stack) (*ledger.File, error) {
-	if c.local {
+// ledgerStore returns where the stack's ledger is. Under -local it is a file of this machine whatever the stack says:
+// what exists in the embedded stack is nobody else's, says nothing about the clouds, and dies with its folder.
+func (c *cli) ledgerStore(stack *spec.Stack) (ledger.Store, error) {
+	l := stack.Settings.Ledger
+	switch {
+	case c.local:
 		return ledger.NewFile(filepath.Join(stateDir(stack.Dir), "ledger", stack.Name+".json")), nil
+	case l == nil:
+		return ledger.NewFile(filepath.Join(stack.Dir, stack.Name+".ledger.json")), nil
+	case l.Type == "azure":
+		return c.teamLedger(stack, l)
+	case filepath.IsAbs(l.Path):
+		return ledger.NewFile(l.Path), nil
 	}
-	if l := stack.Settings.Ledger; l != nil {
-		if l.Type != "file" {
-			return nil, c.report(hcl.Diagnostics{{
-				Severity: hcl.DiagError, Summary: "Not supported by this version",
-				Detail:  "This version of mkt keeps the ledger in a file: write ledger \"file\" { path = \"…\" } or leave the block out.",
-				Subject: &l.Range,
-			}}, stack.Files)
-		}
-		path := l.Path
-		if !filepath.IsAbs(path) {
-			path = filepath.Join(stack.Dir, path)
-		}
-		return ledger.NewFile(path), nil
-	}
-	return ledger.NewFile(filepath.Join(stack.Dir, stack.Name+".ledger.json")), nil
+	return ledger.NewFile(filepath.Join(stack.Dir, l.Path)), nil
 }
 
 // planOptions are the flags of everything that plans.
