@@ -52,8 +52,15 @@ func (a *auditor) producer(ctx context.Context, p stream.Producer) error {
 	if p.OnError != stream.DeadLetter {
 		return nil
 	}
+	home, err := stream.DescribeTopic(ctx, a.admin, p.Topic)
+	if errors.Is(err, stream.ErrNoTopic) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
 	return a.topicHop(ctx, p, DeadLetters, p.DeadLetters(), of, bad, badSum, func(bounds stream.Offsets, t stream.Topic) side {
-		return a.deadRecords(ctx, p, t, bounds)
+		return a.deadRecords(ctx, p, home, t, bounds)
 	})
 }
 
@@ -214,12 +221,13 @@ func (a *auditor) ownRecords(ctx context.Context, p stream.Producer, schema *cod
 	}
 }
 
-// deadRecords is the dead letters of a producer, by source row.
-func (a *auditor) deadRecords(ctx context.Context, p stream.Producer, t stream.Topic, bounds stream.Offsets) side {
+// deadRecords is the dead letters of a producer that belong to the topic home
+// as it is now, by source row.
+func (a *auditor) deadRecords(ctx context.Context, p stream.Producer, home, t stream.Topic, bounds stream.Offsets) side {
 	header := stream.HeaderOf(p.Name)
 	return func(yield func(uint64, func() Example) error) error {
 		return stream.ReadTopic(ctx, a.cfg.Kafka, t, bounds, func(msg *kafka.Message) error {
-			mark, ok := stream.MarkOf(msg, header)
+			mark, ok := stream.DeadMarkOf(msg, header, home)
 			if !ok {
 				return nil
 			}

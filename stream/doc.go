@@ -25,7 +25,8 @@
 //     fenced, what it left open is aborted, what it was committing is
 //     committed (KIP-98);
 //  2. finds the highest row number among the committed records of the topic
-//     and of the dead-letter topic, reading each partition backwards;
+//     and, of those with the topic's present id, of the dead-letter topic,
+//     reading each partition backwards;
 //  3. reads the source up to that row and compares the digest: if it differs,
 //     the source changed, and the producer stops;
 //  4. goes on with the next row.

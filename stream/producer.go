@@ -26,7 +26,8 @@ type producer struct {
 	header  string
 	schema  *codec.Schema
 	client  *kafka.Producer
-	topics  []string // where rows can end: the topic, the dead-letter topic
+	topic   Topic
+	dead    string // the dead-letter topic, if there is one
 	plan    *codec.Plan
 	planFor []string // the header that plan is for
 	key     int      // column of the key, -1: the row number
@@ -83,7 +84,7 @@ func (p *producer) once(ctx context.Context) error {
 		return err
 	}
 	defer p.disconnect()
-	last, err := resumePoint(ctx, p.run.cfg.Kafka, p.run.admin, p.header, p.topics)
+	last, err := resumePoint(ctx, p.run.cfg.Kafka, p.run.admin, p.header, p.topic, p.dead)
 	if err != nil {
 		return err
 	}
@@ -116,8 +117,7 @@ func (p *producer) prepare(ctx context.Context) error {
 			return err
 		}
 	}
-	p.topics = []string{p.cfg.Topic}
-	if _, err := DescribeTopic(ctx, p.run.admin, p.cfg.Topic); err != nil {
+	if p.topic, err = DescribeTopic(ctx, p.run.admin, p.cfg.Topic); err != nil {
 		return err
 	}
 	if p.cfg.OnError == DeadLetter {
@@ -126,9 +126,10 @@ func (p *producer) prepare(ctx context.Context) error {
 		}
 	}
 	// Rows that were dead letters under an earlier policy count as done.
-	if _, err := DescribeTopic(ctx, p.run.admin, p.cfg.DeadLetters()); err == nil {
-		p.topics = append(p.topics, p.cfg.DeadLetters())
-	} else if !errors.Is(err, ErrNoTopic) {
+	p.dead = p.cfg.DeadLetters()
+	if _, err := DescribeTopic(ctx, p.run.admin, p.dead); errors.Is(err, ErrNoTopic) {
+		p.dead = ""
+	} else if err != nil {
 		return err
 	}
 	return nil
@@ -367,7 +368,7 @@ func (p *producer) row(src *source.Reader, row *source.Row) error {
 			key = strconv.AppendUint(key, row.Number, 10)
 		}
 		p.keyText = key
-		err := p.produce(p.cfg.Topic, key, p.value, row)
+		err := p.produce(p.cfg.Topic, key, p.value, row, p.mark(row))
 		var ke kafka.Error
 		if !errors.As(err, &ke) || ke.Code() != kafka.ErrMsgSizeTooLarge {
 			if err == nil {
@@ -384,7 +385,8 @@ func (p *producer) row(src *source.Reader, row *source.Row) error {
 		return nil
 	case DeadLetter:
 		p.pending.DeadLetters++
-		return p.produce(p.cfg.DeadLetters(), nil, DeadLetterValue(row, bad), row)
+		return p.produce(p.cfg.DeadLetters(), nil, DeadLetterValue(row, bad), row,
+			p.mark(row), kafka.Header{Key: headerTopicID, Value: []byte(p.topic.ID)})
 	}
 	return p.finish(fmt.Errorf("%s:%d: row %d: %w", row.File, row.Line, row.Number, bad))
 }
@@ -400,17 +402,20 @@ func DeadLetterValue(row *source.Row, reason error) []byte {
 	return append(b, '}')
 }
 
+func (p *producer) mark(row *source.Row) kafka.Header {
+	return kafka.Header{Key: p.header, Value: Mark{row.Number, row.Digest}.bytes()}
+}
+
 // produce hands a record to the client, beginning a transaction when none is
 // open. A full queue is waited for.
-func (p *producer) produce(topic string, key, value []byte, row *source.Row) error {
+func (p *producer) produce(topic string, key, value []byte, row *source.Row, headers ...kafka.Header) error {
 	if !p.open {
 		if err := p.client.BeginTransaction(); err != nil {
 			return p.failed(fmt.Errorf("begin transaction: %w", err))
 		}
 		p.open, p.began = true, time.Now()
 	}
-	msg := kafka.Message{TopicPartition: kafka.TopicPartition{Topic: &topic, Partition: kafka.PartitionAny}, Key: key, Value: value,
-		Headers: []kafka.Header{{Key: p.header, Value: Mark{row.Number, row.Digest}.bytes()}}}
+	msg := kafka.Message{TopicPartition: kafka.TopicPartition{Topic: &topic, Partition: kafka.PartitionAny}, Key: key, Value: value, Headers: headers}
 	for {
 		err := p.client.Produce(&msg, nil)
 		var ke kafka.Error

@@ -35,46 +35,74 @@ func MarkOf(msg *kafka.Message, header string) (Mark, bool) {
 	return Mark{}, false
 }
 
-// resumePoint is the last row that a producer has committed to its topics: a
-// mark with row 0 when there is none.
-func resumePoint(ctx context.Context, props map[string]string, admin *kafka.AdminClient, header string, topics []string) (Mark, error) {
-	var last Mark
-	truncated := ""
-	for _, name := range topics {
-		t, err := DescribeTopic(ctx, admin, name)
-		if err != nil {
-			return last, err
-		}
-		bounds, err := TopicOffsets(ctx, admin, t)
-		if err != nil {
-			return last, err
-		}
-		m, err := lastMark(ctx, props, t, bounds, header)
-		if err != nil {
-			return last, fmt.Errorf("find the last row in topic %q: %w", name, err)
-		}
-		if m.Row > last.Row {
-			last = m
-		}
-		for p, low := range bounds.Start {
-			if low > 0 {
-				truncated = fmt.Sprintf("topic %q, partition %d starts at offset %d", name, p, low)
-			}
+// headerTopicID is on every dead letter: the id of the topic that its row did
+// not go to. When that topic is re-created its rows are sent again, and the
+// dead letters of before say nothing about them.
+const headerTopicID = "mkt.topic-id"
+
+// DeadMarkOf is MarkOf for a record of the dead-letter topic of t.
+func DeadMarkOf(msg *kafka.Message, header string, t Topic) (Mark, bool) {
+	for i := range msg.Headers {
+		if h := &msg.Headers[i]; h.Key == headerTopicID && string(h.Value) == t.ID {
+			return MarkOf(msg, header)
 		}
 	}
-	if last.Row == 0 && truncated != "" {
-		return last, fmt.Errorf("cannot tell which rows were sent: %s and no record of this producer is left;"+
-			" re-create the topic to send everything again", truncated)
-	}
-	return last, nil
+	return Mark{}, false
 }
+
+// resumePoint is the last row that a producer has committed to its topic or,
+// as a dead letter, to the topic named dead, if that is not empty: a mark with
+// row 0 when there is none.
+func resumePoint(ctx context.Context, props map[string]string, admin *kafka.AdminClient, header string, topic Topic, dead string) (Mark, error) {
+	last, cut, err := lastOf(ctx, props, admin, topic.Name, func(msg *kafka.Message) (Mark, bool) { return MarkOf(msg, header) })
+	if err != nil {
+		return last, err
+	}
+	if last.Row == 0 && cut != "" {
+		return last, fmt.Errorf("cannot tell which rows were sent: %s and no record of this producer is left;"+
+			" re-create the topic to send everything again", cut)
+	}
+	if dead == "" {
+		return last, nil
+	}
+	m, _, err := lastOf(ctx, props, admin, dead, func(msg *kafka.Message) (Mark, bool) { return DeadMarkOf(msg, header, topic) })
+	if m.Row > last.Row {
+		last = m
+	}
+	return last, err
+}
+
+// lastOf is the last mark in one topic, and where the topic has lost its first
+// records, if it has.
+func lastOf(ctx context.Context, props map[string]string, admin *kafka.AdminClient, name string, mark marker) (last Mark, cut string, err error) {
+	t, err := DescribeTopic(ctx, admin, name)
+	if err != nil {
+		return last, "", err
+	}
+	bounds, err := TopicOffsets(ctx, admin, t)
+	if err != nil {
+		return last, "", err
+	}
+	for p, low := range bounds.Start {
+		if low > 0 {
+			cut = fmt.Sprintf("topic %q, partition %d starts at offset %d", name, p, low)
+		}
+	}
+	if last, err = lastMark(ctx, props, t, bounds, mark); err != nil {
+		return last, "", fmt.Errorf("find the last row in topic %q: %w", name, err)
+	}
+	return last, cut, nil
+}
+
+// marker finds a producer's mark on a record.
+type marker func(*kafka.Message) (Mark, bool)
 
 // lastMark reads every partition backwards from its committed end until it
 // finds a record of the producer. Within a partition rows are in order, so
 // that record is the partition's last row. Windows grow eightfold: control
 // records, aborted batches and records of others cost no more than reading
 // them once.
-func lastMark(ctx context.Context, props map[string]string, t Topic, bounds Offsets, header string) (Mark, error) {
+func lastMark(ctx context.Context, props map[string]string, t Topic, bounds Offsets, mark marker) (Mark, error) {
 	var last Mark
 	upper := map[int32]int64{}
 	for p, end := range bounds.Committed {
@@ -97,7 +125,7 @@ func lastMark(ctx context.Context, props map[string]string, t Topic, bounds Offs
 		}
 		found := map[int32]Mark{}
 		err := c.read(ctx, t.Name, spans, func(msg *kafka.Message) error {
-			if m, ok := MarkOf(msg, header); ok {
+			if m, ok := mark(msg); ok {
 				found[msg.TopicPartition.Partition] = m
 			}
 			return nil
