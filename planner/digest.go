@@ -12,11 +12,16 @@ import (
 // digests returns the keyed digests of all that a plan compares: by attribute, and by map key or label inside. Null has none.
 func digests(l *ledger.Ledger, k *spec.Kind, v cty.Value) map[string]string {
 	out := map[string]string{}
-	add := func(key string, v cty.Value) {
-		if d := digest(l, v); d != "" {
+	eachPart(k, v, func(key string, _ cty.Path, part cty.Value) {
+		if d := digest(l, part); d != "" {
 			out[key] = d
 		}
-	}
+	})
+	return out
+}
+
+// eachPart calls f for all that a plan compares, with the key of its digest and its path.
+func eachPart(k *spec.Kind, v cty.Value, f func(key string, path cty.Path, part cty.Value)) {
 	parts := v.AsValueMap()
 	for i := range k.Attrs {
 		a := &k.Attrs[i]
@@ -26,11 +31,11 @@ func digests(l *ledger.Ledger, k *spec.Kind, v cty.Value) map[string]string {
 		}
 		if a.Type.IsMapType() && !a.Secret && part.IsKnown() && !part.IsNull() {
 			for key, elem := range part.AsValueMap() {
-				add(elementKey(a.Name, key), elem)
+				f(elementKey(a.Name, key), cty.GetAttrPath(a.Name).IndexString(key), elem)
 			}
 			continue
 		}
-		add(a.Name, part)
+		f(a.Name, cty.GetAttrPath(a.Name), part)
 	}
 	for i := range k.Blocks {
 		n := &k.Blocks[i]
@@ -40,14 +45,13 @@ func digests(l *ledger.Ledger, k *spec.Kind, v cty.Value) map[string]string {
 		part := parts[n.Name]
 		elems, _, labelled := byLabel(n, part)
 		if !labelled {
-			add(n.Name, part)
+			f(n.Name, cty.GetAttrPath(n.Name), part)
 			continue
 		}
 		for name, elem := range elems {
-			add(elementKey(n.Name, name), elem)
+			f(elementKey(n.Name, name), cty.GetAttrPath(n.Name).IndexString(name), elem)
 		}
 	}
-	return out
 }
 
 // digest is "" for what is null or not wholly known.

@@ -28,8 +28,7 @@ func (p *planning) leaving() []leaver {
 	var all []leaver
 	add := func(l leaver) {
 		if l.kind = p.in.Stack.Kind(l.addr.Kind); l.kind == nil || l.kind.System == "" {
-			p.diags = append(p.diags, failure("Kind not known",
-				"The ledger has %s, but this mkt knows no kind %s. Use the mkt that made it.", l.addr, l.addr.Kind))
+			p.unknownKind(l.addr)
 			return
 		}
 		l.removed = p.removedBy(l.addr)
@@ -56,6 +55,11 @@ func (p *planning) leaving() []leaver {
 		}
 	}
 	return all
+}
+
+func (p *planning) unknownKind(addr spec.Addr) {
+	p.diags = append(p.diags, failure("Kind not known",
+		"The ledger has %s, but this mkt knows no kind %s. Use the mkt that made it.", addr, addr.Kind))
 }
 
 func (p *planning) leaves(addr spec.Addr) bool {

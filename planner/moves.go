@@ -1,10 +1,13 @@
 package planner
 
 import (
+	"context"
+	"fmt"
 	"maps"
 	"slices"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
 
 	"mkt/ledger"
 	"mkt/spec"
@@ -109,4 +112,20 @@ func (p *planning) nothingToImport(w *wanted) {
 	}
 	p.diags = append(p.diags, failureAt(i.IDRange, "Nothing to import",
 		"%s: there is no %s %q. Take the import block out to create it, or correct its name.", w.inst.Addr, w.inst.Addr.Kind, w.id))
+}
+
+// TakesOver reports whether the plan found the object of addr and would own it from now on.
+func (p *Plan) TakesOver(addr spec.Addr) bool {
+	c := p.index[addr]
+	return c != nil && c.inst != nil && c.Before != cty.NilVal && c.live.entry == nil
+}
+
+// Own writes into the ledger that the object of addr is owned, as it was found: TakesOver must hold, other errors of the
+// plan do not matter. Nothing else changes, in the ledger or outside. The caller holds the ledger's lock.
+func Own(ctx context.Context, p *Plan, addr spec.Addr, store ledger.Store) error {
+	if !p.TakesOver(addr) {
+		return fmt.Errorf("own %s: the plan has no object to take over", addr)
+	}
+	newApply(p, ApplyOptions{Ledger: store}).recordFound(p.index[addr])
+	return store.Save(ctx, p.in.Ledger)
 }

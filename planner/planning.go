@@ -54,6 +54,17 @@ type live struct {
 }
 
 func newPlan(ctx context.Context, in Input) (*Plan, hcl.Diagnostics) {
+	p := newPlanning(in)
+	p.run(ctx)
+	diags := p.diagnostics(ctx)
+	p.plan.reads = p.reader.calls
+	p.plan.chosen = p.chosen
+	p.plan.index = p.byAddr
+	p.plan.failed = diags.HasErrors()
+	return p.plan, diags
+}
+
+func newPlanning(in Input) *planning {
 	if in.Now == nil {
 		in.Now = time.Now
 	}
@@ -81,17 +92,17 @@ func newPlan(ctx context.Context, in Input) (*Plan, hcl.Diagnostics) {
 	for addr, e := range in.Ledger.Entries {
 		p.owners[objectKey{addr.Kind, e.ID}] = addr
 	}
-	p.run(ctx)
-	p.plan.reads = p.reader.calls
+	return p
+}
+
+// diagnostics is all that there is to say in the end.
+func (p *planning) diagnostics(ctx context.Context) hcl.Diagnostics {
 	diags := append(p.diags, p.systems.diags...)
 	diags = unique(append(diags, p.failed.diagnostics()...))
 	if ctx.Err() != nil {
 		diags = hcl.Diagnostics{failure("Interrupted", "The plan was not finished: %s. Nothing was changed.", ctx.Err())}
 	}
-	p.plan.chosen = p.chosen
-	p.plan.index = p.byAddr
-	p.plan.failed = diags.HasErrors()
-	return p.plan, diags
+	return diags
 }
 
 func addrSet(addrs []spec.Addr) map[spec.Addr]bool {
@@ -108,6 +119,9 @@ func (p *planning) run(ctx context.Context) {
 	}
 	if !p.in.Destroy && !p.evaluateFirst() {
 		return
+	}
+	for _, w := range p.wanted {
+		p.ask(w)
 	}
 	leaving := p.leaving()
 	for _, l := range leaving {
@@ -131,8 +145,7 @@ func (p *planning) run(ctx context.Context) {
 	p.askLoss(ctx)
 }
 
-// evaluateFirst evaluates everything with what the server computes unknown, and asks for the objects whose names are
-// known by that. It reports whether the stack is sound; nothing remote has been called when it is not.
+// evaluateFirst evaluates everything with what the server computes unknown. It reports whether the stack is sound; nothing remote has been called when it is not.
 func (p *planning) evaluateFirst() bool {
 	scope := p.in.Stack.NewScope()
 	byID := map[objectKey]*wanted{}
@@ -160,9 +173,6 @@ func (p *planning) evaluateFirst() bool {
 	p.checkMoves()
 	if p.diags.HasErrors() || len(p.systems.diags) > 0 {
 		return false
-	}
-	for _, w := range p.wanted {
-		p.ask(w)
 	}
 	return true
 }
