@@ -4,9 +4,12 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strconv"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,7 +31,14 @@ func TestPipeLoadsThroughMintedToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	blobs := httptest.NewServer(store.BlobHandler())
+	var slow atomic.Bool // downloads wait a second
+	handler := store.BlobHandler()
+	blobs := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if slow.Load() && r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, ".json") {
+			time.Sleep(time.Second)
+		}
+		handler.ServeHTTP(w, r)
+	}))
 	defer blobs.Close()
 	cred, err := azblob.NewSharedKeyCredential("acct", key)
 	if err != nil {
@@ -112,6 +122,19 @@ func TestPipeLoadsThroughMintedToken(t *testing.T) {
 	}
 	if got := p.Resource("snowflake_table").(providers.Holder).Holds(t.Context(), []providers.Ref{{ID: "MARKET.RAW.T"}})[0]; got.Err != nil || got.Loss == "" {
 		t.Errorf("%+v", got)
+	}
+
+	// What a running pipe has been told of is loaded before the pipe goes.
+	slow.Store(true)
+	if _, err := client.UploadBuffer(t.Context(), "market", "a/2.json", []byte("{\"A\": 4}\n"), nil); err != nil {
+		t.Fatal(err)
+	}
+	sql(t, conn, "ALTER PIPE MARKET.RAW.P REFRESH")
+	if gone := p.Resource("snowflake_pipe").Delete(t.Context(), []providers.Change{{ID: "MARKET.RAW.P"}, {ID: "MARKET.RAW.NONE"}}); gone[0].Err != nil || gone[1].Err != nil {
+		t.Fatal(gone)
+	}
+	if err := db.QueryRowContext(t.Context(), "SELECT COUNT(*), SUM(a) FROM MARKET.RAW.T").Scan(&rows, &sum); err != nil || rows != 3 || sum != 7.5 {
+		t.Errorf("%d rows, sum %v, %v", rows, sum, err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/zclconf/go-cty/cty"
 
@@ -104,10 +105,11 @@ func readPipe(ctx context.Context, p *Provider, n Name, r row, _ map[string]stri
 	if err != nil {
 		return nil, err
 	}
-	state, err := pipeState(ctx, p, n)
+	status, err := readStatus(ctx, p, n)
 	if err != nil {
 		return nil, err
 	}
+	state := status.State
 	o := object{"copy": c.value(), "auto_ingest": cty.BoolVal(r["notification_channel"] != "" || r["integration"] != ""),
 		"paused": cty.BoolVal(state == "PAUSED"), "stopped": text("")}
 	if name := r["integration"]; name != "" {
@@ -119,21 +121,23 @@ func readPipe(ctx context.Context, p *Provider, n Name, r row, _ map[string]stri
 	return o, nil
 }
 
-// pipeState is the executionState that SYSTEM$PIPE_STATUS tells.
-func pipeState(ctx context.Context, p *Provider, n Name) (string, error) {
+// pipeStatus is what SYSTEM$PIPE_STATUS tells, as far as it matters here.
+type pipeStatus struct {
+	State   string `json:"executionState"`
+	Pending int    `json:"pendingFileCount"`
+}
+
+func readStatus(ctx context.Context, p *Provider, n Name) (status pipeStatus, err error) {
 	rows, err := p.client.query(ctx, "SELECT SYSTEM$PIPE_STATUS("+literal(n.SQL())+") AS STATUS")
 	if err != nil {
-		return "", err
-	}
-	var status struct {
-		State string `json:"executionState"`
+		return status, err
 	}
 	for _, r := range rows {
 		if err := json.Unmarshal([]byte(r["STATUS"]), &status); err != nil {
-			return "", providers.Errorf(providers.Unknown, "read the pipe's status: %w", err)
+			return status, providers.Errorf(providers.Unknown, "read the pipe's status: %w", err)
 		}
 	}
-	return status.State, nil
+	return status, nil
 }
 
 // pipeResource is the resource of pipes, which stop for good when what they name is dropped or moved.
@@ -161,4 +165,47 @@ func (*pipeResource) Suffers(_ cty.Value, changes []providers.RefChange) spec.Ve
 		}
 	}
 	return spec.Verdict{Act: spec.Same}
+}
+
+// How long a delete waits for a running pipe to load what it has been told of, and how often it asks.
+const (
+	drainFor   = 2 * time.Minute
+	drainEvery = 500 * time.Millisecond
+)
+
+// Delete implements providers.Resource. Files that a running pipe has been told of and not loaded yet would be
+// lost with it, so they are waited for; a paused or stopped pipe goes at once.
+func (r *pipeResource) Delete(ctx context.Context, changes []providers.Change) []providers.Result {
+	return providers.Each(ctx, parallel, changes, func(ctx context.Context, c providers.Change) providers.Result {
+		if err := r.drain(ctx, c.ID); err != nil {
+			return providers.Result{Err: wrap(err, "delete %s %s", r.kind.spec.Name, c.ID)}
+		}
+		return r.holder.Delete(ctx, []providers.Change{c})[0]
+	})
+}
+
+func (r *pipeResource) drain(ctx context.Context, id string) error {
+	n, err := ParseName(id)
+	if err != nil {
+		return err
+	}
+	for end := time.Now().Add(drainFor); ; {
+		status, err := readStatus(ctx, r.p, n)
+		switch {
+		case notFound(err):
+			return nil
+		case err != nil:
+			return err
+		case status.State != "RUNNING" || status.Pending == 0:
+			return nil
+		case time.Now().After(end):
+			return &providers.Error{Code: providers.Conflict, Err: fmt.Errorf("%s are still waiting to be loaded", plural(int64(status.Pending), "file")),
+				Hint: "Run it again later, or set paused = true and apply that first to leave them unloaded."}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(drainEvery):
+		}
+	}
 }
