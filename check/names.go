@@ -1,0 +1,65 @@
+package check
+
+import (
+	"fmt"
+	"strings"
+)
+
+// plain is a name without case and without what is no letter or digit: what people mean to be one name.
+func plain(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r > 127 {
+			return r
+		}
+		return -1
+	}, strings.ToLower(name))
+}
+
+// resolve is a Snowflake identifier as the server knows it: folded to upper case unless it stands in double quotes.
+func resolve(name string) string {
+	if len(name) >= 2 && name[0] == '"' && name[len(name)-1] == '"' {
+		return strings.ReplaceAll(name[1:len(name)-1], `""`, `"`)
+	}
+	return strings.ToUpper(name)
+}
+
+// parent is a qualified name without its last part, "" where it has one part only.
+func parent(name string) string {
+	quoted, last := false, -1
+	for i := range len(name) {
+		switch name[i] {
+		case '"':
+			quoted = !quoted
+		case '.':
+			if !quoted {
+				last = i
+			}
+		}
+	}
+	if last < 0 {
+		return ""
+	}
+	return name[:last]
+}
+
+// list writes names for a sentence; long lists are cut.
+func list(names []string) string {
+	const most = 8
+	switch {
+	case len(names) == 0:
+		return "none"
+	case len(names) == 1:
+		return names[0]
+	case len(names) > most:
+		return strings.Join(names[:most], ", ") + fmt.Sprintf(" and %d more", len(names)-most)
+	}
+	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
+}
+
+func quoted(names []string) []string {
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = fmt.Sprintf("%q", n)
+	}
+	return out
+}
