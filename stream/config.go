@@ -110,13 +110,15 @@ type Roll struct {
 }
 
 const (
-	txnRows   = 100_000
-	txnAge    = time.Second
-	rpcLimit  = 60 * time.Second // one exchange with the broker, retries included
-	uploaders = 4                // parallel uploads of one consumer
+	txnRows  = 100_000
+	txnAge   = time.Second
+	rpcLimit = 60 * time.Second // one exchange with the broker, retries included
+	// contactLimit is how long an unreachable broker is asked again.
+	contactLimit = 30 * time.Second
+	uploaders    = 4 // parallel uploads of one consumer
 )
 
-// ConsumeCSV is the source as package source reads it.
+// config is the source as package source reads it.
 func (s Source) config(stdin io.Reader) source.Config {
 	return source.Config{Paths: s.Paths, Delimiter: s.Delimiter, Stdin: stdin}
 }

@@ -188,7 +188,9 @@ func (c *consumer) handle(ctx context.Context, event kafka.Event) error {
 			return nil
 		}
 		if p.forced > 0 && int64(e.Offset) >= p.forced {
-			return c.seal(p)
+			if err := c.seal(p); err != nil {
+				return err
+			}
 		}
 		// Up to here there are control records only: a file may end here.
 		p.next = int64(e.Offset)

@@ -73,7 +73,7 @@ func NewAdmin(props map[string]string) (*kafka.AdminClient, error) {
 var ErrNoTopic = errors.New("the topic does not exist")
 
 // DescribeTopic reads the id and partitions of a topic, trying again while
-// the brokers cannot be reached, for at most a minute.
+// the brokers cannot be reached, for at most contactLimit.
 func DescribeTopic(ctx context.Context, admin *kafka.AdminClient, name string) (Topic, error) {
 	t, err := retry(ctx, func() (Topic, error) {
 		ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
@@ -151,7 +151,7 @@ func listOffsets(ctx context.Context, admin *kafka.AdminClient, t Topic, spec ka
 	return out, nil
 }
 
-// retry calls f until it succeeds, fails for good, or a minute is over.
+// retry calls f until it succeeds, fails for good, or contactLimit is over.
 func retry[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	return backoff.Retry(ctx, func() (T, error) {
 		v, err := f()
@@ -160,7 +160,15 @@ func retry[T any](ctx context.Context, f func() (T, error)) (T, error) {
 		}
 		return v, err
 	}, backoff.WithBackOff(&backoff.ExponentialBackOff{InitialInterval: 100 * time.Millisecond,
-		RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: 5 * time.Second}), backoff.WithMaxElapsedTime(rpcLimit))
+		RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: 5 * time.Second}), backoff.WithMaxElapsedTime(contactLimit))
+}
+
+// explain says in words what a broker's silence can mean.
+func explain(props map[string]string, err error) error {
+	if err != nil && transient(err) {
+		return fmt.Errorf("no broker of %q answers: it cannot be reached, or refuses the credential: %w", props["bootstrap.servers"], err)
+	}
+	return err
 }
 
 // transient says whether an error of Kafka may pass by itself. A refused

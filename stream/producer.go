@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strconv"
 	"sync"
@@ -88,7 +89,7 @@ func (p *producer) once(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	src, err := p.cfg.Source.Reader(p.run.cfg.Stdin)
+	src, err := p.cfg.Source.Reader(p.stdin(ctx))
 	if err != nil {
 		return err
 	}
@@ -99,6 +100,25 @@ func (p *producer) once(ctx context.Context) error {
 	p.counts.state.Store(Running)
 	p.pace = pacer{rate: p.cfg.Rate}
 	return p.send(ctx, src)
+}
+
+// stdin is standard input, if the source names it, as a reader that ends with
+// ctx: a pipe that is silent must not keep a run from draining.
+func (p *producer) stdin(ctx context.Context) io.Reader {
+	if !slices.Contains(p.cfg.Paths, source.Stdin) {
+		return nil
+	}
+	in := p.run.cfg.Stdin
+	if in == nil {
+		in = os.Stdin
+	}
+	r, w := io.Pipe()
+	go func() {
+		_, err := io.CopyBuffer(struct{ io.Writer }{w}, in, make([]byte, 1<<18))
+		w.CloseWithError(err)
+	}()
+	context.AfterFunc(ctx, func() { w.CloseWithError(ctx.Err()) })
+	return r
 }
 
 // prepare fetches the schema and checks every header before anything is sent.

@@ -286,3 +286,42 @@ func TestSeveral(t *testing.T) {
 	}
 	exactlyOnce(t, "files", s.fileRows(), 3000)
 }
+
+// Rows from a pipe that falls silent are committed within a second or so, and
+// a drain does not wait for it to speak again.
+func TestStdin(t *testing.T) {
+	s := newStack(t, 1)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	cfg := s.config("-")
+	cfg.Stdin = r
+	fmt.Fprintf(w, "Index,Date,Close,Adj Close,Volume\nNYA,2020-01-02,1,1,1\nNYA,2020-01-02,1,1,2\n")
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	rep, err := Run(ctx, cfg, observer(func(s Snapshot) {
+		if s.Producers[0].Rows == 2 {
+			cancel()
+		}
+	}))
+	if !errors.Is(err, context.Canceled) || rep.Producers[0].Rows != 2 {
+		t.Fatalf("%v, %+v", err, rep)
+	}
+}
+
+func TestUnreachableBroker(t *testing.T) {
+	props := map[string]string{"bootstrap.servers": "127.0.0.1:1"}
+	admin, err := NewAdmin(props)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_, err = DescribeTopic(ctx, admin, "prices")
+	if err = explain(props, err); err == nil || !strings.Contains(err.Error(), `no broker of "127.0.0.1:1" answers`) {
+		t.Error(err)
+	}
+}

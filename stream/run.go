@@ -63,7 +63,7 @@ func Run(ctx context.Context, cfg Config, obs Observer) (Report, error) {
 		}
 		state.Store(Failed)
 		cancel()
-		failures = append(failures, fmt.Errorf("%s %q: %w", what, name, err))
+		failures = append(failures, fmt.Errorf("%s %q: %w", what, name, explain(r.cfg.Kafka, err)))
 	}
 	var sending, all sync.WaitGroup
 	for _, p := range producers {

@@ -31,7 +31,10 @@ func (c *consumer) send(p *partition) {
 		defer func() { <-c.slots }()
 		out := c.put(id, f)
 		out.partition, out.epoch, out.file = id, epoch, f
-		c.results <- out
+		select {
+		case c.results <- out:
+		case <-c.uploads.Done(): // the consumer has ended
+		}
 	}()
 }
 
