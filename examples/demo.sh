@@ -6,8 +6,11 @@ mkt=$(realpath "$1")
 cd "$(dirname "$0")"
 export MKT_LOCAL=1 MKT_STACK=stack.hcl
 
+bold='' plain=''
+if [ -t 1 ] && [ -z "${NO_COLOR-}" ]; then bold=$'\033[1m' plain=$'\033[0m'; fi
+
 run() {
-  printf '\n\033[1m$ mkt %s\033[0m\n' "$*"
+  printf '\n%s$ mkt %s%s\n' "$bold" "$*" "$plain"
   "$mkt" "$@"
 }
 
