@@ -44,9 +44,10 @@ func (a *auditor) producer(ctx context.Context, p stream.Producer) error {
 	}
 	a.report.Hops = append(a.report.Hops, src)
 
+	var foreign int64
 	if err := a.topicHop(ctx, p, Topic, p.Topic, of, good, goodSum, func(bounds stream.Offsets, t stream.Topic) side {
-		return a.ownRecords(ctx, p, schema, t, bounds)
-	}); err != nil {
+		return a.ownRecords(ctx, p, schema, t, bounds, &foreign)
+	}, &foreign); err != nil {
 		return err
 	}
 	if p.OnError != stream.DeadLetter {
@@ -61,12 +62,13 @@ func (a *auditor) producer(ctx context.Context, p stream.Producer) error {
 	}
 	return a.topicHop(ctx, p, DeadLetters, p.DeadLetters(), of, bad, badSum, func(bounds stream.Offsets, t stream.Topic) side {
 		return a.deadRecords(ctx, p, home, t, bounds)
-	})
+	}, new(int64))
 }
 
-// topicHop compares source rows with a topic's records.
+// topicHop compares source rows with a topic's records. Going through the
+// records counts those of others in foreign.
 func (a *auditor) topicHop(ctx context.Context, p stream.Producer, kind Kind, name, of string, expected side, expectedSum codec.Multiset,
-	records func(stream.Offsets, stream.Topic) side) error {
+	records func(stream.Offsets, stream.Topic) side, foreign *int64) error {
 	h := Hop{Kind: kind, Name: name, Of: of, Expected: int64(expectedSum.Rows)}
 	t, err := stream.DescribeTopic(ctx, a.admin, name)
 	if errors.Is(err, stream.ErrNoTopic) {
@@ -95,14 +97,7 @@ func (a *auditor) topicHop(ctx context.Context, p stream.Producer, kind Kind, na
 	if err != nil {
 		return err
 	}
-	if kind == Topic {
-		all, err := a.countRecords(ctx, t, bounds)
-		if err != nil {
-			return err
-		}
-		h.Foreign = all
-	}
-	h.Got = int64(gotSum.Rows)
+	h.Got, h.Foreign = int64(gotSum.Rows), *foreign
 	if gotSum != expectedSum {
 		if h.Lost, h.Doubled, h.Examples, err = diff(expected, got, max(h.Expected, h.Got), a.cfg.Examples); err != nil {
 			return err
@@ -198,15 +193,20 @@ func (a *auditor) eachSourceRow(ctx context.Context, p stream.Producer, schema *
 	}
 }
 
-// ownRecords is the records of a producer, by source row and content.
-func (a *auditor) ownRecords(ctx context.Context, p stream.Producer, schema *codec.Schema, t stream.Topic, bounds stream.Offsets) side {
+// ownRecords is the records of a producer, by source row and content. Each
+// pass counts in foreign what no producer sent.
+func (a *auditor) ownRecords(ctx context.Context, p stream.Producer, schema *codec.Schema, t stream.Topic, bounds stream.Offsets, foreign *int64) side {
 	s := newShape(schema.Row.Fields)
 	header := stream.HeaderOf(p.Name)
 	return func(yield func(uint64, func() Example) error) error {
 		var scratch []codec.Value
+		*foreign = 0
 		return stream.ReadTopic(ctx, a.cfg.Kafka, t, bounds, func(msg *kafka.Message) error {
 			mark, ok := stream.MarkOf(msg, header)
 			if !ok {
+				if a.sentByNone(msg) {
+					*foreign++
+				}
 				return nil
 			}
 			// What does not decode is no row of the source: its hash is of the bytes.
@@ -240,19 +240,14 @@ func (a *auditor) deadRecords(ctx context.Context, p stream.Producer, home, t st
 	}
 }
 
-// countRecords is the number of records that no producer of the audit sent.
-func (a *auditor) countRecords(ctx context.Context, t stream.Topic, bounds stream.Offsets) (int64, error) {
-	var foreign int64
-	err := stream.ReadTopic(ctx, a.cfg.Kafka, t, bounds, func(msg *kafka.Message) error {
-		for _, p := range a.cfg.Producers {
-			if _, ok := stream.MarkOf(msg, stream.HeaderOf(p.Name)); ok {
-				return nil
-			}
+// sentByNone says whether no producer of the audit sent a record.
+func (a *auditor) sentByNone(msg *kafka.Message) bool {
+	for _, p := range a.cfg.Producers {
+		if _, ok := stream.MarkOf(msg, stream.HeaderOf(p.Name)); ok {
+			return false
 		}
-		foreign++
-		return nil
-	})
-	return foreign, err
+	}
+	return true
 }
 
 // decode finds the schema and datum of a record. A record that has none, or
