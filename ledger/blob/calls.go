@@ -100,10 +100,10 @@ func (s *Store) put(ctx context.Context, name, id string, text []byte, old azcor
 	if old == "" {
 		conditions.ModifiedAccessConditions = &blob.ModifiedAccessConditions{IfNoneMatch: to.Ptr(azcore.ETagAny)}
 	}
-	etag, err := s.upload(ctx, name, id, text, conditions)
+	etag, err := s.upload(ctx, s.timing.state, name, id, text, conditions)
 	if bloberror.HasCode(err, bloberror.ContainerNotFound) {
 		if err = s.createContainer(ctx); err == nil {
-			etag, err = s.upload(ctx, name, id, text, conditions)
+			etag, err = s.upload(ctx, s.timing.state, name, id, text, conditions)
 		}
 	}
 	if err == nil || !conflict(err) && answered(err) {
@@ -116,8 +116,8 @@ func (s *Store) put(ctx context.Context, name, id string, text []byte, old azcor
 	return "", err
 }
 
-func (s *Store) upload(ctx context.Context, name, id string, text []byte, conditions *blob.AccessConditions) (azcore.ETag, error) {
-	ctx, cancel := s.bounded(ctx, s.timing.state)
+func (s *Store) upload(ctx context.Context, limit limit, name, id string, text []byte, conditions *blob.AccessConditions) (azcore.ETag, error) {
+	ctx, cancel := s.bounded(ctx, limit)
 	defer cancel()
 	resp, err := s.client.NewBlockBlobClient(name).Upload(ctx, streaming.NopCloser(bytes.NewReader(text)), &blockblob.UploadOptions{
 		HTTPHeaders:      &blob.HTTPHeaders{BlobContentType: to.Ptr("application/json")},
@@ -140,5 +140,5 @@ func (s *Store) createContainer(ctx context.Context) error {
 	if bloberror.HasCode(err, bloberror.ContainerAlreadyExists) {
 		return nil
 	}
-	return s.failed("create the container of", s.key, err)
+	return s.failed("create the container", "", err)
 }

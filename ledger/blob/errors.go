@@ -76,8 +76,8 @@ func withoutQueries(text string) string {
 	}
 }
 
-// where is a blob's URL for people.
+// where is a blob's URL for people, that of the container without a name.
 func (s *Store) where(name string) string {
 	base, _, _ := strings.Cut(s.client.URL(), "?")
-	return base + "/" + name
+	return strings.TrimSuffix(base+"/"+name, "/")
 }

@@ -3,6 +3,7 @@ package blob
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -52,7 +53,7 @@ func (d direct) Do(r *http.Request) (*http.Response, error) {
 	if err := r.Context().Err(); err != nil {
 		return nil, err
 	}
-	in := r.Clone(r.Context())
+	in := canonical(r)
 	in.RequestURI, in.RemoteAddr = r.URL.RequestURI(), "127.0.0.1:1"
 	if in.Body == nil {
 		in.Body = http.NoBody
@@ -64,6 +65,16 @@ func (d direct) Do(r *http.Request) (*http.Response, error) {
 	return out, nil
 }
 
+// canonical spells the headers as a server reads them; the SDK writes them in lower case.
+func canonical(r *http.Request) *http.Request {
+	out := r.Clone(r.Context())
+	out.Header = http.Header{}
+	for name, values := range r.Header {
+		out.Header[http.CanonicalHeaderKey(name)] = values
+	}
+	return out
+}
+
 // faulty lets a test stand between client and server.
 type faulty func(r *http.Request, send func() (*http.Response, error)) (*http.Response, error)
 
@@ -73,6 +84,7 @@ type faultyTransport struct {
 }
 
 func (f faultyTransport) Do(r *http.Request) (*http.Response, error) {
+	r = canonical(r)
 	return f.fault(r, func() (*http.Response, error) { return f.Transporter.Do(r) })
 }
 
@@ -155,7 +167,7 @@ func harness(t *testing.T, client func() *container.Client) ledgertest.Harness {
 func overwrite(t testing.TB, client *container.Client, name string, text []byte) {
 	t.Helper()
 	s := quick(client)
-	if _, err := s.upload(t.Context(), name, "by hand", text, nil); err != nil {
+	if _, err := s.upload(t.Context(), s.timing.state, name, "by hand", text, nil); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -193,3 +205,6 @@ func answer(r *http.Request, status int, code bloberror.Code, header ...string) 
 	}
 	return &http.Response{StatusCode: status, Status: http.StatusText(status), Header: h, Body: http.NoBody, Request: r}
 }
+
+// errCut is what the network says; the SDK's errors show the whole URL.
+var errCut = errors.New(`Put "https://a.blob.core.windows.net/c/k?sv=1&sig=topsecret": connection reset`)

@@ -37,9 +37,7 @@ func (s *Store) acquire(ctx context.Context, l *lease.BlobClient) (since time.Ti
 
 // sign writes who has the lock; nil is nobody.
 func (s *Store) sign(ctx context.Context, l *lease.BlobClient, holder []byte) error {
-	ctx, cancel := context.WithTimeout(ctx, s.timing.lock.call)
-	defer cancel()
-	_, err := s.upload(ctx, s.lockName(), rand.Text(), holder, &blob.AccessConditions{
+	_, err := s.upload(ctx, s.timing.lock, s.lockName(), rand.Text(), holder, &blob.AccessConditions{
 		LeaseAccessConditions: &blob.LeaseAccessConditions{LeaseID: l.LeaseID()},
 	})
 	return err

@@ -22,9 +22,9 @@ type Store struct {
 	now    func() time.Time
 
 	mu      sync.Mutex
-	known   *generation  // what is stored, as far as this process knows; nil: not read yet
-	prevTag *azcore.ETag // the previous generation's ETag, "" for none; nil: not read yet
-	doubt   string       // the id of the last write: whether it came through is not known when it failed
+	known   *generation // what is stored, as far as this process knows; nil: not read yet
+	prevTag azcore.ETag // of the previous generation, as it was before known was read; "" for none
+	doubt   string      // the id of the last write: whether it came through is not known when it failed
 }
 
 var _ ledger.Store = (*Store)(nil)
@@ -70,7 +70,7 @@ func (s *Store) previous() string { return s.key + ".prev" }
 func (s *Store) Load(ctx context.Context) (*ledger.Ledger, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.known, s.prevTag = nil, nil
+	s.known = nil
 	l, err := s.load(ctx)
 	var damaged *ledger.DamagedError
 	if err != nil && !errors.As(err, &damaged) {
@@ -81,21 +81,26 @@ func (s *Store) Load(ctx context.Context) (*ledger.Ledger, error) {
 
 func (s *Store) load(ctx context.Context) (*ledger.Ledger, error) {
 	l, err := s.read(ctx)
-	if err != nil || l != nil {
-		return l, err
-	}
-	prev, err := s.head(ctx, s.previous())
 	switch {
-	case err != nil:
-		return nil, err
-	case prev != nil: // a save never leaves the name empty
+	case err != nil || l != nil:
+		return l, err
+	case s.prevTag != "": // a save never leaves the name empty
 		return nil, s.damaged(ctx, errors.New("it is gone"))
 	}
 	return ledger.New(), nil
 }
 
-// read learns what is stored. The ledger is nil where there is none.
+// read learns what is stored. The ledger is nil where there is none. The previous generation is looked at first: it
+// changes with each save, so one that is as it was then was not overtaken by a save since.
 func (s *Store) read(ctx context.Context) (*ledger.Ledger, error) {
+	prev, err := s.head(ctx, s.previous())
+	if err != nil {
+		return nil, err
+	}
+	s.prevTag = ""
+	if prev != nil {
+		s.prevTag = prev.etag
+	}
 	o, err := s.get(ctx, s.key)
 	if err != nil {
 		return nil, err
@@ -156,7 +161,7 @@ func (s *Store) save(ctx context.Context, l *ledger.Ledger) error {
 			l.Serial = next.Serial
 			return nil
 		}
-		s.known, s.prevTag = nil, nil
+		s.known = nil
 		if !conflict(err) {
 			return err
 		}
@@ -195,21 +200,11 @@ func (g *generation) precedes(l *ledger.Ledger) bool {
 // must not put an old generation there.
 func (s *Store) replace(ctx context.Context, text []byte) error {
 	if s.known.etag != "" {
-		if s.prevTag == nil {
-			o, err := s.head(ctx, s.previous())
-			if err != nil {
-				return err
-			}
-			s.prevTag = new(azcore.ETag)
-			if o != nil {
-				*s.prevTag = o.etag
-			}
-		}
-		etag, err := s.put(ctx, s.previous(), rand.Text(), s.known.text, *s.prevTag)
+		etag, err := s.put(ctx, s.previous(), rand.Text(), s.known.text, s.prevTag)
 		if err != nil {
 			return err
 		}
-		s.prevTag = &etag
+		s.prevTag = etag
 	}
 	s.doubt = rand.Text()
 	etag, err := s.put(ctx, s.key, s.doubt, text, s.known.etag)
@@ -225,7 +220,7 @@ func (s *Store) replace(ctx context.Context, text []byte) error {
 func (s *Store) Restore(ctx context.Context) (serial uint64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.known, s.prevTag = nil, nil
+	s.known = nil
 	serial, err = s.restore(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("restore ledger: %w", err)
