@@ -2,11 +2,13 @@ package check
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 
 	"mkt/row"
+	"mkt/spec"
 )
 
 var copyRules = []Rule{
@@ -29,20 +31,41 @@ var copyRules = []Rule{
 	},
 }
 
+// copyKinds are the kinds that the attributes of a copy block name.
+var copyKinds = map[string]string{"into": "snowflake_table", "from": "snowflake_stage", "file_format": "snowflake_file_format"}
+
+// Named returns, by kind, the ids that pipes name as text instead of referring to a block: what Facts.Exists can tell
+// more of. Scope must be set.
+func Named(in Input) map[string][]string {
+	ids := map[string][]string{}
+	p := &Pipeline{in: in, scope: in.Scope, kinds: map[string][]*Node{}, addrs: map[spec.Addr]*Node{}}
+	for _, n := range p.nodes("snowflake_pipe") {
+		for attr, kind := range copyKinds {
+			at := path("copy", attr)
+			referred := slices.ContainsFunc(n.inst.Objects, func(o spec.ObjectRef) bool { return o.Path.Equals(at) })
+			if id, _ := n.text("copy", attr); id != "" && !referred && !slices.Contains(ids[kind], id) {
+				ids[kind] = append(ids[kind], id)
+			}
+		}
+	}
+	return ids
+}
+
 func checkCopyTarget(p *Pipeline) (found []Finding) {
 	for _, pipe := range p.Pipes {
 		for _, target := range []struct {
-			attr, kind, noun string
-			ref              Ref
+			attr, noun string
+			ref        Ref
 		}{
-			{"into", "snowflake_table", "table", pipe.Table},
-			{"from", "snowflake_stage", "stage", pipe.Stage},
-			{"file_format", "snowflake_file_format", "file format", pipe.Format},
+			{"into", "table", pipe.Table},
+			{"from", "stage", pipe.Stage},
+			{"file_format", "file format", pipe.Format},
 		} {
 			if target.ref.Node != nil || target.ref.ID == "" || pipe.absent("copy", target.attr) {
 				continue
 			}
-			exists, asked := p.Facts.Exists[target.kind][target.ref.ID]
+			kind := copyKinds[target.attr]
+			exists, asked := p.Facts.Exists[kind][target.ref.ID]
 			schema := p.find("snowflake_schema", parent(target.ref.ID))
 			if exists || !asked && schema == nil {
 				continue
@@ -52,8 +75,8 @@ func checkCopyTarget(p *Pipeline) (found []Finding) {
 				why = "Snowflake has none and the stack does not describe it"
 			}
 			f := Finding{At: pipe.End("copy", target.attr)}
-			hint := fmt.Sprintf(" Describe it with a %s block, and refer to that.", target.kind)
-			if near := p.nearest(target.kind, target.ref.ID); near != nil {
+			hint := fmt.Sprintf(" Describe it with a %s block, and refer to that.", kind)
+			if near := p.nearest(kind, target.ref.ID); near != nil {
 				hint = fmt.Sprintf(" Did you mean the %s of this stack? Write %s = %s.", target.noun, target.attr, near.Addr)
 				f.Others = append(f.Others, near.End())
 			} else if schema != nil {
