@@ -114,6 +114,7 @@ type planOptions struct {
 	adopt   []string
 	destroy bool
 	saved   *planner.Saved // takes the place of the others
+	look    bool           // nothing will be changed by it, so the checks across systems are not asked
 }
 
 // plan makes a plan of the stack as it is now. Its diagnostics are not printed yet.
@@ -143,6 +144,9 @@ func (s *session) plan(ctx context.Context, o planOptions) (*planner.Plan, hcl.D
 	if o.saved != nil && !diags.HasErrors() {
 		diags = append(diags, o.saved.Verify(p)...)
 	}
+	if !o.look && p.Scope != nil && !diags.HasErrors() {
+		diags = append(diags, s.check(ctx, p, in.Targets)...)
+	}
 	return p, diags, nil
 }
 
@@ -170,7 +174,7 @@ func (c *cli) openPlan(ctx context.Context) (*session, *planner.Plan, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	p, diags, err := s.plan(ctx, planOptions{})
+	p, diags, err := s.plan(ctx, planOptions{look: true})
 	if err == nil {
 		err = c.report(diags, s.stack.Files)
 	}

@@ -16,11 +16,12 @@ func newValidate(c *cli) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := c.report(stack.Validate(), stack.Files); err != nil {
+			diags := validateStack(stack)
+			if err := c.report(diags, stack.Files); err != nil {
 				return err
 			}
 			if c.json {
-				return render.JSON(c.out, map[string]any{"valid": true, "diagnostics": []string{}})
+				return render.JSON(c.out, map[string]any{"valid": true, "diagnostics": render.DiagnosticsJSON(diags)})
 			}
 			c.view(c.out).Printf("The stack %s is valid: %d blocks.\n", stack.Name, len(stack.Blocks()))
 			return nil

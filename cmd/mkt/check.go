@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+
+	"mkt/check"
+	"mkt/planner"
+	"mkt/providers"
+	"mkt/spec"
+	"mkt/stream/source"
+)
+
+// validateStack evaluates a loaded stack and, when it is sound, asks the checks across systems that need no server.
+func validateStack(stack *spec.Stack) hcl.Diagnostics {
+	diags := stack.Validate()
+	if diags.HasErrors() {
+		return diags
+	}
+	return append(diags, check.Run(check.Input{Stack: stack, Source: sourceFiles(stack)})...)
+}
+
+// check asks the checks across systems about the stack as it is planned.
+func (s *session) check(ctx context.Context, p *planner.Plan, targets []spec.Addr) hcl.Diagnostics {
+	in := check.Input{Stack: s.stack, Scope: p.Scope, Source: sourceFiles(s.stack)}
+	in.Facts.Now = time.Now()
+	in.Facts.Partitions = partitions(p)
+	if len(targets) > 0 {
+		in.Selected = func(addr spec.Addr) bool {
+			return p.Change(addr) != nil || slices.Contains(targets, addr) || slices.Contains(targets, addr.Block())
+		}
+	}
+	in.Facts.Exists = s.exist(ctx, check.Named(in))
+	return check.Run(in)
+}
+
+// exist asks the systems for objects that the stack names and does not describe. What cannot be told is left out: a
+// plan does not fail for it.
+func (s *session) exist(ctx context.Context, named map[string][]string) map[string]map[string]bool {
+	ctx, cancel := context.WithTimeout(ctx, appTimeout)
+	defer cancel()
+	found := map[string]map[string]bool{}
+	for kind, ids := range named {
+		p, err := s.provider(ctx, s.stack.Kind(kind).System)
+		if err != nil {
+			continue
+		}
+		refs := make([]providers.Ref, len(ids))
+		for i, id := range ids {
+			refs[i].ID = id
+		}
+		found[kind] = map[string]bool{}
+		for i, r := range p.Resource(kind).Read(ctx, refs) {
+			if r.Err == nil {
+				found[kind][ids[i]] = r.State != cty.NilVal
+			}
+		}
+	}
+	return found
+}
+
+// partitions are the numbers of partitions that the stack's topics have now, by topic name.
+func partitions(p *planner.Plan) map[string]int {
+	now := map[string]int{}
+	for _, c := range p.Changes {
+		if c.Kind.Name != "kafka_topic" || c.Before == cty.NilVal || c.After == cty.NilVal {
+			continue
+		}
+		if n := c.Before.GetAttr("partitions"); n.IsKnown() && !n.IsNull() {
+			count, _ := n.AsBigFloat().Int64()
+			now[c.ID] = int(count)
+		}
+	}
+	return now
+}
+
+// sourceFiles reads the beginnings of a source's files for the checks.
+func sourceFiles(stack *spec.Stack) func(check.SourceConfig) ([]check.SourceFile, error) {
+	return func(c check.SourceConfig) ([]check.SourceFile, error) {
+		if !filepath.IsAbs(c.Path) {
+			c.Path = filepath.Join(stack.Dir, c.Path)
+		}
+		cfg := source.Config{Paths: []string{c.Path}, Delimiter: c.Delimiter}
+		headers, err := source.Headers(cfg)
+		if err != nil || len(headers) == 0 {
+			return nil, err
+		}
+		files := make([]check.SourceFile, len(headers))
+		for i, h := range headers {
+			files[i] = check.SourceFile{Name: h.File, Header: h.Columns}
+		}
+		files[0].Rows, err = firstRows(cfg, files[0].Name)
+		return files, err
+	}
+}
+
+// firstRows reads the first rows of a source that can be split, as far as its first file goes.
+func firstRows(cfg source.Config, first string) (rows [][]string, err error) {
+	r, err := source.Open(cfg)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	for len(rows) < check.SampleRows {
+		row, err := r.Next()
+		if errors.Is(err, io.EOF) || err == nil && row.File != first {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		fields := make([]string, len(row.Fields))
+		for i, f := range row.Fields {
+			fields[i] = string(f)
+		}
+		rows = append(rows, fields)
+	}
+	return rows, nil
+}
