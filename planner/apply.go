@@ -97,6 +97,9 @@ func (a *applying) run(ctx context.Context) (*Report, hcl.Diagnostics) {
 	if a.plan.failed {
 		return a.finish(), hcl.Diagnostics{failure("Plan with errors", "A plan that has errors cannot be applied.")}
 	}
+	if diags := a.plan.RefuseLoss(); len(diags) > 0 && !a.opts.LossAgreed {
+		return a.finish(), diags
+	}
 	if !a.plan.Destroy {
 		a.scope = a.plan.in.Stack.NewScope()
 		a.report.Scope = a.scope

@@ -146,6 +146,9 @@ func (p *planning) conclude(cmp *comparing) {
 		p.diags = append(p.diags, failureAt(b.Range, "Replaced by someone else",
 			"%s would have to be replaced, but the %s %q is not the object that mkt made. mkt never deletes what somebody else made: delete it yourself, or change the block back.",
 			c.Addr, c.Kind.Name, c.live.id))
+	case c.live.entry != nil && c.live.entry.Protected && !b.Lifecycle.PreventDestroy:
+		p.diags = append(p.diags, failureAt(b.Range, "Protected from destruction",
+			"%s was applied with prevent_destroy, which holds until an apply has lifted it, but this plan would replace it%s. Undo that change, apply without prevent_destroy first, and then change it.", c.Addr, because(c)))
 	case b.Lifecycle.PreventDestroy:
 		p.diags = append(p.diags, failureAt(b.Lifecycle.PreventRange, "Protected from destruction",
 			"%s has prevent_destroy, but this plan would replace it%s. Undo the change, or take prevent_destroy out and apply first.", c.Addr, because(c)))

@@ -118,7 +118,7 @@ func TestKilledAnywhereConverges(t *testing.T) {
 		b.Providers["mem"] = killed.hook(m)
 		p, diags := b.Plan(t, faultAfter)
 		if !diags.HasErrors() { // else it was killed while planning
-			_, _ = planner.Apply(context.Background(), p, planner.ApplyOptions{Ledger: poweredStore{b.Store(), killed}})
+			_, _ = planner.Apply(context.Background(), p, planner.ApplyOptions{Ledger: poweredStore{b.Store(), killed}, LossAgreed: true})
 		}
 		b.Providers["mem"] = m
 		if fatal == 0 {

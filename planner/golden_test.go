@@ -38,7 +38,7 @@ func bench(t testing.TB) (*providertest.Memory, *providertest.Bench) {
 //	recreate KIND ID      an object goes, and an equal one comes
 //	intent OP ADDRESS ID  an apply was killed while it did this
 //	forget ADDRESS        the ledger loses an entry
-//	adopt ADDRESS, target ADDRESS, destroy   the plan's options
+//	adopt ADDRESS, target ADDRESS, allow ADDRESS, destroy   the plan's options
 func TestPlans(t *testing.T) {
 	paths, err := filepath.Glob("testdata/plans/*.txtar")
 	if err != nil || len(paths) == 0 {
@@ -118,6 +118,8 @@ func outside(t *testing.T, m *providertest.Memory, in *planner.Input, line strin
 		in.Adopt = append(in.Adopt, addr(1))
 	case "target":
 		in.Targets = append(in.Targets, addr(1))
+	case "allow":
+		in.AllowDestroy = append(in.AllowDestroy, addr(1))
 	case "destroy":
 		in.Destroy = true
 	default:

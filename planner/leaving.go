@@ -85,7 +85,7 @@ func (p *planning) planLeaving(l leaver) {
 		}
 	}
 	if b := p.in.Stack.Block(l.addr); b != nil { // destroy, or one key of a for_each
-		protected, c.Range = b.Lifecycle.PreventDestroy, b.Range
+		protected, c.Range = protected || b.Lifecycle.PreventDestroy, b.Range
 	}
 	switch {
 	case p.in.Destroy: // the reason is the command

@@ -27,13 +27,16 @@ type Input struct {
 	Stack  *spec.Stack
 	Ledger *ledger.Ledger // read by Plan, changed by Apply
 	// Providers returns the configured provider of a system; it is called once per system that has something to do,
-	// from one goroutine. The planner does not close it.
+	// from one goroutine. An error that is hcl.Diagnostics becomes the plan's as it is. The planner does not close it.
 	Providers func(system string) (providers.Provider, error)
 	// Targets limits the plan to these blocks or instances and what they depend on (for Destroy: what depends on them). Empty: everything.
 	Targets []spec.Addr
 	// Adopt names instances whose object exists already and is to be taken over as it is found.
 	Adopt   []spec.Addr
 	Destroy bool // plan the removal of everything owned
+	// AllowDestroy names what may be deleted or replaced although it holds data: instances, or blocks with all of theirs.
+	AllowDestroy    []spec.Addr
+	AllowDestroyAll bool
 	// Parallelism bounds the batches that are under way at once; 0 means DefaultParallelism.
 	Parallelism int
 	Now         func() time.Time // nil: time.Now
@@ -90,7 +93,10 @@ type Change struct {
 	Why string
 	// Loss is what a delete or replacement destroys, in words; "" for nothing or not known.
 	Loss string
-	Deps []spec.Addr // the blocks it directly depends on
+	// Unnamed: it destroys an object of a kind that holds data, and neither Input.AllowDestroy nor a removed block names
+	// it. Apply refuses such a plan unless a person has agreed to the loss.
+	Unnamed bool
+	Deps    []spec.Addr // the blocks it directly depends on
 	// Record is true when apply has something to write into the ledger although the object stays as it is.
 	Record bool
 	// Moved is the address that owned the object until now, when the stack has renamed its block.

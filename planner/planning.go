@@ -143,6 +143,7 @@ func (p *planning) run(ctx context.Context) {
 	}
 	p.assemble()
 	p.askLoss(ctx)
+	p.checkNamed()
 }
 
 // evaluateFirst evaluates everything with what the server computes unknown. It reports whether the stack is sound; nothing remote has been called when it is not.

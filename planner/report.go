@@ -19,6 +19,8 @@ type ApplyOptions struct {
 	// Hard is the context of the remote calls. Cancelling Apply's own context only stops scheduling: what runs is
 	// finished and recorded. Nil: the calls are never cancelled.
 	Hard context.Context
+	// LossAgreed says that a person has seen what is lost and agreed to it: nothing need be named.
+	LossAgreed bool
 	// Parallelism bounds the batches under way at once; 0 takes the plan's.
 	Parallelism int
 	// Events is called from one goroutine, in order; it must be quick. May be nil.

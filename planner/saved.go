@@ -39,7 +39,10 @@ type Saved struct {
 	Destroy   bool              `json:"destroy,omitempty"`
 	Targets   []string          `json:"targets,omitempty"`
 	Adopt     []string          `json:"adopt,omitempty"`
-	Changes   []SavedChange     `json:"changes,omitempty"`
+	// AllowDestroy are the addresses that may be destroyed although they hold data.
+	AllowDestroy    []string      `json:"allow_destroy,omitempty"`
+	AllowDestroyAll bool          `json:"allow_destroy_all,omitempty"`
+	Changes         []SavedChange `json:"changes,omitempty"`
 }
 
 // SavedChange binds one change. No-ops are bound as well: what they are decides about others.
@@ -66,6 +69,7 @@ func bind(p *Plan, key digestKey) *Saved {
 		Config: key.digest([]byte(p.in.Stack.ConfigHash())), Variables: map[string]string{},
 		Lineage: l.Lineage, Serial: l.Serial, Destroy: p.Destroy,
 		Targets: addrTexts(p.in.Targets), Adopt: addrTexts(p.in.Adopt),
+		AllowDestroy: addrTexts(p.in.AllowDestroy), AllowDestroyAll: p.in.AllowDestroyAll,
 	}
 	for _, v := range p.in.Stack.Variables() {
 		s.Variables[v.Name] = key.fingerprint(v.Value)
@@ -130,13 +134,16 @@ func LoadSaved(path string) (*Saved, error) {
 	return &s, nil
 }
 
-// Options puts what the plan was made with into an input: targets, what is taken over, destroy.
+// Options puts what the plan was made with into an input: targets, what is taken over, destroy. What may be destroyed is added
+// to what the input allows itself.
 func (s *Saved) Options(in *Input) error {
 	in.Destroy = s.Destroy
+	in.AllowDestroyAll = in.AllowDestroyAll || s.AllowDestroyAll
+	allowed := in.AllowDestroy
 	for _, list := range []struct {
 		texts []string
 		to    *[]spec.Addr
-	}{{s.Targets, &in.Targets}, {s.Adopt, &in.Adopt}} {
+	}{{s.Targets, &in.Targets}, {s.Adopt, &in.Adopt}, {s.AllowDestroy, &in.AllowDestroy}} {
 		*list.to = nil
 		for _, text := range list.texts {
 			addr, ok := spec.ParseAddr(text)
@@ -146,6 +153,7 @@ func (s *Saved) Options(in *Input) error {
 			*list.to = append(*list.to, addr)
 		}
 	}
+	in.AllowDestroy = append(in.AllowDestroy, allowed...)
 	return nil
 }
 

@@ -73,8 +73,34 @@ func (v *View) losses(p *planner.Plan) {
 		lines = append(lines, line)
 	}
 	if len(lines) > 0 {
-		v.Printf("%s\n%s\n\n", v.paint("This plan destroys:", text.Bold, text.FgRed), strings.Join(lines, "\n"))
+		v.Printf("%s\n%s\n", v.paint("This plan destroys:", text.Bold, text.FgRed), strings.Join(lines, "\n"))
+		v.named(p)
+		v.Printf("\n")
 	}
+}
+
+// named says how to agree to the loss of what holds data, where it was not named.
+func (v *View) named(p *planner.Plan) {
+	unnamed := p.Unnamed()
+	switch {
+	case len(unnamed) == 0:
+	case p.Destroy:
+		v.Printf("What holds data is deleted only if you say yes to this list, or with -allow-destroy=all.\n")
+	default:
+		flags := make([]string, len(unnamed))
+		for i, addr := range unnamed {
+			flags[i] = "-allow-destroy=" + shellWord(addr.String())
+		}
+		v.Printf("What holds data is destroyed only when it is named: %s\n", strings.Join(flags, " "))
+	}
+}
+
+// shellWord quotes an address where a shell would take it apart.
+func shellWord(s string) string {
+	if strings.ContainsAny(s, "[\"") {
+		return "'" + s + "'"
+	}
+	return s
 }
 
 func (v *View) action(a planner.Action) string { return v.paint(string(a), actionColors[a]...) }
@@ -242,6 +268,7 @@ type ChangeJSON struct {
 	Was     string     `json:"was,omitempty"` // the address until now
 	Why     string     `json:"why,omitempty"`
 	Loss    string     `json:"loss,omitempty"`
+	Unnamed bool       `json:"needs_allow_destroy,omitempty"` // it holds data, and nothing named it yet
 	Attrs   []AttrJSON `json:"attributes,omitempty"`
 }
 
@@ -287,7 +314,7 @@ func NewPlanJSON(p *planner.Plan, diags hcl.Diagnostics) PlanJSON {
 		if c.Action == planner.NoOp && !c.Record {
 			continue
 		}
-		j := ChangeJSON{Address: c.Addr.String(), Kind: c.Kind.Name, Action: actionWords[c.Action], ID: c.ID, Why: c.Why, Loss: c.Loss}
+		j := ChangeJSON{Address: c.Addr.String(), Kind: c.Kind.Name, Action: actionWords[c.Action], ID: c.ID, Why: c.Why, Loss: c.Loss, Unnamed: c.Unnamed}
 		if c.Moved != (spec.Addr{}) {
 			j.Was = c.Moved.String()
 		}

@@ -54,8 +54,10 @@ func newDestroy(c *cli) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "destroy",
 		Short: "Delete everything that the stack owns",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return c.change(cmd.Context(), "destroy", o) },
+		Long: `destroy shows what would be deleted and what is lost with it, and asks. With -auto-approve nobody sees that, so what
+holds data has to be named: -allow-destroy=ADDRESS, or -allow-destroy=all.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.change(cmd.Context(), "destroy", o) },
 	}
 	o.register(cmd)
 	cmd.Flags().StringArrayVar(&o.targets, "target", nil, "delete only this address and what depends on it; may be repeated")
@@ -64,6 +66,7 @@ func newDestroy(c *cli) *cobra.Command {
 
 func (o *applyOptions) register(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&o.approve, "auto-approve", false, "do not ask")
+	o.allowFlag(cmd)
 	cmd.Flags().DurationVar(&o.lockTimeout, "lock-timeout", 0, "how long to wait while another process holds the ledger")
 }
 
@@ -97,19 +100,25 @@ func (c *cli) change(ctx context.Context, operation string, o applyOptions) erro
 		c.view(c.out).Outputs(p.Outputs)
 		return nil
 	}
+	// Who is shown what destroy destroys and says yes to it has agreed to the loss. An apply has other things to do as
+	// well, and a yes to those is none to a loss that may go unnoticed.
+	agreed := o.destroy && !o.approve
+	if diags := p.RefuseLoss(); len(diags) > 0 && !agreed {
+		return c.report(diags, s.stack.Files)
+	}
 	if !o.approve {
 		if err := c.ask(operation, p); err != nil {
 			return err
 		}
 	}
-	return c.apply(ctx, s, p, lock.Lost())
+	return c.apply(ctx, s, p, lock.Lost(), agreed)
 }
 
 // apply does what the plan says and prints how it went.
-func (c *cli) apply(ctx context.Context, s *session, p *planner.Plan, lost <-chan struct{}) error {
+func (c *cli) apply(ctx context.Context, s *session, p *planner.Plan, lost <-chan struct{}, lossAgreed bool) error {
 	v := c.view(c.out)
 	report, diags := planner.Apply(ctx, p, planner.ApplyOptions{
-		Ledger: s.store, Lost: lost, Hard: c.stopped, Parallelism: c.parallelism,
+		Ledger: s.store, Lost: lost, Hard: c.stopped, LossAgreed: lossAgreed, Parallelism: c.parallelism,
 		Events: func(e planner.Event) {
 			if c.json {
 				_ = render.ApplyEventJSON(c.out, e) // a closed pipe must not stop an apply half-way

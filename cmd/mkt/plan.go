@@ -45,9 +45,16 @@ replaced or deleted. It changes nothing.`,
 	cmd.Flags().StringArrayVar(&o.targets, "target", nil, "plan only this address and what it depends on; may be repeated")
 	cmd.Flags().StringArrayVar(&o.adopt, "adopt", nil, "take over the object that this address describes and that exists already; may be repeated")
 	cmd.Flags().BoolVar(&o.destroy, "destroy", false, "plan the removal of everything that the stack owns")
+	o.allowFlag(cmd)
 	cmd.Flags().StringVar(&out, "out", "", "save the plan to a file for apply")
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 2 when there is something to do")
 	return cmd
+}
+
+// allowFlag adds the flag that names what may be lost.
+func (o *planOptions) allowFlag(cmd *cobra.Command) {
+	cmd.Flags().StringArrayVar(&o.allow, "allow-destroy", nil,
+		"agree to the loss of what this address holds, if the plan deletes or replaces it; \"all\" for every address; may be repeated")
 }
 
 // showPlan prints a plan with its diagnostics; a plan with errors is not shown, and the error is an exitError.

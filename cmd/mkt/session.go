@@ -36,6 +36,7 @@ func (c *cli) load() (*spec.Stack, error) {
 		Kinds: resourceKinds(), App: spec.AppKinds(), Providers: providerKinds(),
 		Vars: vars, VarFiles: c.varFiles, Getenv: c.getenv, Version: strings.TrimPrefix(version, "v"),
 	})
+	c.files = stack.Files
 	return stack, c.report(diags, stack.Files)
 }
 
@@ -113,6 +114,7 @@ type planOptions struct {
 	targets []string
 	adopt   []string
 	destroy bool
+	allow   []string       // addresses that may be destroyed although they hold data, or "all"
 	saved   *planner.Saved // takes the place of the others
 	look    bool           // nothing will be changed by it, so the checks across systems are not asked
 }
@@ -131,9 +133,22 @@ func (s *session) plan(ctx context.Context, o planOptions) (*planner.Plan, hcl.D
 	if err != nil {
 		return nil, nil, err
 	}
+	var all bool
+	var allow []string
+	for _, a := range o.allow {
+		if a == "all" {
+			all = true
+		} else {
+			allow = append(allow, a)
+		}
+	}
+	allowed, err := parseAddrs("allow-destroy", allow)
+	if err != nil {
+		return nil, nil, err
+	}
 	in := planner.Input{
 		Stack: s.stack, Ledger: owned, Targets: targets, Adopt: adopt, Destroy: o.destroy, Parallelism: s.c.parallelism,
-		Providers: s.providerFunc(ctx),
+		Providers: s.providerFunc(ctx), AllowDestroy: allowed, AllowDestroyAll: all,
 	}
 	if o.saved != nil {
 		if err := o.saved.Options(&in); err != nil {

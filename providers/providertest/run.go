@@ -29,6 +29,8 @@ type Bench struct {
 	Vars      map[string]string
 	Dir       string // of the stack and the ledger
 	Adopt     []spec.Addr
+	// Guarded has Apply refuse to destroy what holds data unless the plan's input names it.
+	Guarded bool
 }
 
 // NewBench returns a bench in a temporary directory.
@@ -100,7 +102,7 @@ func (b *Bench) Apply(t testing.TB, p *planner.Plan) (*planner.Report, hcl.Diagn
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), opTimeout)
 	defer cancel()
-	return planner.Apply(ctx, p, planner.ApplyOptions{Ledger: b.Store(), Hard: ctx})
+	return planner.Apply(ctx, p, planner.ApplyOptions{Ledger: b.Store(), Hard: ctx, LossAgreed: !b.Guarded})
 }
 
 // MustApply plans and applies a stack's text and fails the test on errors.
@@ -173,6 +175,9 @@ func Dump(p *planner.Plan) string {
 		}
 		if c.Loss != "" {
 			fmt.Fprintf(&out, " loses %s", c.Loss)
+		}
+		if c.Unnamed {
+			out.WriteString(" unnamed")
 		}
 		out.WriteByte('\n')
 		for _, a := range c.Attrs {

@@ -1,0 +1,55 @@
+package planner
+
+import (
+	"github.com/hashicorp/hcl/v2"
+
+	"mkt/spec"
+)
+
+// checkNamed marks what destroys data without being named. That a kind may hold data is enough, empty or not: what has to be
+// named must not depend on the moment.
+func (p *planning) checkNamed() {
+	allowed := addrSet(p.in.AllowDestroy)
+	for _, c := range p.plan.Changes {
+		if !c.Kind.HoldsData || c.Action != Delete && c.Action != Replace {
+			continue
+		}
+		removed := c.inst == nil && !p.in.Destroy && p.removedBy(c.Addr) != nil
+		c.Unnamed = !removed && !p.in.AllowDestroyAll && !allowed[c.Addr] && !allowed[c.Addr.Block()]
+	}
+}
+
+// Unnamed returns the addresses that destroy data and have to be named, in the plan's order.
+func (p *Plan) Unnamed() (addrs []spec.Addr) {
+	for _, c := range p.Changes {
+		if c.Unnamed {
+			addrs = append(addrs, c.Addr)
+		}
+	}
+	return addrs
+}
+
+// RefuseLoss says why the plan is not applied as it is: it destroys data that nobody has named. Empty where there is none.
+func (p *Plan) RefuseLoss() (diags hcl.Diagnostics) {
+	for _, c := range p.Changes {
+		if !c.Unnamed {
+			continue
+		}
+		loss := "whatever it holds by then"
+		if c.Loss != "" {
+			loss = c.Loss
+		}
+		verb := "deletes"
+		if c.Action == Replace {
+			verb = "replaces"
+		}
+		all := ""
+		if p.Destroy {
+			all = " (or -allow-destroy=all)"
+		}
+		diags = append(diags, failureAt(c.Range, "Data would be lost",
+			"The plan %s %s, and with it is lost: %s. To agree to that, name it: -allow-destroy='%s'%s. Nothing was changed.",
+			verb, c.Addr, loss, c.Addr, all))
+	}
+	return diags
+}
