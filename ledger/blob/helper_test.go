@@ -124,7 +124,7 @@ func (w *world) open(fault faulty) *Store {
 	if fault != nil {
 		transport = faultyTransport{w.direct, fault}
 	}
-	return quick(clientOf(w.t, "http://127.0.0.1:10000/"+account+"/ledgers", account, accountKey, transport))
+	return New(clientOf(w.t, "http://127.0.0.1:10000/"+account+"/ledgers", account, accountKey, transport), stackKey)
 }
 
 func harness(t *testing.T, client func() *container.Client) ledgertest.Harness {

@@ -91,7 +91,6 @@ func TestLockOfTheDead(t *testing.T) {
 		abandon(t, w.open(nil), "apply")
 		start := time.Now()
 		s := w.open(nil)
-		s.timing.poll = usual.poll
 		var held *ledger.HeldError
 		if _, err := s.Lock(t.Context(), ledger.Me("apply"), 30*time.Second); !errors.As(err, &held) || held.Holder.Who != "gone@host" {
 			t.Fatalf("got the lock of another: %v", err)
