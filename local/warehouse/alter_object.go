@@ -136,8 +136,8 @@ func renameTo(to objName) func(context.Context, *session, *ddlTx, *object) error
 		if d.w.cat.get(k) != nil {
 			return errExists(k.name)
 		}
-		if o.Kind == kindPipe {
-			return errUnsupported("ALTER PIPE … RENAME TO")
+		if o.Kind == kindPipe || o.Kind == kindIntegration {
+			return errUnsupported("ALTER %s … RENAME TO", o.Kind)
 		}
 		old := *o
 		o.DB, o.Schema, o.Name = k.db, k.schema, k.name

@@ -45,8 +45,11 @@ func errInvalid(format string, args ...any) *sqlError {
 
 func errSyntax(t dialect.Token) *sqlError {
 	what := t.Text
-	if t.Line == 0 {
+	switch {
+	case t.Line == 0:
 		what = "<EOF>"
+	case t.Kind == dialect.String:
+		what = "a string" // it may be a secret
 	}
 	return compileError("001003", "42000", "syntax error line %d at position %d unexpected '%s'.", t.Line, max(t.Col-1, 0), what)
 }

@@ -35,18 +35,14 @@ func newJSONLines(out *bufio.Writer, strip bool) *jsonLines {
 }
 
 func (l *jsonLines) copy(in io.Reader) error {
+	r := bufio.NewReader(in)
+	if bom, _ := r.Peek(3); string(bom) == "\ufeff" {
+		r.Discard(3)
+	}
 	buf := make([]byte, 1<<18)
-	first := true
 	for {
-		n, err := in.Read(buf)
-		chunk := buf[:n]
-		if first && n > 0 {
-			chunk = bytes.TrimPrefix(chunk, []byte("\ufeff"))
-			first = false
-		}
-		if e := l.write(chunk); e != nil {
-			return e
-		}
+		n, err := r.Read(buf)
+		l.write(buf[:n])
 		if err == io.EOF {
 			l.finish()
 			return nil
@@ -70,7 +66,7 @@ func (l *jsonLines) end() {
 	l.depth, l.inString, l.escaped, l.isKey, l.bare, l.newline = 0, false, false, false, false, false
 }
 
-func (l *jsonLines) write(p []byte) error {
+func (l *jsonLines) write(p []byte) {
 	start := 0 // of what is not yet copied
 	flush := func(end int) {
 		if end > start {
@@ -197,7 +193,6 @@ func (l *jsonLines) write(p []byte) error {
 		}
 	}
 	flush(len(p))
-	return nil
 }
 
 func (l *jsonLines) addKey() {

@@ -186,7 +186,8 @@ func (b *boundCopy) stageSlow(ctx context.Context, conn *sql.Conn, f *localFile,
 	}
 	if f.bad != nil { // nothing of the file can be read
 		l.errors, l.parsed = 1, 0
-		l.first = &rowError{message: f.bad.Error(), line: 1}
+		msg := strings.TrimPrefix(strings.ReplaceAll(f.bad.Error(), f.path, f.name), "Invalid Input Error: ")
+		l.first = &rowError{message: msg, line: 1}
 		l.finish(b.onErr)
 		l.status, l.temp = "Load failed", ""
 		return nil

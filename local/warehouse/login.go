@@ -139,6 +139,10 @@ func (w *Warehouse) serveLogin(rw http.ResponseWriter, r *http.Request) {
 		role: defaultRole, wh: defaultWarehouse, params: map[string]string{}, queries: map[string]*query{},
 	}
 	for k, v := range in.Params {
+		if err := refuseParameter(strings.ToUpper(k), fmt.Sprint(v)); err != nil {
+			reply(rw, false, nil, mapError(err))
+			return
+		}
 		s.params[strings.ToUpper(k)] = fmt.Sprint(v)
 	}
 	if err := s.applyLogin(r, fmt.Sprint(in.Params["CLIENT_VALIDATE_DEFAULT_PARAMETERS"]) != "false"); err != nil {

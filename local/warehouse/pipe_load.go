@@ -40,6 +40,9 @@ func (p *pipeWorker) load(ctx context.Context, conn *sql.Conn, o *object, f pend
 			}
 		}
 	}
+	if l != nil && l.temp != "" {
+		defer run(context.WithoutCancel(ctx), conn, "DROP TABLE IF EXISTS "+l.temp)
+	}
 	w.ddlMu.RLock()
 	defer w.ddlMu.RUnlock()
 	if w.cat.id(o.ID) == nil {

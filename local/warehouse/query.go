@@ -30,7 +30,8 @@ const (
 const (
 	// longPoll is how long a request waits for its answer before it is told to come again.
 	longPoll     = 40 * time.Second
-	keptResults  = 64 // per session
+	keptResults  = 256      // per session, and
+	keptBytes    = 64 << 20 // in memory; a byte on disk counts a 32nd
 	codeRunning  = "333333"
 	codeAsync    = "333334"
 	codeNotFound = "612"
@@ -72,6 +73,23 @@ func (q *query) forget() {
 			os.Remove(c.file)
 		}
 	}
+}
+
+// weight is what keeping the result costs; 0 while the query runs.
+func (q *query) weight() int64 {
+	select {
+	case <-q.done:
+	default:
+		return 0
+	}
+	if q.res == nil || q.res.arrow == nil {
+		return 0
+	}
+	n := int64(len(q.res.arrow.first))
+	for _, c := range q.res.arrow.chunks {
+		n += c.size / 32
+	}
+	return n
 }
 
 type binding struct {
@@ -137,13 +155,18 @@ func (s *session) keepLocked(q *query) {
 		s.queries[q.request] = q
 	}
 	s.order = append(s.order, q.id)
-	for len(s.order) > keptResults {
+	bytes := int64(0)
+	for _, id := range s.order {
+		bytes += s.queries[id].weight()
+	}
+	for len(s.order) > 1 && (len(s.order) > keptResults || bytes > keptBytes) {
 		old := s.queries[s.order[0]]
 		select {
 		case <-old.done:
 		default:
 			return
 		}
+		bytes -= old.weight()
 		old.forget()
 		delete(s.queries, old.id)
 		delete(s.queries, old.request)
@@ -265,6 +288,9 @@ func (w *Warehouse) answer(rw http.ResponseWriter, r *http.Request, q *query, ru
 	select {
 	case <-q.done:
 	case <-r.Context().Done():
+		return
+	case <-w.ctx.Done():
+		reply(rw, false, nil, errGone)
 		return
 	case <-time.After(longPoll):
 		reply(rw, true, map[string]any{"queryId": q.id, "getResultUrl": "/queries/" + q.id + "/result"},

@@ -2,6 +2,7 @@ package warehouse
 
 import (
 	"context"
+	"strings"
 
 	"mkt/local/dialect"
 )
@@ -103,6 +104,14 @@ func (s *session) useDatabase(db string) {
 	}
 }
 
+// refuseParameter is the error of a session parameter that would change what names mean.
+func refuseParameter(key, val string) error {
+	if key == "QUOTED_IDENTIFIERS_IGNORE_CASE" && strings.EqualFold(val, "true") {
+		return errUnsupported("QUOTED_IDENTIFIERS_IGNORE_CASE = TRUE")
+	}
+	return nil
+}
+
 type alterSession struct {
 	set   options
 	unset []string
@@ -139,6 +148,11 @@ func (st *alterSession) run(ctx context.Context, s *session) (*result, error) {
 		return nil, err
 	}
 	old := s.timezone()
+	for _, o := range st.set {
+		if err := refuseParameter(o.key, o.val.text); err != nil {
+			return nil, err
+		}
+	}
 	for _, o := range st.set {
 		s.params[o.key] = o.val.text
 	}

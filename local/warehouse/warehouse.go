@@ -49,6 +49,7 @@ type Warehouse struct {
 	sessMu   sync.Mutex
 	sessions map[string]*session // by session token
 	nextSess int64
+	closed   bool // guarded by sessMu
 
 	pipeMu  sync.Mutex
 	pipes   map[int64]*pipeWorker
@@ -173,7 +174,7 @@ func (w *Warehouse) Close() error {
 	w.stop()
 	w.sessMu.Lock()
 	all := w.sessions
-	w.sessions = map[string]*session{}
+	w.sessions, w.closed = map[string]*session{}, true
 	w.sessMu.Unlock()
 	for _, s := range all {
 		s.close()
@@ -198,4 +199,15 @@ func (w *Warehouse) routes() *http.ServeMux {
 }
 
 // ServeHTTP implements http.Handler.
-func (w *Warehouse) ServeHTTP(rw http.ResponseWriter, r *http.Request) { w.mux.ServeHTTP(rw, r) }
+func (w *Warehouse) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	w.sessMu.Lock()
+	if w.closed {
+		w.sessMu.Unlock()
+		http.Error(rw, "the warehouse is closed", http.StatusServiceUnavailable)
+		return
+	}
+	w.wg.Add(1) // Close waits for requests too
+	w.sessMu.Unlock()
+	defer w.wg.Done()
+	w.mux.ServeHTTP(rw, r)
+}
