@@ -3,6 +3,7 @@ package providers
 import (
 	"context"
 	"errors"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 func TestRetry(t *testing.T) {
 	throttled := Errorf(Throttled, "too many")
+	nobody := Errorf(Unavailable, "connect: %w", syscall.ECONNREFUSED)
 	for _, tc := range []struct {
 		name  string
 		errs  []error // of each try; the last one repeats
@@ -23,6 +25,7 @@ func TestRetry(t *testing.T) {
 		{"after two failures", []error{throttled, throttled, nil}, time.Minute, 3, nil},
 		{"for good", []error{Errorf(Denied, "no")}, time.Minute, 1, Errorf(Denied, "no")},
 		{"given up", []error{throttled}, time.Hour, 0, throttled},
+		{"nobody there", []error{nobody}, time.Hour, 0, nobody},
 		{"context ends between tries", []error{throttled}, time.Second, 0, throttled},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -45,7 +48,7 @@ func TestRetry(t *testing.T) {
 				if CodeOf(err) != CodeOf(tc.want) {
 					t.Errorf("code %q, want %q", CodeOf(err), CodeOf(tc.want))
 				}
-				if took := time.Since(start); took > RetryFor+CallTimeout {
+				if took := time.Since(start); took > RetryFor+CallTimeout || tc.want == error(nobody) && took > 2*ConnectFor {
 					t.Errorf("took %s", took)
 				}
 			})

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 
 	"mkt/providers"
@@ -25,10 +27,16 @@ type cluster struct {
 	stop     chan struct{}
 	stopped  sync.WaitGroup
 	denied   chan struct{} // closed once the brokers refused to let us in
+	nobody   chan struct{} // closed once no broker answered for firstContact
+	up       atomic.Bool   // a call was answered
 
 	mu   sync.Mutex
 	last ck.Error // why the connection does not come up
 }
+
+// firstContact is how long a client that never had an answer goes on trying after it could not connect: the address is
+// wrong more often than the brokers are about to come up.
+const firstContact = 5 * time.Second
 
 func (c *cluster) client() (*ck.AdminClient, error) {
 	c.open.Do(func() {
@@ -54,7 +62,7 @@ func (c *cluster) client() (*ck.AdminClient, error) {
 		if c.admin, c.openErr = ck.NewAdminClientFromProducer(c.producer); c.openErr != nil {
 			return
 		}
-		c.stop, c.denied = make(chan struct{}), make(chan struct{})
+		c.stop, c.denied, c.nobody = make(chan struct{}), make(chan struct{}), make(chan struct{})
 		c.stopped.Go(c.watch)
 	})
 	return c.admin, c.openErr
@@ -62,10 +70,15 @@ func (c *cluster) client() (*ck.AdminClient, error) {
 
 // watch keeps what the client reports about its connections, and passes its log on.
 func (c *cluster) watch() {
+	var waited <-chan time.Time
 	for {
 		select {
 		case <-c.stop:
 			return
+		case <-waited:
+			if !c.up.Load() {
+				close(c.nobody)
+			}
 		case l := <-c.producer.Logs():
 			slog.Debug(l.Message, "component", "kafka", "name", l.Name, "tag", l.Tag)
 		case e := <-c.producer.Events():
@@ -79,8 +92,11 @@ func (c *cluster) watch() {
 				c.last = err
 			}
 			c.mu.Unlock()
-			if first && err.Code() == ck.ErrAuthentication {
+			switch {
+			case first && err.Code() == ck.ErrAuthentication:
 				close(c.denied)
+			case waited == nil && err.Code() != ck.ErrAuthentication:
+				waited = time.After(firstContact)
 			}
 		}
 	}
@@ -96,8 +112,11 @@ func (c *cluster) close() {
 	c.producer.Close()
 }
 
-// ask makes one call to the brokers within ctx. It ends early when the brokers
-// refuse to let us in, and says why a connection did not come up.
+const unreachable = "Is the address right, and the broker up?"
+
+// ask makes one call to the brokers within ctx. It ends early, and for good, when
+// the brokers refuse to let us in or none was ever there, and says why a connection
+// did not come up.
 func ask[R any](ctx context.Context, c *cluster, what string, call func(context.Context, *ck.AdminClient) (R, error)) (R, error) {
 	var none R
 	admin, err := c.client()
@@ -111,26 +130,33 @@ func ask[R any](ctx context.Context, c *cluster, what string, call func(context.
 	go func() {
 		select {
 		case <-c.denied:
-			c.mu.Lock()
-			cancel(c.last)
-			c.mu.Unlock()
+		case <-c.nobody:
 		case <-done:
+			return
 		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		cancel(c.last)
 	}()
 	r, err := call(ctx, admin)
 	if err == nil {
+		c.up.Store(true)
 		return r, nil
 	}
 	var refused ck.Error
 	if cause := context.Cause(ctx); errors.As(cause, &refused) {
-		err = refused
+		err = kafkaError(what, refused)
+		if providers.CodeOf(err) == providers.Unavailable {
+			err = backoff.Permanent(&providers.Error{Code: providers.Unavailable, Err: err, Hint: unreachable})
+		}
+		return none, err
 	}
 	err = kafkaError(what, err)
 	c.mu.Lock()
 	last := c.last
 	c.mu.Unlock()
 	if providers.CodeOf(err) == providers.Unavailable && last.Code() != ck.ErrNoError {
-		return none, &providers.Error{Code: providers.Unavailable, Err: fmt.Errorf("%w (%s)", err, last.Error()), Hint: "Is the address right, and the broker up?"}
+		return none, &providers.Error{Code: providers.Unavailable, Err: fmt.Errorf("%w (%s)", err, plain(last)), Hint: unreachable}
 	}
 	return none, err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"github.com/confluentinc/confluent-kafka-go/v2/schemaregistry/rest"
@@ -33,7 +34,7 @@ func kafkaError(what string, err error) error {
 	if k.Code() == ck.ErrNoError {
 		return nil
 	}
-	e := &providers.Error{Code: kafkaCode(k), Err: fmt.Errorf("%s: %w", what, k)}
+	e := &providers.Error{Code: kafkaCode(k), Err: fmt.Errorf("%s: %w", what, plain(k))}
 	switch k.Code() {
 	case ck.ErrInvalidConfig:
 		e.Path = cty.GetAttrPath("config")
@@ -51,6 +52,18 @@ func kafkaError(what string, err error) error {
 	}
 	return e
 }
+
+// plainError is an error of librdkafka without what is for its developers: how long it was in which state.
+type plainError struct{ err ck.Error }
+
+func plain(err ck.Error) error { return plainError{err} }
+
+func (e plainError) Error() string {
+	text, _, _ := strings.Cut(e.err.Error(), " (after ")
+	return strings.TrimRight(text, ": ")
+}
+
+func (e plainError) Unwrap() error { return e.err }
 
 func kafkaCode(k ck.Error) providers.Code {
 	switch k.Code() {
