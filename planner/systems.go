@@ -2,6 +2,7 @@ package planner
 
 import (
 	"context"
+	"errors"
 	"sort"
 
 	"github.com/hashicorp/hcl/v2"
@@ -53,6 +54,11 @@ func (s *systems) provider(system string) providers.Provider {
 	p, err := s.get(system)
 	if err != nil {
 		s.failed[system] = true
+		var said hcl.Diagnostics
+		if errors.As(err, &said) {
+			s.diags = append(s.diags, said...)
+			return nil
+		}
 		s.diags = append(s.diags, failure("Provider not usable", "The %s provider cannot be used: %s.%s", system, err, hint(err)))
 		return nil
 	}
