@@ -72,7 +72,7 @@ func checkCopyTarget(p *Pipeline) (found []Finding) {
 			}
 			why := "the stack does not describe it"
 			if asked {
-				why = "Snowflake has none and the stack does not describe it"
+				why = "neither does Snowflake show it to this role nor does the stack describe it"
 			}
 			f := Finding{At: pipe.End("copy", target.attr)}
 			hint := fmt.Sprintf(" Describe it with a %s block, and refer to that.", kind)
@@ -82,7 +82,7 @@ func checkCopyTarget(p *Pipeline) (found []Finding) {
 			} else if schema != nil {
 				f.Others = append(f.Others, schema.End())
 			}
-			f.Detail = fmt.Sprintf("The pipe's COPY names the %s %s, and %s, so the pipe could not be made or would load elsewhere.%s", target.noun, target.ref.ID, why, hint)
+			f.Detail = fmt.Sprintf("The pipe's COPY names the %s %s, and %s: the pipe could not be made, or would load elsewhere.%s", target.noun, target.ref.ID, why, hint)
 			found = append(found, f)
 		}
 	}
