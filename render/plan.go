@@ -134,7 +134,7 @@ func (v *View) change(c *planner.Change) {
 	v.Printf("\n")
 }
 
-// created shows what a new object will be: every attribute that has a value or will have one.
+// created shows what a new object will be: every attribute that has a value or will have one. Empty is no value.
 func (v *View) created(c *planner.Change) {
 	type line struct{ name, shown string }
 	var lines []line
@@ -153,17 +153,12 @@ func (v *View) created(c *planner.Change) {
 					label += " " + value(e.GetAttr(block.Label))
 					parts := e.AsValueMap()
 					delete(parts, block.Label)
-					for part, v := range parts {
-						if empty(v) {
-							delete(parts, part)
-						}
-					}
 					e = cty.ObjectVal(parts)
 				}
-				lines = append(lines, line{label, value(e)})
+				lines = append(lines, line{label, value(filled(e))})
 			}
 		default:
-			lines = append(lines, line{name, value(after)})
+			lines = append(lines, line{name, value(filled(after))})
 		}
 	}
 	width := 0
@@ -186,6 +181,20 @@ func empty(v cty.Value) bool {
 		return v.AsString() == ""
 	}
 	return v.CanIterateElements() && v.LengthInt() == 0
+}
+
+// filled returns v, or where it is an object that without its empty attributes.
+func filled(v cty.Value) cty.Value {
+	if empty(v) || !v.IsKnown() || !v.Type().IsObjectType() {
+		return v
+	}
+	parts := v.AsValueMap()
+	for name, part := range parts {
+		if empty(part) {
+			delete(parts, name)
+		}
+	}
+	return cty.ObjectVal(parts)
 }
 
 // hidden reports whether a part of the attribute must not be shown.

@@ -17,11 +17,11 @@ type Status struct {
 type PipeStatus struct {
 	Name    string `json:"name"`
 	Table   string `json:"table"`
-	State   string `json:"executionState"`
-	Pending int64  `json:"pendingFileCount"`
+	State   string `json:"state"`
+	Pending int64  `json:"pending_files"`
 	Error   string `json:"error,omitempty"`
-	Loaded  int64  `json:"filesLoaded"` // in the last 14 days
-	Failed  int64  `json:"filesFailed"`
+	Loaded  int64  `json:"loaded_files"` // in the last 14 days
+	Failed  int64  `json:"failed_files"`
 }
 
 // Status writes how a pipeline stands.

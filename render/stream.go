@@ -98,6 +98,16 @@ func (v *View) Arrival(pipe, table string, files int) {
 	v.Printf("pipe %s: %s loaded into %s\n", v.bold(pipe), plural(int64(files), "file", "files"), table)
 }
 
+// ArrivalJSON says so as one line of JSON.
+func ArrivalJSON(w io.Writer, pipe, table string, files int) error {
+	return json.NewEncoder(w).Encode(struct {
+		Type  string `json:"type"`
+		Pipe  string `json:"pipe"`
+		Table string `json:"table"`
+		Files int    `json:"files"`
+	}{"arrival", pipe, table, files})
+}
+
 // StreamJSON writes a run's progress as one JSON object a line.
 type StreamJSON struct{ W io.Writer }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/zclconf/go-cty/cty"
@@ -58,17 +60,21 @@ func (s *session) appBlocks(kinds, names []string) ([]*spec.Block, error) {
 		wanted[n] = true
 	}
 	var blocks []*spec.Block
+	var has []string
 	for _, b := range s.stack.Blocks() {
-		for _, kind := range kinds {
-			if b.Kind.Name == kind && (len(names) == 0 || wanted[b.Addr.String()]) {
-				blocks = append(blocks, b)
-				delete(wanted, b.Addr.String())
-			}
+		if !slices.Contains(kinds, b.Kind.Name) {
+			continue
+		}
+		addr := b.Addr.String()
+		has = append(has, addr)
+		if len(names) == 0 || wanted[addr] {
+			blocks = append(blocks, b)
+			delete(wanted, addr)
 		}
 	}
 	for _, n := range names {
 		if wanted[n] {
-			return nil, fmt.Errorf("the stack has no %s %s; write producer.prices or consumer.blobs", kinds[0], n)
+			return nil, fmt.Errorf("the stack has no %q: it has %s", n, strings.Join(has, ", "))
 		}
 	}
 	return blocks, nil

@@ -31,7 +31,7 @@ func newApply(c *cli) *cobra.Command {
 		Long: `apply plans, shows the plan, asks, and does it. With FILE, written by plan -out, it does exactly what was shown then,
 without asking, and refuses when the stack or the world has changed since. It may be interrupted or killed at any
 moment: run again, it goes on from there.`,
-		Args: cobra.MaximumNArgs(1),
+		Args: takes(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				var err error
@@ -56,7 +56,7 @@ func newDestroy(c *cli) *cobra.Command {
 		Short: "Delete everything that the stack owns",
 		Long: `destroy shows what would be deleted and what is lost with it, and asks. With -auto-approve nobody sees that, so what
 holds data has to be named: -allow-destroy=ADDRESS, or -allow-destroy=all.`,
-		Args: cobra.NoArgs,
+		Args: takes(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.change(cmd.Context(), "destroy", o) },
 	}
 	o.register(cmd)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/hashicorp/hcl/v2"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
@@ -22,6 +24,7 @@ type cli struct {
 	getenv   func(string) string
 	stopped  context.Context // ends at the second interrupt
 
+	files       map[string]*hcl.File // of the stack, once it is loaded
 	stackPath   string
 	local       bool
 	json        bool
@@ -47,6 +50,9 @@ was lost or doubled. With -local everything runs on this machine against an embe
 		Args:          cobra.ArbitraryArgs,
 		RunE:          group,
 	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w; `%s -help` lists the flags", err, cmd.CommandPath())
+	})
 	root.SetOut(c.out)
 	root.SetErr(c.err)
 	local, _ := strconv.ParseBool(c.getenv("MKT_LOCAL"))
@@ -72,8 +78,8 @@ was lost or doubled. With -local everything runs on this machine against an embe
 		}
 	}
 	add("main", newPlan(c), newApply(c), newStream(c), newQuery(c), newDestroy(c))
-	add("look", newStatus(c), newAudit(c), newShow(c), newOutput(c), newGraph(c), newLedger(c), newUnlock(c))
-	add("write", newValidate(c), newFmt(c), newDocs(c))
+	add("look", newStatus(c), newAudit(c), newShow(c), newOutput(c), newGraph(c), newDrift(c), newLedger(c), newUnlock(c))
+	add("write", newValidate(c), newFmt(c), newImport(c), newDocs(c))
 	add("machine", newLocal(c), newDoctor(c), newVersion(c))
 	root.SetHelpCommandGroupID("machine")
 	root.SetCompletionCommandGroupID("machine")
@@ -130,8 +136,13 @@ func (c *cli) view(w io.Writer) *render.View {
 	return v
 }
 
-// fail reports an error that is not a diagnostic.
+// fail reports the error that a command ended with.
 func (c *cli) fail(err error) {
+	var diags hcl.Diagnostics
+	if errors.As(err, &diags) {
+		_ = c.report(diags, c.files)
+		return
+	}
 	if c.json {
 		_ = render.JSON(c.out, map[string]any{"error": err.Error()})
 		return

@@ -21,7 +21,7 @@ func newDocs(c *cli) *cobra.Command {
 		Short: "Write the reference pages of this version",
 		Long: `docs writes one Markdown page per kind of block and one for the commands into DIR, from the same descriptions that
 mkt itself works by.`,
-		Args: cobra.ExactArgs(1),
+		Args: takes(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			pages := spec.Reference(append(append(resourceKinds(), spec.AppKinds()...), providerKinds()...))
 			pages["commands.md"] = commandsPage(cmd.Root())

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hashicorp/hcl/v2"
 	"github.com/spf13/cobra"
 
 	"mkt/providers"
@@ -20,7 +21,7 @@ func newDoctor(c *cli) *cobra.Command {
 		Short: "Show what is reachable and which credential won; exit 1 if something is not",
 		Long: `doctor says, for each system, where every setting came from (never its value), and signs in to see whether
 the system answers.`,
-		Args: cobra.NoArgs,
+		Args: takes(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := c.open(cmd.Context())
 			if err != nil {
@@ -71,6 +72,10 @@ func (s *session) doctor(ctx context.Context) []render.Check {
 			check.Sources = []providers.Source{{System: p.system, Setting: "endpoint and credentials", From: "embedded stack"}}
 		} else {
 			check.Sources, check.Err = p.sources()
+			var diags hcl.Diagnostics
+			if errors.As(check.Err, &diags) {
+				check.Err = errors.New(diags[0].Detail)
+			}
 		}
 		if check.Err == nil {
 			askCtx, cancel := context.WithTimeout(ctx, doctorTimeout)
@@ -92,6 +97,13 @@ func only(sources []providers.Source, system string) []providers.Source {
 	return out
 }
 
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
 func (s *session) askKafka(ctx context.Context) (string, error) {
 	conn, err := s.kafka(ctx)
 	if err != nil {
@@ -101,7 +113,7 @@ func (s *session) askKafka(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%d brokers, %d topics", brokers, topics), nil
+	return count(brokers, "broker") + ", " + count(topics, "topic"), nil
 }
 
 func (s *session) askRegistry(ctx context.Context) (string, error) {
@@ -113,13 +125,16 @@ func (s *session) askRegistry(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%d subjects", subjects), nil
+	return count(subjects, "subject"), nil
 }
 
 func (s *session) askAzure(ctx context.Context) (string, error) {
 	conn, err := s.azure(ctx)
 	if err != nil {
 		return "", err
+	}
+	if conn.Account == "" {
+		return "", errors.New("no storage account is named: set account in the provider \"azure\", or AZURE_STORAGE_ACCOUNT")
 	}
 	blobs, err := conn.BlobClient(nil)
 	if err != nil {
@@ -130,7 +145,7 @@ func (s *session) askAzure(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("storage account %s, %d containers seen", conn.Account, len(page.ContainerItems)), nil
+	return fmt.Sprintf("storage account %s, %s seen", conn.Account, count(len(page.ContainerItems), "container")), nil
 }
 
 func (s *session) askSnowflake(ctx context.Context) (string, error) {

@@ -53,7 +53,7 @@ func (c *cli) stackFiles(args []string) ([]string, error) {
 	}
 	info, err := os.Stat(c.stackPath)
 	if err != nil {
-		return nil, fmt.Errorf("look for the stack: %w", err)
+		return nil, noStack(c.stackPath, err)
 	}
 	if !info.IsDir() {
 		return []string{c.stackPath}, nil

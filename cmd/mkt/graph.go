@@ -10,7 +10,7 @@ func newGraph(c *cli) *cobra.Command {
 	return &cobra.Command{
 		Use:   "graph",
 		Short: "Print the dependencies between blocks in Graphviz' language",
-		Args:  cobra.NoArgs,
+		Args:  takes(0, 0),
 		RunE: func(*cobra.Command, []string) error {
 			stack, err := c.load()
 			if err != nil {

@@ -16,12 +16,12 @@ func newLedger(c *cli) *cobra.Command {
 		Short: "Look at what mkt owns",
 		Long: `The ledger says which objects are mkt's: address, name, incarnation and digests of what was last applied. It holds no
 values and no secrets.`,
-		Args: cobra.NoArgs,
+		RunE: group,
 	}
 	cmd.AddCommand(
-		newRestore(c),
+		newRestore(c), newForget(c),
 		&cobra.Command{
-			Use: "list", Short: "List the addresses that mkt owns", Args: cobra.NoArgs,
+			Use: "list", Short: "List the addresses that mkt owns", Args: takes(0, 0),
 			RunE: func(cmd *cobra.Command, _ []string) error {
 				owned, err := c.loadLedger(cmd)
 				if err != nil {
@@ -37,7 +37,7 @@ values and no secrets.`,
 			},
 		},
 		&cobra.Command{
-			Use: "show ADDRESS", Short: "Show what the ledger has on an address", Args: cobra.ExactArgs(1),
+			Use: "show ADDRESS", Short: "Show what the ledger has on an address", Args: takes(1, 1),
 			RunE: func(cmd *cobra.Command, args []string) error {
 				owned, err := c.loadLedger(cmd)
 				if err != nil {

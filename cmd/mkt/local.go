@@ -56,11 +56,11 @@ func newLocal(c *cli) *cobra.Command {
 		Short: "Start, stop, look at or empty the embedded stack",
 		Long: `The embedded stack is a process of this same binary that serves Kafka, a schema registry, Azure Blob and Queue and
 a warehouse on the loopback interface. It keeps its data in .mkt/local beside the stack and may be killed at any moment.`,
-		Args: cobra.NoArgs,
+		RunE: group,
 	}
 	cmd.AddCommand(
 		&cobra.Command{
-			Use: "start", Short: "Start the embedded stack", Args: cobra.NoArgs,
+			Use: "start", Short: "Start the embedded stack", Args: takes(0, 0),
 			RunE: func(cmd *cobra.Command, _ []string) error {
 				dir, err := c.stackDir()
 				if err != nil {
@@ -74,13 +74,16 @@ a warehouse on the loopback interface. It keeps its data in .mkt/local beside th
 			},
 		},
 		&cobra.Command{
-			Use: "status", Short: "Show whether it runs and where it listens; exit 1 if it does not", Args: cobra.NoArgs,
+			Use: "status", Short: "Show whether it runs and where it listens; exit 1 if it does not", Args: takes(0, 0),
 			RunE: func(*cobra.Command, []string) error {
 				o, err := c.localDir()
 				if err != nil {
 					return err
 				}
 				d, err := local.Status(o.Dir)
+				if errors.Is(err, local.ErrNotRunning) {
+					return fmt.Errorf("%w; `mkt local start` starts it", err)
+				}
 				if err != nil {
 					return err
 				}
@@ -88,7 +91,7 @@ a warehouse on the loopback interface. It keeps its data in .mkt/local beside th
 			},
 		},
 		&cobra.Command{
-			Use: "stop", Short: "Stop the embedded stack; its data stays", Args: cobra.NoArgs,
+			Use: "stop", Short: "Stop the embedded stack; its data stays", Args: takes(0, 0),
 			RunE: func(cmd *cobra.Command, _ []string) error {
 				o, err := c.localDir()
 				if err != nil {
@@ -101,7 +104,7 @@ a warehouse on the loopback interface. It keeps its data in .mkt/local beside th
 			},
 		},
 		&cobra.Command{
-			Use: "reset", Short: "Stop it and remove its data and its ledger", Args: cobra.NoArgs,
+			Use: "reset", Short: "Stop it and remove its data and its ledger", Args: takes(0, 0),
 			RunE: func(cmd *cobra.Command, _ []string) error {
 				o, err := c.localDir()
 				if err != nil {
@@ -121,7 +124,7 @@ a warehouse on the loopback interface. It keeps its data in .mkt/local beside th
 func newLocalServe(c *cli) *cobra.Command {
 	var o local.Options
 	cmd := &cobra.Command{
-		Use: "serve", Short: "Run the embedded stack in this process", Args: cobra.NoArgs, Hidden: true,
+		Use: "serve", Short: "Run the embedded stack in this process", Args: takes(0, 0), Hidden: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error
 			if o.Build, err = buildID(); err != nil {
@@ -138,7 +141,7 @@ func newLocalServe(c *cli) *cobra.Command {
 func (c *cli) stackDir() (string, error) {
 	info, err := os.Stat(c.stackPath)
 	if err != nil {
-		return "", fmt.Errorf("look for the stack: %w", err)
+		return "", noStack(c.stackPath, err)
 	}
 	if info.IsDir() {
 		return c.stackPath, nil

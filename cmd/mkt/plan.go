@@ -16,7 +16,7 @@ func newPlan(c *cli) *cobra.Command {
 		Short: "Show what apply would change",
 		Long: `plan reads the stack, asks every system what is there, and shows what would be created, changed in place,
 replaced or deleted. It changes nothing.`,
-		Args: cobra.NoArgs,
+		Args: takes(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := c.open(cmd.Context())
 			if err != nil {

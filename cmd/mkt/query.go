@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,7 +23,7 @@ func newQuery(c *cli) *cobra.Command {
 		Short: "Ask a query of the stack, or one given as SQL",
 		Long: `query runs the query block of that name, or the argument itself when it is SQL (it has a space in it), and prints the
 result as an aligned table, as JSON or as CSV. Without an argument it lists the stack's queries.`,
-		Args: cobra.MaximumNArgs(1),
+		Args: takes(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := c.open(cmd.Context())
 			if err != nil {
@@ -89,7 +90,7 @@ func findQuery(app []*spec.Instance, arg string) (string, error) {
 	if isSQL(arg) {
 		return arg, nil
 	}
-	return "", fmt.Errorf("the stack has no query %q; it has %v, and SQL is taken as it is", arg, names)
+	return "", fmt.Errorf("the stack has no query %q: it has %s; SQL is told from a name by the spaces in it", arg, strings.Join(names, ", "))
 }
 
 func isSQL(s string) bool {

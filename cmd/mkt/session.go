@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"strings"
 	"time"
@@ -22,8 +24,20 @@ type session struct {
 	owned *ledger.Ledger // nil until it is read
 }
 
+// noStack says that there is nothing at the path of -stack; err is of a call on the file system.
+func noStack(path string, err error) error {
+	var e *fs.PathError
+	if errors.As(err, &e) {
+		err = e.Err
+	}
+	return fmt.Errorf("there is no stack at %q: %w; name a .hcl file or a directory that holds some", path, err)
+}
+
 // load reads the stack. What is wrong with it is printed, and the error is then an exitError.
 func (c *cli) load() (*spec.Stack, error) {
+	if c.parallelism < 1 {
+		return nil, fmt.Errorf("-parallelism %d does nothing at all: write 1 or more", c.parallelism)
+	}
 	vars := map[string]string{}
 	for _, v := range c.vars {
 		name, value, ok := strings.Cut(v, "=")

@@ -14,7 +14,7 @@ func newShow(c *cli) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show [ADDRESS]",
 		Short: "Show what is really there, as the systems report it",
-		Args:  cobra.MaximumNArgs(1),
+		Args:  takes(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, p, err := c.openPlan(cmd.Context())
 			if err != nil {
@@ -46,7 +46,7 @@ func newOutput(c *cli) *cobra.Command {
 	return &cobra.Command{
 		Use:   "output [NAME]",
 		Short: "Print the stack's outputs, or one of them bare for scripts",
-		Args:  cobra.MaximumNArgs(1),
+		Args:  takes(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, p, err := c.openPlan(cmd.Context())
 			if err != nil {

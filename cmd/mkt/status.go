@@ -16,7 +16,7 @@ func newStatus(c *cli) *cobra.Command {
 	return &cobra.Command{
 		Use:   "status",
 		Short: "Show how the pipeline stands: resources, consumers, pipes",
-		Args:  cobra.NoArgs,
+		Args:  takes(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
 			s, p, err := c.openPlan(ctx)
@@ -75,9 +75,15 @@ func askPipe(ctx context.Context, db *sql.DB, p pipe) (render.PipeStatus, error)
 	if err := db.QueryRowContext(ctx, "SELECT SYSTEM$PIPE_STATUS(?)", n.SQL()).Scan(&raw); err != nil {
 		return out, err
 	}
-	if err := json.Unmarshal([]byte(raw), &out); err != nil {
+	var said struct {
+		State   string `json:"executionState"`
+		Pending int64  `json:"pendingFileCount"`
+		Error   string `json:"error"`
+	}
+	if err := json.Unmarshal([]byte(raw), &said); err != nil {
 		return out, err
 	}
+	out.State, out.Pending, out.Error = said.State, said.Pending, said.Error
 	h, err := history(ctx, db, p.table)
 	if err != nil {
 		return out, err

@@ -115,13 +115,16 @@ func (s *systems) container(url string) (*container.Client, error) {
 	return conn.ContainerClient(url, nil)
 }
 
-// config evaluates a provider's block; what is wrong with it is printed.
+// config evaluates a provider's block; the error is hcl.Diagnostics.
 func (s *systems) config(system string) (cty.Value, error) {
 	v, diags := s.stack.ProviderConfig(system)
-	return v, s.c.report(diags, s.stack.Files)
+	if diags.HasErrors() {
+		return v, diags
+	}
+	return v, nil
 }
 
-// resolved gives an error of Resolve its place in the provider's block.
+// resolved gives an error of Resolve its place in the provider's block, as hcl.Diagnostics.
 func (s *systems) resolved(system string, err error) error {
 	if err == nil {
 		return nil
@@ -135,7 +138,7 @@ func (s *systems) resolved(system string, err error) error {
 			d.Subject = &rng
 		}
 	}
-	return s.c.report(hcl.Diagnostics{d}, s.stack.Files)
+	return hcl.Diagnostics{d}
 }
 
 // endpoints returns where the embedded stack listens, starting it if needed.

@@ -10,7 +10,7 @@ func newValidate(c *cli) *cobra.Command {
 	return &cobra.Command{
 		Use:   "validate",
 		Short: "Check the stack without asking any system",
-		Args:  cobra.NoArgs,
+		Args:  takes(0, 0),
 		RunE: func(*cobra.Command, []string) error {
 			stack, err := c.load()
 			if err != nil {
@@ -23,7 +23,7 @@ func newValidate(c *cli) *cobra.Command {
 			if c.json {
 				return render.JSON(c.out, map[string]any{"valid": true, "diagnostics": render.DiagnosticsJSON(diags)})
 			}
-			c.view(c.out).Printf("The stack %s is valid: %d blocks.\n", stack.Name, len(stack.Blocks()))
+			c.view(c.out).Printf("The stack %q is valid: %d blocks.\n", stack.Name, len(stack.Blocks()))
 			return nil
 		},
 	}

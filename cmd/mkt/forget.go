@@ -1,0 +1,85 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"mkt/render"
+	"mkt/spec"
+)
+
+func newForget(c *cli) *cobra.Command {
+	var approve bool
+	var lockTimeout time.Duration
+	cmd := &cobra.Command{
+		Use:   "forget ADDRESS",
+		Short: "Own an object no more, and leave it as it is",
+		Long: `forget takes an address out of the ledger; of a block with for_each, all its instances. The object stays as it is. While
+its block is in the stack, the next plan finds an object that exists already and is not mkt's.`,
+		Args: takes(1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx := cmd.Context()
+			addr, ok := spec.ParseAddr(args[0])
+			if !ok {
+				return fmt.Errorf("%q is no address; write kafka_topic.prices", args[0])
+			}
+			stack, err := c.load()
+			if err != nil {
+				return err
+			}
+			s := &session{}
+			if s.store, err = c.ledgerStore(stack); err != nil {
+				return err
+			}
+			lock, err := s.lock(ctx, "ledger forget", lockTimeout)
+			if err != nil {
+				return err
+			}
+			defer c.unlock(lock)
+			owned, err := s.ledger(ctx)
+			if err != nil {
+				return err
+			}
+			var addrs []spec.Addr
+			for _, a := range owned.Addrs() {
+				if a == addr || a.Block() == addr {
+					addrs = append(addrs, a)
+				}
+			}
+			if _, announced := owned.Intents[addr]; announced && len(addrs) == 0 { // of a create that was interrupted
+				addrs = append(addrs, addr)
+			}
+			if len(addrs) == 0 {
+				return fmt.Errorf("the ledger has no %s; `mkt ledger list` shows what it has", addr)
+			}
+			if !approve {
+				for _, a := range addrs {
+					c.view(c.out).Printf("%s\n", a)
+				}
+				if err := c.ask("forget", nil); err != nil {
+					return err
+				}
+			}
+			names := make([]string, len(addrs))
+			for i, a := range addrs {
+				names[i] = a.String()
+				owned.Forget(a)
+			}
+			if err := s.store.Save(ctx, owned); err != nil {
+				return err
+			}
+			if c.json {
+				return render.JSON(c.out, map[string]any{"forgotten": names})
+			}
+			for _, name := range names {
+				c.view(c.out).Printf("%s is mkt's no more; it stays as it is.\n", name)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&approve, "auto-approve", false, "do not ask")
+	cmd.Flags().DurationVar(&lockTimeout, "lock-timeout", 0, "how long to wait while another process holds the ledger")
+	return cmd
+}
