@@ -14,6 +14,7 @@ import (
 
 // The embedded broker, with a password, on disk, restarted under way.
 func TestBrokerRestart(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, 1)
 	cfg := broker.Config{Dir: filepath.Join(s.Dir, "kafka"), User: "mkt", Password: "secret"}
 	b, err := broker.Start(t.Context(), cfg)

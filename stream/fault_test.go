@@ -25,6 +25,7 @@ func isPut(req *http.Request, prefix string) bool {
 // An upload whose answer is lost is tried again, finds its own file, and goes
 // on.
 func TestLostUploadAnswer(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, 3)
 	const n = 10_000
 	path := streamtest.Generate(t, s.Dir, n, nil)
@@ -48,6 +49,7 @@ func TestLostUploadAnswer(t *testing.T) {
 
 // A storage account that answers 503 and cuts connections delays, no more.
 func TestStorageFails(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, 2)
 	const n = 3000
 	path := streamtest.Generate(t, s.Dir, n, nil)
@@ -70,6 +72,7 @@ func TestStorageFails(t *testing.T) {
 // A refused upload stops the consumer with the reason; nothing is committed
 // that is not written.
 func TestStorageRefuses(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, 2)
 	const n = 2000
 	path := streamtest.Generate(t, s.Dir, n, nil)
@@ -93,6 +96,7 @@ func TestStorageRefuses(t *testing.T) {
 // Two consumers that both think they own every partition, and cut their files
 // differently, leave one chain: what a zombie and its successor do.
 func TestZombieOverlap(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, 3)
 	const n = 40_000
 	path := streamtest.Generate(t, s.Dir, n, func(i int) bool { return i%1000 == 5 })
@@ -155,6 +159,7 @@ func (s *stack) deadLetterLines() int {
 // A consumer that dies between a file and its dead letters is made good by
 // the next.
 func TestDeadLettersAreRepaired(t *testing.T) {
+	t.Parallel()
 	for _, forget := range []bool{false, true} {
 		s := newStack(t, 1)
 		poison(t, s, 4)
@@ -201,6 +206,7 @@ func TestPoisonStops(t *testing.T) {
 
 // A second member of the group joins while rows come and leaves again.
 func TestRebalance(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, 6)
 	const n = 60_000
 	path := streamtest.Generate(t, s.Dir, n, nil)
@@ -240,6 +246,7 @@ func TestRebalance(t *testing.T) {
 
 // Cancelling drains: what was sent is committed, what was read is written.
 func TestDrainAndAbort(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, 3)
 	const n = 50_000
 	path := streamtest.Generate(t, s.Dir, n, nil)
@@ -282,6 +289,7 @@ func TestDrainAndAbort(t *testing.T) {
 
 // Records that were deleted before they were written are not passed over.
 func TestOffsetOutOfRangeStops(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, 1)
 	path := streamtest.Generate(t, s.Dir, 1000, nil)
 	cfg := s.config(path)
@@ -304,6 +312,7 @@ func TestOffsetOutOfRangeStops(t *testing.T) {
 
 // A re-created topic starts a new chain beside the old one.
 func TestTopicRecreated(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, 2)
 	// The dead letters of the last row outlive the topic.
 	path := streamtest.Generate(t, s.Dir, 1001, func(i int) bool { return i == 1001 })

@@ -61,9 +61,19 @@ func (s *stack) child(cfg Config) *exec.Cmd {
 	return cmd
 }
 
+// killAfter is early, while clients connect and find out where to go on, or
+// late enough for transactions and uploads to be under way.
+func killAfter(r *rand.Rand) time.Duration {
+	if r.IntN(3) == 0 {
+		return time.Duration(50+r.IntN(500)) * time.Millisecond
+	}
+	return time.Duration(900+r.IntN(1200)) * time.Millisecond
+}
+
 // TestKillNine kills the stream at random moments and runs it again: nothing
 // is lost, nothing is doubled.
 func TestKillNine(t *testing.T) {
+	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	if text := os.Getenv("MKT_TEST_SEED"); text != "" {
 		if err := json.Unmarshal([]byte(text), &seed); err != nil {
@@ -77,7 +87,7 @@ func TestKillNine(t *testing.T) {
 	const n = 120_000
 	path := streamtest.Generate(t, s.Dir, n, func(i int) bool { return i%1000 == 7 })
 	cfg := s.config(path)
-	cfg.Producers[0].Rate = 40_000
+	cfg.Producers[0].Rate = 12_000
 	cfg.Consumers[0].Roll = Roll{Rows: 1500, Every: 150 * time.Millisecond}
 	kills := 0
 	for kills < 12 {
@@ -90,7 +100,7 @@ func TestKillNine(t *testing.T) {
 				t.Fatal(err)
 			}
 			kills = 100 // it got through
-		case <-time.After(time.Duration(200+r.IntN(1300)) * time.Millisecond):
+		case <-time.After(killAfter(r)):
 			cmd.Process.Kill()
 			<-done
 			kills++

@@ -29,6 +29,7 @@ func (s *stack) fails(cfg Config, want ...string) {
 }
 
 func TestPolicies(t *testing.T) {
+	t.Parallel()
 	bad := func(i int) bool { return i == 100 || i == 200 }
 	for _, tt := range []struct {
 		policy        OnError
@@ -98,6 +99,7 @@ func TestNothingIsSentWhenTheHeaderDoesNotFit(t *testing.T) {
 }
 
 func TestSourceChanged(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, 2)
 	path := streamtest.Generate(t, s.Dir, 1000, nil)
 	cfg := s.config(path)
@@ -135,6 +137,7 @@ func TestTruncatedTopicStops(t *testing.T) {
 
 // Partitions may be added between runs: keys move, rows do not.
 func TestPartitionsAdded(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, 2)
 	const n = 6000
 	cfg := s.config(streamtest.Generate(t, s.Dir, n, nil))
@@ -158,6 +161,7 @@ func TestPartitionsAdded(t *testing.T) {
 // Of two processes with one producer the older is fenced; together they send
 // each row once.
 func TestFenced(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, 2)
 	const n = 10_000
 	cfg := s.config(streamtest.Generate(t, s.Dir, n, nil))
@@ -183,6 +187,7 @@ func TestFenced(t *testing.T) {
 // A schema that changes between runs cuts the files at its id; older rows
 // keep theirs.
 func TestSchemaChange(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, 1)
 	path := streamtest.Generate(t, s.Dir, 1000, nil)
 	cfg := s.config(path)
@@ -264,6 +269,7 @@ func TestPacer(t *testing.T) {
 
 // Several producers and consumers in one run keep to themselves.
 func TestSeveral(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, 2)
 	if err := s.Cluster.CreateTopic("other", 3, nil); err != nil {
 		t.Fatal(err)
@@ -290,6 +296,7 @@ func TestSeveral(t *testing.T) {
 // Rows from a pipe that falls silent are committed within a second or so, and
 // a drain does not wait for it to speak again.
 func TestStdin(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, 1)
 	r, w, err := os.Pipe()
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 )
 
 func TestWholePath(t *testing.T) {
+	t.Parallel()
 	s := newStack(t, 4)
 	const n = 50_000
 	path := streamtest.Generate(t, s.Dir, n, func(i int) bool { return i%100 == 7 })
