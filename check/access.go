@@ -28,12 +28,31 @@ var accessRules = []Rule{
 			"when a token lives less than 2 days, and when the present one ends within a day.",
 		Check: checkSASHorizon,
 	},
+	{
+		ID: "plain-secret", Severity: hcl.DiagWarning, Summary: "Secret in the stack",
+		Doc: "Passwords, keys and tokens do not stand in the stack's files, which are shared and kept in version control. They come from the environment variables that the systems' own tools use, from `env(\"NAME\")`, " +
+			"or from a sensitive variable.",
+		Check: checkPlainSecret,
+	},
 }
 
 const (
 	second = time.Second
 	day    = 24 * time.Hour
 )
+
+func checkPlainSecret(p *Pipeline) (found []Finding) {
+	for _, s := range p.in.Stack.PlainSecrets() {
+		at := s.Header
+		if at.Filename == "" { // its line, and by the byte no text that an excerpt could show
+			pos := hcl.Pos{Line: s.Range.Start.Line, Column: 1, Byte: len(p.in.Stack.Files[s.Range.Filename].Bytes) + 1}
+			at = hcl.Range{Filename: s.Range.Filename, Start: pos, End: pos}
+		}
+		found = append(found, Finding{At: End{Block: at},
+			Detail: fmt.Sprintf("%s of %s stands in %s:%d as text. Who reads the file has it. Leave it out and set the environment variable that the reference names, or write env(\"…\").", s.Attr, s.Owner, s.Range.Filename, s.Range.Start.Line)})
+	}
+	return found
+}
 
 func checkStageAccess(p *Pipeline) (found []Finding) {
 	for _, stage := range p.Stages {

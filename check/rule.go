@@ -32,12 +32,26 @@ type Finding struct {
 	Warning bool
 }
 
-// End is one end of what does not fit: a part of a block, or a line of a file that is no part of the stack.
+// End is one end of what does not fit: a part of a block; or, without Node, a line of some other file, or a block that
+// is no Node, such as a provider's.
 type End struct {
-	Node *Node
-	Path cty.Path
-	File string // instead of Node
-	Line int    // 1-based, of File
+	Node  *Node
+	Path  cty.Path
+	File  string
+	Line  int       // 1-based, of File
+	Block hcl.Range // of a header
+}
+
+// place is where the end stands.
+func (e End) place() hcl.Range {
+	switch {
+	case e.Node != nil:
+		return e.Node.Range(e.Path)
+	case e.File != "":
+		pos := hcl.Pos{Line: e.Line, Column: 1}
+		return hcl.Range{Filename: e.File, Start: pos, End: pos}
+	}
+	return e.Block
 }
 
 // Related is the Extra of the package's diagnostics, for readers of -json and tests.
@@ -113,7 +127,7 @@ func Run(in Input) hcl.Diagnostics {
 	said := map[string]bool{} // two pipes over one table say the same about its columns
 	for _, rule := range rules {
 		for _, f := range rule.Check(p) {
-			if !silenced(rule, f) && (in.Selected == nil || in.Selected(f.At.Node.Addr)) {
+			if n := f.At.Node; n == nil || !silenced(rule, n) && (in.Selected == nil || in.Selected(n.Addr)) {
 				d := p.diagnostic(rule, f)
 				if key := d.Subject.String() + d.Summary + f.Detail; !said[key] {
 					said[key] = true
@@ -124,7 +138,7 @@ func Run(in Input) hcl.Diagnostics {
 	}
 	diags = append(diags, unknownSilences(in.Stack, rules)...)
 	sort.SliceStable(diags, func(i, j int) bool {
-		a, b := diags[i].Subject, diags[j].Subject
+		a, b := diags[i].Subject, diags[j].Subject // never nil
 		if a.Filename != b.Filename {
 			return a.Filename < b.Filename
 		}
@@ -133,8 +147,8 @@ func Run(in Input) hcl.Diagnostics {
 	return diags
 }
 
-func silenced(rule Rule, f Finding) bool {
-	for _, s := range f.At.Node.Block.Lifecycle.Silence {
+func silenced(rule Rule, n *Node) bool {
+	for _, s := range n.Block.Lifecycle.Silence {
 		if s.Check == rule.ID {
 			return true
 		}
@@ -165,21 +179,19 @@ func unknownSilences(stack *spec.Stack, rules []Rule) (diags hcl.Diagnostics) {
 }
 
 func (p *Pipeline) diagnostic(rule Rule, f Finding) *hcl.Diagnostic {
-	rng := f.At.Node.Range(f.At.Path)
-	d := &hcl.Diagnostic{Severity: rule.Severity, Summary: rule.Summary, Subject: &rng}
+	d := &hcl.Diagnostic{Severity: rule.Severity, Summary: rule.Summary, Subject: f.At.place().Ptr()}
 	if f.Warning {
 		d.Severity = hcl.DiagWarning
 	}
 	related := Related{Check: rule.ID}
 	var others []string
 	for _, e := range f.Others {
-		if e.Node == nil {
-			others = append(others, fmt.Sprintf("%s:%d", p.short(e.File), e.Line))
-			related.Ends = append(related.Ends, hcl.Range{Filename: e.File, Start: hcl.Pos{Line: e.Line, Column: 1}, End: hcl.Pos{Line: e.Line, Column: 1}})
-			continue
+		at := e.place()
+		text := fmt.Sprintf("%s:%d", p.short(at.Filename), at.Start.Line)
+		if e.Node != nil {
+			text = fmt.Sprintf("%s at %s:%d", e.Node.Addr, at.Filename, at.Start.Line)
 		}
-		at := e.Node.Range(e.Path)
-		others = append(others, fmt.Sprintf("%s at %s:%d", e.Node.Addr, at.Filename, at.Start.Line))
+		others = append(others, text)
 		related.Ends = append(related.Ends, at)
 	}
 	d.Detail = f.Detail + "\n"
