@@ -51,7 +51,7 @@ func (w *team) change(t testing.TB, s *Store, stack string, system providers.Pro
 	if err != nil {
 		return nil, nil, err
 	}
-	defer lock.Unlock() //nolint:errcheck // a lock frees itself
+	defer func() { _ = lock.Unlock() }()
 	p, err := w.plan(t, s, stack, system)
 	if err != nil {
 		return nil, nil, err

@@ -51,7 +51,7 @@ func (s *Store) get(ctx context.Context, name string) (*object, error) {
 		return nil, s.failed("read", name, err)
 	}
 	body := resp.NewRetryReader(ctx, nil) // goes on after a cut, and only in the same version
-	defer body.Close()
+	defer func() { _ = body.Close() }()
 	text, err := io.ReadAll(body)
 	if err != nil {
 		return nil, s.failed("read", name, err)

@@ -15,8 +15,8 @@ import (
 
 func TestConformance(t *testing.T) {
 	ledgertest.Run(t, func(t *testing.T) ledgertest.Harness {
-		url := serve(t)
-		return harness(t, func() *container.Client { return clientOf(t, url, account, accountKey, http.DefaultClient) })
+		endpoint := serve(t)
+		return harness(t, func() *container.Client { return clientOf(t, endpoint, account, accountKey, http.DefaultClient) })
 	})
 }
 

@@ -61,9 +61,9 @@ func TestOneFaultAnywhere(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				for at := 1; ; at++ {
 					w := newWorld(t)
-					n := 0
+					var n atomic.Int32 // a lock is renewed meanwhile
 					fault := func(r *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
-						if n++; n == at {
+						if int(n.Add(1)) == at {
 							return fault(r, send)
 						}
 						return send()
@@ -78,9 +78,9 @@ func TestOneFaultAnywhere(t *testing.T) {
 					if o, err := s.get(t.Context(), s.previous()); err != nil || o == nil || !strings.Contains(string(o.text), `"serial": 1`) {
 						t.Fatalf("request %d: the previous generation is %+v, %v", at, o, err)
 					}
-					if n < at {
+					if int(n.Load()) < at {
 						if at < 12 {
-							t.Errorf("only %d requests", n)
+							t.Errorf("only %d requests", n.Load())
 						}
 						return
 					}

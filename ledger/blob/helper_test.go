@@ -3,11 +3,12 @@ package blob
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -206,5 +207,5 @@ func answer(r *http.Request, status int, code bloberror.Code, header ...string) 
 	return &http.Response{StatusCode: status, Status: http.StatusText(status), Header: h, Body: http.NoBody, Request: r}
 }
 
-// errCut is what the network says; the SDK's errors show the whole URL.
-var errCut = errors.New(`Put "https://a.blob.core.windows.net/c/k?sv=1&sig=topsecret": connection reset`)
+// errCut is what the network says, with the whole URL.
+var errCut error = &url.Error{Op: "Put", URL: "https://a.blob.core.windows.net/c/k?sv=1&sig=topsecret", Err: syscall.ECONNRESET}

@@ -24,7 +24,7 @@ type Store struct {
 	mu      sync.Mutex
 	known   *generation // what is stored, as far as this process knows; nil: not read yet
 	prevTag azcore.ETag // of the previous generation, as it was before known was read; "" for none
-	doubt   string      // the id of the last write: whether it came through is not known when it failed
+	doubt   string      // the id of a failed write, which may have come through all the same
 }
 
 var _ ledger.Store = (*Store)(nil)
@@ -144,16 +144,15 @@ func (s *Store) Save(ctx context.Context, l *ledger.Ledger) error {
 }
 
 func (s *Store) save(ctx context.Context, l *ledger.Ledger) error {
-	var err error
-	for range 3 {
+	for tries := 3; ; tries-- {
 		if err := s.checkGeneration(ctx, l); err != nil {
 			return err
 		}
 		next := *l
 		next.Serial++
-		text, err2 := next.Encode()
-		if err2 != nil {
-			return err2
+		text, err := next.Encode()
+		if err != nil {
+			return err
 		}
 		err = s.replace(ctx, text)
 		if err == nil {
@@ -162,11 +161,10 @@ func (s *Store) save(ctx context.Context, l *ledger.Ledger) error {
 			return nil
 		}
 		s.known = nil
-		if !conflict(err) {
+		if !conflict(err) || tries == 1 { // with a conflict the next look says who was first
 			return err
 		}
 	}
-	return err
 }
 
 // checkGeneration refuses to overwrite what l did not come from. What this process knows is enough to go on, as the
@@ -212,6 +210,7 @@ func (s *Store) replace(ctx context.Context, text []byte) error {
 		return err
 	}
 	s.known = &generation{etag: etag, write: s.doubt, text: text}
+	s.doubt = ""
 	return nil
 }
 

@@ -124,8 +124,8 @@ func stale(t *testing.T, h Harness) {
 	save(t, mine, l)
 	other := load(t, theirs)
 	save(t, theirs, other)
-	stored, previous := h.Read(false), h.Read(true)
 	var stale *ledger.StaleError
+	stored, previous := h.Read(false), h.Read(true)
 	for range 2 { // also when it is tried again
 		if err := mine.Save(t.Context(), l); !errors.As(err, &stale) || stale.Stored != 2 || stale.Loaded != 1 || stale.ForeignLineage {
 			t.Errorf("an old generation was saved: %v", err)
@@ -134,11 +134,17 @@ func stale(t *testing.T, h Harness) {
 	if err := mine.Save(t.Context(), Full()); !errors.As(err, &stale) || !stale.ForeignLineage {
 		t.Errorf("a foreign ledger was saved: %v", err)
 	}
-	if l.Serial != 1 {
-		t.Errorf("a failed save changed the serial to %d", l.Serial)
-	}
 	if string(h.Read(false)) != string(stored) || string(h.Read(true)) != string(previous) {
 		t.Error("a failed save left something behind")
+	}
+	if err := theirs.Save(t.Context(), load(t, mine)); err != nil { // whoever loaded it
+		t.Error(err)
+	}
+	if err := theirs.Save(t.Context(), other); !errors.As(err, &stale) || stale.Stored != 3 {
+		t.Errorf("an old copy was saved by its own store: %v", err)
+	}
+	if l.Serial != 1 {
+		t.Errorf("a failed save changed the serial to %d", l.Serial)
 	}
 	h.Write(false, nil)
 	if err := theirs.Save(t.Context(), other); !errors.As(err, &stale) {
