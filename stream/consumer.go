@@ -115,23 +115,32 @@ func (c *consumer) loop(ctx context.Context) error {
 	}
 }
 
-// connect opens the clients and joins the group.
-func (c *consumer) connect(ctx context.Context) error {
+// prepare opens the container and finds the topic.
+func (c *consumer) prepare(ctx context.Context) error {
 	var err error
-	c.parts, c.results = map[int32]*partition{}, make(chan outcome, 1024)
-	c.slots = make(chan struct{}, uploaders)
 	if c.blobs, err = c.run.cfg.Blob(c.cfg.ContainerURL); err != nil {
 		return fmt.Errorf("open container: %w", err)
 	}
 	if c.topic, err = DescribeTopic(ctx, c.run.admin, c.cfg.Topic); err != nil {
 		return err
 	}
-	if err := retryBlob(ctx, nil, func(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, contactLimit)
+	defer cancel()
+	err = retryBlob(ctx, nil, func(ctx context.Context) error {
 		_, err := c.blobs.GetProperties(ctx, nil)
 		return err
-	}); err != nil {
+	})
+	if err != nil {
 		return fmt.Errorf("container %s: %w", c.cfg.ContainerURL, err)
 	}
+	return nil
+}
+
+// connect joins the group.
+func (c *consumer) connect(ctx context.Context) error {
+	var err error
+	c.parts, c.results = map[int32]*partition{}, make(chan outcome, 1024)
+	c.slots = make(chan struct{}, uploaders)
 	c.checked = time.Now()
 	group := map[string]string{"partition.assignment.strategy": "cooperative-sticky",
 		"session.timeout.ms": "6000", "heartbeat.interval.ms": "1500",

@@ -21,18 +21,20 @@ import (
 // producer runs one Producer. Its methods are for one goroutine; counts are
 // shared.
 type producer struct {
-	cfg     Producer
-	run     *run
-	counts  producerCounts
-	header  string
-	schema  *codec.Schema
-	client  *kafka.Producer
-	topic   Topic
-	dead    string // the dead-letter topic, if there is one
-	plan    *codec.Plan
-	planFor []string // the header that plan is for
-	key     int      // column of the key, -1: the row number
-	pace    pacer
+	cfg    Producer
+	run    *run
+	counts producerCounts
+	header string
+	schema *codec.Schema
+	client *kafka.Producer
+	topic  Topic
+	dead   string // the dead-letter topic, if there is one
+
+	prepared bool
+	plan     *codec.Plan
+	planFor  []string // the header that plan is for
+	key      int      // column of the key, -1: the row number
+	pace     pacer
 
 	mu      sync.Mutex // of what follows, and of using client to send
 	late    error      // what watchAge met
@@ -51,7 +53,6 @@ func (r restart) Unwrap() error { return r.error }
 // loop produces until the source is drained. Until then it begins anew when a
 // transaction was aborted; five times without a commit in between is enough.
 func (p *producer) loop(ctx context.Context) error {
-	p.header = HeaderOf(p.cfg.Name)
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval, wait.MaxInterval = 200*time.Millisecond, 10*time.Second
 	for tries := 0; ; {
@@ -78,9 +79,12 @@ func (p *producer) loop(ctx context.Context) error {
 // once goes from the last committed row to the end of the source.
 func (p *producer) once(ctx context.Context) error {
 	p.counts.state.Store(Resuming)
-	if err := p.prepare(ctx); err != nil {
-		return err
+	if !p.prepared {
+		if err := p.prepare(ctx); err != nil {
+			return err
+		}
 	}
+	p.prepared = false // another try looks again
 	if err := p.connect(ctx); err != nil {
 		return err
 	}
@@ -123,6 +127,7 @@ func (p *producer) stdin(ctx context.Context) io.Reader {
 
 // prepare fetches the schema and checks every header before anything is sent.
 func (p *producer) prepare(ctx context.Context) error {
+	p.header = HeaderOf(p.cfg.Name)
 	schema, err := p.run.schemas.Latest(ctx, p.cfg.Subject)
 	if err != nil {
 		return err
@@ -146,7 +151,7 @@ func (p *producer) prepare(ctx context.Context) error {
 		}
 	}
 	// Rows that were dead letters under an earlier policy count as done.
-	p.dead = p.cfg.DeadLetters()
+	p.dead, p.prepared = p.cfg.DeadLetters(), true
 	if _, err := DescribeTopic(ctx, p.run.admin, p.dead); errors.Is(err, ErrNoTopic) {
 		p.dead = ""
 	} else if err != nil {

@@ -66,6 +66,17 @@ func Run(ctx context.Context, cfg Config, obs Observer) (Report, error) {
 		failures = append(failures, fmt.Errorf("%s %q: %w", what, name, explain(r.cfg.Kafka, err)))
 	}
 	var sending, all sync.WaitGroup
+	// Nothing is sent and no group is joined before all of them could begin.
+	for _, p := range producers {
+		all.Go(func() { check(fail, "producer", p.cfg.Name, &p.counts.state, p.prepare(drain)) })
+	}
+	for _, c := range consumers {
+		all.Go(func() { check(fail, "consumer", c.cfg.Name, &c.counts.state, c.prepare(drain)) })
+	}
+	all.Wait()
+	if err := errors.Join(errors.Join(failures...), ctx.Err()); err != nil {
+		return report(), err
+	}
 	for _, p := range producers {
 		sending.Add(1)
 		all.Go(func() {
@@ -88,6 +99,13 @@ func Run(ctx context.Context, cfg Config, obs Observer) (Report, error) {
 		return report(), context.Canceled
 	}
 	return report(), ctx.Err()
+}
+
+// check hands an error on, and says nothing of success.
+func check(fail func(string, string, interface{ Store(any) }, error), what, name string, state interface{ Store(any) }, err error) {
+	if err != nil {
+		fail(what, name, state, err)
+	}
 }
 
 // open checks the configuration and opens what is shared.
