@@ -38,11 +38,17 @@ func newTeam(t *testing.T, block string) *team {
 	})
 	w := &team{t, t.TempDir(), map[string]string{"AZURE_STORAGE_CONNECTION_STRING": "AccountName=mktlocal;AccountKey=" + key +
 		";BlobEndpoint=" + srv.URL + "/mktlocal;QueueEndpoint=http://127.0.0.1:1/mktlocal"}}
+	w.write(block)
+	return w
+}
+
+// write writes the stack, with a ledger block.
+func (w *team) write(block string) {
+	w.t.Helper()
 	text := "mkt {\n" + block + "\n}\nazure_container \"files\" {}\n"
 	if err := os.WriteFile(filepath.Join(w.dir, "stack.hcl"), []byte(text), 0o600); err != nil {
-		t.Fatal(err)
+		w.t.Fatal(err)
 	}
-	return w
 }
 
 // mkt runs a command and returns all that it printed; the error is in it too.
@@ -140,28 +146,47 @@ func TestTeamLedgerRestore(t *testing.T) {
 	w := newTeam(t, azureLedger)
 	w.want(true, "", []string{"apply", "-auto-approve"}, "Apply complete")
 	w.want(false, "", []string{"ledger", "restore"}, "there is nothing to restore")
-	damage(t, w)
+	w.upload("{")
 	w.want(false, "", []string{"plan"}, "cannot be read", "(serial 1) is whole: `mkt ledger restore` puts ")
 	w.want(true, "", []string{"ledger", "restore"}, "The ledger is back at serial 1")
 	w.want(true, "", []string{"apply", "-auto-approve"}, "Apply complete")
 	w.want(true, "", []string{"plan"}, "Nothing to do")
 }
 
-// damage overwrites the ledger as a person could.
-func damage(t *testing.T, w *team) {
-	t.Helper()
+// upload writes the ledger as a person could.
+func (w *team) upload(text string) {
+	w.t.Helper()
 	c, stack := w.load(false)
 	conn, _, err := c.newSystems(stack, nil).azureSources()
 	if err != nil {
-		t.Fatal(err)
+		w.t.Fatal(err)
 	}
 	client, err := conn.ContainerClient("https://mktlocal.blob.core.windows.net/ledgers", nil)
 	if err != nil {
+		w.t.Fatal(err)
+	}
+	_, _ = client.Create(w.t.Context(), nil) // or it is there
+	if _, err := client.NewBlockBlobClient("team/prices.json").UploadBuffer(w.t.Context(), []byte(text), nil); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// TestTeamLedgerMove takes a ledger in a file to a blob.
+func TestTeamLedgerMove(t *testing.T) {
+	w := newTeam(t, "")
+	w.want(true, "", []string{"apply", "-auto-approve"}, "Apply complete")
+	file, ok := w.store().(*ledger.File)
+	if !ok {
+		t.Fatal("the ledger is no file")
+	}
+	text, err := os.ReadFile(file.Path())
+	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.NewBlockBlobClient("team/prices.json").UploadBuffer(t.Context(), []byte("{"), nil); err != nil {
-		t.Fatal(err)
-	}
+	w.upload(string(text))
+	w.write(azureLedger)
+	w.want(true, "", []string{"plan"}, "Nothing to do")
+	w.want(true, "", []string{"ledger", "list"}, "azure_container.files\n")
 }
 
 func TestTeamLedgerRefused(t *testing.T) {
