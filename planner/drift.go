@@ -117,15 +117,20 @@ func (p *planning) drift(l leaver, w *wanted) (Drifted, bool) {
 
 // driftedAttrs compares an object with its digests, part by part.
 func (p *planning) driftedAttrs(l leaver, w *wanted, actual cty.Value) (attrs []DriftedAttr) {
+	applied := l.entry.Digests
 	desired := map[string]cty.Value{}
+	alike := map[string]bool{} // what the kind knows as the same although it is written differently
 	if w != nil {
 		actual = completeState(l.kind, actual, w.value)
 		eachPart(l.kind, w.value, func(key string, _ cty.Path, v cty.Value) { desired[key] = v })
+		alike = p.alike(l, w.value, actual)
 	}
-	applied := l.entry.Digests
 	seen := map[string]bool{}
 	look := func(key string, path cty.Path, v cty.Value) {
 		seen[key] = true
+		if alike[path[0].(cty.GetAttrStep).Name] {
+			return
+		}
 		if digest(p.in.Ledger, v) == applied[key] || !p.watches(l, w, path, desired[key], applied[key]) {
 			return
 		}
@@ -156,6 +161,35 @@ func (p *planning) driftedAttrs(l leaver, w *wanted, actual cty.Value) (attrs []
 		return cmp.Or(cmp.Compare(name(a), name(b)), strings.Compare(pathText(a.Path), pathText(b.Path)))
 	})
 	return attrs
+}
+
+// alike returns the attributes and blocks that are still as applied by the stack's value, and that the kind takes for the actual one.
+func (p *planning) alike(l leaver, desired, actual cty.Value) map[string]bool {
+	moved := map[string]bool{} // the stack has changed since
+	said := map[string]bool{}
+	eachPart(l.kind, desired, func(key string, path cty.Path, v cty.Value) {
+		said[key] = true
+		name := path[0].(cty.GetAttrStep).Name
+		moved[name] = moved[name] || digest(p.in.Ledger, v) != l.entry.Digests[key]
+	})
+	for key := range l.entry.Digests {
+		if path, ok := elementPath(key); ok && !said[key] {
+			moved[path[0].(cty.GetAttrStep).Name] = true
+		}
+	}
+	alike := map[string]bool{}
+	look := func(name string, effect spec.Effect) {
+		if d := desired.GetAttr(name); effect != nil && !moved[name] && d.IsWhollyKnown() {
+			alike[name] = same(effect, actual.GetAttr(name), d)
+		}
+	}
+	for i := range l.kind.Attrs {
+		look(l.kind.Attrs[i].Name, l.kind.Attrs[i].Change)
+	}
+	for i := range l.kind.Blocks {
+		look(l.kind.Blocks[i].Name, l.kind.Blocks[i].Change)
+	}
+	return alike
 }
 
 // watches reports whether a part is the stack's to say: set by it, not ignored, and comparable.
