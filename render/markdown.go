@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
 	"mkt/planner"
@@ -14,9 +15,9 @@ import (
 // commentSize is how large a plan in Markdown may be: GitHub takes comments of up to 65,536 characters.
 const commentSize = 60_000
 
-// PlanMarkdown writes a plan for a pull request: the risk first, a table of the changes, then the details of each,
-// folded. What does not fit into a comment is left out and said so.
-func PlanMarkdown(w io.Writer, p *planner.Plan) error {
+// PlanMarkdown writes a plan for a pull request: the risk first, the warnings, a table of the changes, then the details
+// of each, folded. What does not fit into a comment is left out and said so.
+func PlanMarkdown(w io.Writer, p *planner.Plan, diags hcl.Diagnostics) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "### %s\n\n", Summary(p))
 	var changes []*planner.Change
@@ -26,6 +27,13 @@ func PlanMarkdown(w io.Writer, p *planner.Plan) error {
 		}
 	}
 	markdownRisks(&b, changes)
+	for _, d := range diags {
+		where := ""
+		if d.Subject != nil {
+			where = fmt.Sprintf(" (`%s:%d`)", d.Subject.Filename, d.Subject.Start.Line)
+		}
+		fmt.Fprintf(&b, "> [!WARNING]\n> **%s**%s: %s\n\n", d.Summary, where, strings.ReplaceAll(d.Detail, "\n", " "))
+	}
 	if len(changes) > 0 {
 		b.WriteString("| | address | what |\n|---|---|---|\n")
 	}

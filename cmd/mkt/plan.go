@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"mkt/planner"
@@ -9,7 +11,7 @@ import (
 
 func newPlan(c *cli) *cobra.Command {
 	var o planOptions
-	var out string
+	var out, format string
 	var detailed bool
 	cmd := &cobra.Command{
 		Use:   "plan",
@@ -18,6 +20,13 @@ func newPlan(c *cli) *cobra.Command {
 replaced or deleted. It changes nothing.`,
 		Args: takes(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			switch format {
+			case "text", "markdown":
+			case "json":
+				c.json = true
+			default:
+				return fmt.Errorf("-format %q is none: write text, markdown or json", format)
+			}
 			s, err := c.open(cmd.Context())
 			if err != nil {
 				return err
@@ -27,7 +36,12 @@ replaced or deleted. It changes nothing.`,
 			if err != nil {
 				return err
 			}
-			if err := c.showPlan(s, p, diags); err != nil {
+			if format == "markdown" && !diags.HasErrors() {
+				err = render.PlanMarkdown(c.out, p, diags)
+			} else {
+				err = c.showPlan(s, p, diags)
+			}
+			if err != nil {
 				return err
 			}
 			if out != "" {
@@ -47,6 +61,7 @@ replaced or deleted. It changes nothing.`,
 	cmd.Flags().BoolVar(&o.destroy, "destroy", false, "plan the removal of everything that the stack owns")
 	o.allowFlag(cmd)
 	cmd.Flags().StringVar(&out, "out", "", "save the plan to a file for apply")
+	cmd.Flags().StringVar(&format, "format", "text", "text, markdown (for a pull request) or json")
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 2 when there is something to do")
 	return cmd
 }
