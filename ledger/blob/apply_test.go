@@ -119,6 +119,7 @@ func TestApply(t *testing.T) {
 func TestApplyKilledAnywhere(t *testing.T) {
 	for _, done := range []bool{false, true} {
 		t.Run(fmt.Sprintf("request done %t", done), func(t *testing.T) {
+			t.Parallel() // it waits for the disk
 			synctest.Test(t, func(t *testing.T) {
 				for at := 1; ; at++ {
 					w := newTeam(t)

@@ -58,6 +58,7 @@ func TestOneFaultAnywhere(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // it waits for the disk
 			synctest.Test(t, func(t *testing.T) {
 				for at := 1; ; at++ {
 					w := newWorld(t)
