@@ -23,15 +23,11 @@ import (
 var update = flag.Bool("update", false, "write the golden files anew")
 
 // write copies the shipped example into a directory, the first rows of its source only.
-func write(t *testing.T) string {
+func write(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
 	copyTo := func(name string, change func(string) string) {
-		text, err := os.ReadFile(filepath.Join("../examples", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		put(t, filepath.Join(dir, name), change(string(text)))
+		put(t, filepath.Join(dir, name), change(read(t, filepath.Join("../examples", name))))
 	}
 	same := func(s string) string { return s }
 	copyTo("stack.hcl", same)
@@ -40,7 +36,7 @@ func write(t *testing.T) string {
 	return dir
 }
 
-func put(t *testing.T, path, text string) {
+func put(t testing.TB, path, text string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
@@ -50,7 +46,7 @@ func put(t *testing.T, path, text string) {
 	}
 }
 
-func load(t *testing.T, dir string) *spec.Stack {
+func load(t testing.TB, dir string) *spec.Stack {
 	t.Helper()
 	s, diags := spec.Load(filepath.Join(dir, "stack.hcl"), spec.Options{
 		Kinds: slices.Concat(kafka.Kinds(), azure.Kinds(), snowflake.Kinds()), App: spec.AppKinds(),
@@ -63,6 +59,15 @@ func load(t *testing.T, dir string) *spec.Stack {
 		t.Fatal(render(s, diags, dir))
 	}
 	return s
+}
+
+func read(t testing.TB, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 func render(s *spec.Stack, diags hcl.Diagnostics, dir string) string {
@@ -136,7 +141,7 @@ func TestShippedExample(t *testing.T) {
 }
 
 // planned is a scope in which the servers have given the names they compute.
-func planned(t *testing.T, s *spec.Stack) *spec.Scope {
+func planned(t testing.TB, s *spec.Stack) *spec.Scope {
 	t.Helper()
 	scope := s.NewScope()
 	for _, b := range s.Order() {
@@ -216,11 +221,8 @@ func TestRules(t *testing.T) {
 func runCase(t *testing.T, archive *txtar.Archive, f txtar.File) (got string, found map[string]int) {
 	t.Helper()
 	dir := write(t)
-	stack, err := os.ReadFile(filepath.Join(dir, "stack.hcl"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	put(t, filepath.Join(dir, "stack.hcl"), edit(t, string(stack), string(f.Data)))
+	path := filepath.Join(dir, "stack.hcl")
+	put(t, path, edit(t, read(t, path), string(f.Data)))
 	in := check.Input{Source: readSource(dir)}
 	for _, other := range archive.Files {
 		switch name, own, split := strings.Cut(other.Name, "@"); {

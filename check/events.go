@@ -160,15 +160,14 @@ func (s *Subscription) gap(l listening, c *Consumer) (gap Finding, covered bool)
 	if !known {
 		return gap, true
 	}
-	dir, _ := c.dir()
 	report := func(attr string, other End, format string, args ...any) (Finding, bool) {
 		return Finding{At: s.End(attr), Others: []End{other, l.End("auto_ingest")},
 			Detail: fmt.Sprintf(format, args...) + fmt.Sprintf(" The events of these files would not come, and %s would not load them.", l.Addr)}, false
 	}
 	switch {
-	case known1 && !strings.HasPrefix(dir, prefix):
+	case known1 && !strings.HasPrefix(c.Dir, prefix):
 		want, _ := c.text("prefix")
-		return report("prefix", c.End("prefix"), "The subscription tells about blobs below %q, and %s writes below %q. Set prefix = %q.", prefix, c.Addr, dir, want)
+		return report("prefix", c.End("prefix"), "The subscription tells about blobs below %q, and %s writes below %q. Set prefix = %q.", prefix, c.Addr, c.Dir, want)
 	case known2 && !strings.HasSuffix(name, suffix):
 		return report("suffix", c.End("compression"), "The subscription tells about blobs that end in %q, and the files of %s end in %q. Leave suffix out.", suffix, c.Addr, suffixOf(c))
 	case known3 && len(types) > 0 && !slices.Contains(types, blobCreated):

@@ -20,13 +20,14 @@ type Pipeline struct {
 	Loads []Load
 	Facts Facts
 
-	in    Input
-	scope *spec.Scope
-	kinds map[string][]*Node // evaluated blocks by kind, when first asked for
-	byID  map[string]map[string]*Node
-	files map[*Producer][]SourceFile
-	addrs map[spec.Addr]*Node
-	maps  []Mapping // nil: not looked for yet
+	in      Input
+	scope   *spec.Scope
+	kinds   map[string][]*Node // evaluated blocks by kind, when first asked for
+	byID    map[string]map[string]*Node
+	files   map[*Producer][]SourceFile
+	addrs   map[spec.Addr]*Node
+	senders map[string][]*Producer // by the topic's key
+	maps    []Mapping              // nil: not looked for yet
 }
 
 // Producer is a producer with its ends.
@@ -39,6 +40,8 @@ type Producer struct {
 type Consumer struct {
 	*Node
 	Topic, Container Ref
+	Dir              string // where its files stand: the prefix and the topic
+	Placed           bool   // Dir is known
 }
 
 // Pipe is a pipe with what its copy block names. Container and Path are where it reads, through its stage.
@@ -63,7 +66,7 @@ type Load struct {
 }
 
 func newPipeline(in Input) *Pipeline {
-	p := &Pipeline{in: in, scope: in.Scope, Facts: in.Facts, kinds: map[string][]*Node{}, byID: map[string]map[string]*Node{}, files: map[*Producer][]SourceFile{}, addrs: map[spec.Addr]*Node{}}
+	p := &Pipeline{in: in, scope: in.Scope, Facts: in.Facts, kinds: map[string][]*Node{}, byID: map[string]map[string]*Node{}, files: map[*Producer][]SourceFile{}, addrs: map[spec.Addr]*Node{}, senders: map[string][]*Producer{}}
 	if p.Facts.Outage == 0 {
 		p.Facts.Outage = DefaultOutage
 	}
@@ -71,10 +74,15 @@ func newPipeline(in Input) *Pipeline {
 		p.evaluate()
 	}
 	for _, n := range p.nodes("producer") {
-		p.Producers = append(p.Producers, &Producer{Node: n, Topic: p.ref(n, "kafka_topic", "topic"), Subject: p.ref(n, "schema_subject", "subject")})
+		producer := &Producer{Node: n, Topic: p.ref(n, "kafka_topic", "topic"), Subject: p.ref(n, "schema_subject", "subject")}
+		p.Producers = append(p.Producers, producer)
+		p.senders[producer.Topic.key()] = append(p.senders[producer.Topic.key()], producer)
 	}
 	for _, n := range p.nodes("consumer") {
-		p.Consumers = append(p.Consumers, &Consumer{Node: n, Topic: p.ref(n, "kafka_topic", "topic"), Container: p.ref(n, "azure_container", "container")})
+		c := &Consumer{Node: n, Topic: p.ref(n, "kafka_topic", "topic"), Container: p.ref(n, "azure_container", "container")}
+		prefix, known := n.text("prefix")
+		c.Dir, c.Placed = prefix+c.Topic.ID+"/", known && c.Topic.ID != ""
+		p.Consumers = append(p.Consumers, c)
 	}
 	for _, n := range p.nodes("azure_event_subscription") {
 		p.Subscriptions = append(p.Subscriptions, &Subscription{Node: n, Container: p.ref(n, "azure_container", "container"), Queue: p.ref(n, "azure_queue", "queue")})
@@ -90,7 +98,7 @@ func newPipeline(in Input) *Pipeline {
 	}
 	for _, pipe := range p.Pipes {
 		for _, c := range writers[pipe.Container.key()] {
-			if dir, known := c.dir(); known && pipe.Placed && same(pipe.Container, c.Container) == yes && strings.HasPrefix(dir, pipe.Path) {
+			if c.Placed && pipe.Placed && same(pipe.Container, c.Container) == yes && strings.HasPrefix(c.Dir, pipe.Path) {
 				p.Loads = append(p.Loads, Load{pipe, c})
 			}
 		}
@@ -121,13 +129,34 @@ func (p *Pipeline) nodes(kind string) []*Node {
 		}
 		instances, _ := p.scope.Instances(b) // evaluated before: what is wrong has been said
 		for _, inst := range instances {
-			object, planned := p.scope.Object(inst.Addr)
-			n := newNode(inst, object, planned && object != cty.NilVal)
-			list, p.addrs[inst.Addr] = append(list, n), n
+			list = append(list, p.known(inst))
 		}
 	}
 	p.kinds[kind] = list
 	return list
+}
+
+// node returns the evaluated block of an address, or nil.
+func (p *Pipeline) node(addr spec.Addr) *Node {
+	if n := p.addrs[addr]; n != nil {
+		return n
+	}
+	inst, _ := p.scope.Instance(addr)
+	if inst == nil {
+		return nil
+	}
+	return p.known(inst)
+}
+
+// known returns the one node of an instance.
+func (p *Pipeline) known(inst *spec.Instance) *Node {
+	n := p.addrs[inst.Addr]
+	if n == nil {
+		object, planned := p.scope.Object(inst.Addr)
+		n = newNode(inst, object, planned && object != cty.NilVal)
+		p.addrs[inst.Addr] = n
+	}
+	return n
 }
 
 // ref is what an attribute of n refers to.
@@ -138,8 +167,7 @@ func (p *Pipeline) ref(n *Node, kind string, names ...string) Ref {
 		if !o.Path.Equals(at) {
 			continue
 		}
-		p.nodes(o.Addr.Kind)
-		if target := p.addrs[o.Addr]; target != nil {
+		if target := p.node(o.Addr); target != nil {
 			if id == "" {
 				id = target.ID()
 			}
@@ -187,12 +215,6 @@ func (p *Pipeline) pipe(n *Node) *Pipe {
 	return pipe
 }
 
-// dir is where the consumer's files stand: its prefix and the topic.
-func (c *Consumer) dir() (dir string, known bool) {
-	prefix, known := c.text("prefix")
-	return prefix + c.Topic.ID + "/", known && c.Topic.ID != ""
-}
-
 // suffix is what the names of the consumer's files end with.
 func (c *Consumer) suffix() (suffix string, known bool) {
 	compression, known := c.text("compression")
@@ -213,20 +235,16 @@ const sampleID = "aB3-dE5_gH7iJ9kL1mN2oQ"
 
 // name is a name as the consumer gives: <dir><topic id>/<partition>/<start offset, 20 digits><suffix>.
 func (c *Consumer) name() (name string, known bool) {
-	dir, known := c.dir()
-	suffix, known2 := c.suffix()
-	return dir + sampleID + "/0/00000000000000001234" + suffix, known && known2
+	suffix, known := c.suffix()
+	return c.Dir + sampleID + "/0/00000000000000001234" + suffix, known && c.Placed
 }
 
 // producersOf returns the producers that are known to send to a topic.
 func (p *Pipeline) producersOf(topic Ref) []*Producer {
-	var list []*Producer
-	for _, producer := range p.Producers {
-		if same(producer.Topic, topic) == yes {
-			list = append(list, producer)
-		}
+	if topic.none() {
+		return nil
 	}
-	return list
+	return p.senders[topic.key()]
 }
 
 // subjectsOf returns the subjects of the stack that type a topic's values: those of its producers, else that of the

@@ -49,14 +49,13 @@ func checkStageCovers(p *Pipeline) (found []Finding) {
 			found = append(found, Finding{At: stage.End("container"), Others: []End{c.End("container"), pipe.End("copy", "from")},
 				Detail: fmt.Sprintf("The stage is on %s, and %s writes to %s: %s would never find a file. Put both on one container.", pipe.Container, c.Addr, c.Container, pipe.Addr)})
 		case where == yes:
-			dir, _ := c.dir()
 			at := stage.End("path")
 			if below, _ := pipe.text("copy", "path"); below != "" {
 				at = pipe.End("copy", "path")
 			}
 			prefix, _ := c.text("prefix")
 			found = append(found, Finding{At: at, Others: []End{c.End("prefix"), pipe.End("copy", "from")},
-				Detail: fmt.Sprintf("%s reads below %q, and %s writes below %q: files would lie there and never load. Set the path to %q.", pipe.Addr, pipe.Path, c.Addr, dir, prefix)})
+				Detail: fmt.Sprintf("%s reads below %q, and %s writes below %q: files would lie there and never load. Set the path to %q.", pipe.Addr, pipe.Path, c.Addr, c.Dir, prefix)})
 		}
 	}
 	return found
@@ -69,10 +68,9 @@ func (p *Pipeline) meant(pipe *Pipe, loaded map[*Consumer]bool) (best *Consumer,
 		if loaded[c] {
 			continue
 		}
-		_, known := c.dir()
 		switch same(pipe.Container, c.Container) {
 		case yes:
-			if !known {
+			if !c.Placed {
 				return nil, maybe
 			}
 			if where != yes {

@@ -58,6 +58,9 @@ func checkSubjectName(p *Pipeline) (found []Finding) {
 }
 
 func checkCompatible(p *Pipeline) (found []Finding) {
+	if len(p.Facts.Subjects) == 0 {
+		return nil
+	}
 	for _, subject := range p.nodes("schema_subject") {
 		name, known := subject.text("name")
 		text, known2 := subject.text("schema")
