@@ -138,6 +138,7 @@ func (p *planning) conclude(cmp *comparing) {
 			c.Addr, c.Kind.Name, c.live.id))
 	}
 	if c.Action != Replace {
+		c.Loss = strings.Join(d.loses, ", ")
 		return
 	}
 	c.After = cmp.cmp.recreated()

@@ -29,6 +29,7 @@ type difference struct {
 	after cty.Value // the object once changed in place
 	attrs []AttrChange
 	act   spec.Act // the strongest
+	loses []string // what changes in place lose
 }
 
 // diff judges each attribute and nested block by the kind's effects.
@@ -63,6 +64,7 @@ func (c *comparison) diff() difference {
 		case a.Change != nil:
 			changes, act := c.diffAttr(a, before[a.Name], after[a.Name])
 			keep(a.Name, changes, act)
+			d.lose(a.Change, before[a.Name], after[a.Name], act)
 		}
 	}
 	for i := range c.kind.Blocks {
@@ -77,6 +79,7 @@ func (c *comparison) diff() difference {
 		after[n.Name] = fillNested(n, after[n.Name], before[n.Name], fillComputed)
 		changes, act := c.diffBlock(n, before[n.Name], after[n.Name])
 		keep(n.Name, changes, act)
+		d.lose(n.Change, before[n.Name], after[n.Name], act)
 	}
 	for _, a := range computed {
 		c.diffComputed(a, before, after, changed, &d)
@@ -86,6 +89,16 @@ func (c *comparison) diff() difference {
 		d.attrs[i].Sensitive = d.attrs[i].Sensitive || c.hides(d.attrs[i].Path)
 	}
 	return d
+}
+
+// lose notes what a change in place loses.
+func (d *difference) lose(effect spec.Effect, before, after cty.Value, act spec.Act) {
+	if act != spec.InPlace {
+		return
+	}
+	if v := effect(before, after); v.Loses != "" {
+		d.loses = append(d.loses, v.Loses)
+	}
 }
 
 // recreated is the object that a replacement makes: what the server computes is not known before.

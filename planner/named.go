@@ -11,7 +11,8 @@ import (
 func (p *planning) checkNamed() {
 	allowed := addrSet(p.in.AllowDestroy)
 	for _, c := range p.plan.Changes {
-		if !c.Kind.HoldsData || c.Action != Delete && c.Action != Replace {
+		destroyed := c.Kind.HoldsData && (c.Action == Delete || c.Action == Replace)
+		if !destroyed && (c.Action != Update || c.Loss == "") {
 			continue
 		}
 		removed := c.inst == nil && !p.in.Destroy && p.removedBy(c.Addr) != nil
@@ -39,10 +40,7 @@ func (p *Plan) RefuseLoss() (diags hcl.Diagnostics) {
 		if c.Loss != "" {
 			loss = c.Loss
 		}
-		verb := "deletes"
-		if c.Action == Replace {
-			verb = "replaces"
-		}
+		verb := map[Action]string{Delete: "deletes", Replace: "replaces", Update: "changes"}[c.Action]
 		all := ""
 		if p.Destroy {
 			all = " (or -allow-destroy=all)"

@@ -91,9 +91,9 @@ type Change struct {
 	// Why says what an action follows from where the attributes do not: "removed from the stack",
 	// "was removed outside of mkt". A sentence part, lower case, may be empty.
 	Why string
-	// Loss is what a delete or replacement destroys, in words; "" for nothing or not known.
+	// Loss is what a delete or replacement destroys, or what a change in place loses, in words; "" for nothing or not known.
 	Loss string
-	// Unnamed: it destroys an object of a kind that holds data, and neither Input.AllowDestroy nor a removed block names
+	// Unnamed: it destroys an object of a kind that holds data, or a part of that data, and neither Input.AllowDestroy nor a removed block names
 	// it. Apply refuses such a plan unless a person has agreed to the loss.
 	Unnamed bool
 	Deps    []spec.Addr // the blocks it directly depends on

@@ -68,7 +68,7 @@ func PlanMarkdown(w io.Writer, p *planner.Plan, diags hcl.Diagnostics) error {
 func markdownRisks(b *strings.Builder, changes []*planner.Change) {
 	var lines []string
 	for _, c := range changes {
-		if c.Action == planner.Delete || c.Action == planner.Replace {
+		if c.Action == planner.Delete || c.Action == planner.Replace || c.Loss != "" {
 			line := fmt.Sprintf("> - `%s` is %sd", c.Addr, actionWords[c.Action])
 			if c.Loss != "" {
 				line += " and loses **" + c.Loss + "**"

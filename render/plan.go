@@ -63,7 +63,7 @@ func Summary(p *planner.Plan) string {
 func (v *View) losses(p *planner.Plan) {
 	var lines []string
 	for _, c := range p.Changes {
-		if c.Action != planner.Delete && c.Action != planner.Replace {
+		if c.Action != planner.Delete && c.Action != planner.Replace && c.Loss == "" {
 			continue
 		}
 		line := fmt.Sprintf("  %s %s", v.action(c.Action), c.Addr)
@@ -114,7 +114,7 @@ func (v *View) change(c *planner.Change) {
 	if c.Why != "" {
 		notes = append(notes, c.Why)
 	}
-	if c.Action == planner.Replace && c.Loss != "" {
+	if c.Action != planner.Delete && c.Loss != "" {
 		notes = append(notes, "loses "+c.Loss)
 	}
 	if len(notes) > 0 {

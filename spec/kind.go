@@ -105,6 +105,8 @@ const (
 type Verdict struct {
 	Act Act
 	Why string
+	// Loses says what data is lost with a change in place, in words: "the values of column PRICE"; "" for none.
+	Loses string
 }
 
 // Effect judges a change between two different values in normal form, either of which may be null or (after

@@ -102,7 +102,7 @@ func growing(before, after cty.Value) spec.Verdict {
 	return spec.Verdict{Act: spec.InPlace}
 }
 
-// boards lets boards be added and made wider; a narrower one needs a new shelf.
+// boards lets boards be added, removed with what stands on them, and made wider; a narrower one needs a new shelf.
 func boards(before, after cty.Value) spec.Verdict {
 	if !after.IsWhollyKnown() {
 		return spec.Verdict{Act: spec.InPlace}
@@ -116,8 +116,13 @@ func boards(before, after cty.Value) spec.Verdict {
 		if there && b.GetAttr("width").AsBigFloat().Cmp(old.AsBigFloat()) < 0 {
 			return spec.Verdict{Act: spec.Replace, Why: "a board cannot be made narrower"}
 		}
+		delete(widths, b.GetAttr("name").AsString())
 	}
-	return spec.Verdict{Act: spec.InPlace}
+	v := spec.Verdict{Act: spec.InPlace}
+	if len(widths) > 0 {
+		v.Loses = "what stands on " + strings.Join(slices.Sorted(maps.Keys(widths)), ", ")
+	}
+	return v
 }
 
 // Resource implements providers.Provider.

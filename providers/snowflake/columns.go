@@ -2,6 +2,7 @@ package snowflake
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/zclconf/go-cty/cty"
 
@@ -116,6 +117,16 @@ func columnsChange(before, after cty.Value) spec.Verdict {
 	}
 	for _, p := range d.kept {
 		v = strongest(v, p.change())
+	}
+	if len(d.dropped) > 0 && v.Act == spec.InPlace {
+		names := make([]string, len(d.dropped))
+		for i, c := range d.dropped {
+			names[i] = c.name.String()
+		}
+		v.Loses = "the values of " + strings.Join(names, ", ")
+		if len(d.added) > 0 {
+			v.Loses += fmt.Sprintf(" (unless %s is a new name: then write renamed_from in its block)", d.added[0].name)
+		}
 	}
 	return v
 }

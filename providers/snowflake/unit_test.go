@@ -84,6 +84,8 @@ func TestEffects(t *testing.T) {
 	} {
 		if got := columnsChange(cols(t, c.before), cols(t, c.after)); got.Act != c.want || got.Act == spec.Replace && got.Why == "" {
 			t.Errorf("%s: got %v, want act %v", c.name, got, c.want)
+		} else if strings.HasPrefix(got.Loses, "the values of A (unless B is a new name") != (c.name == "drop and add") {
+			t.Errorf("%s: loses %q", c.name, got.Loses)
 		}
 	}
 }
