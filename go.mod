@@ -1,39 +1,43 @@
+// A reason stands beside each direct dependency. Versions are pinned for what the comments say.
 module mkt
 
 go 1.26.0
 
 require (
-	github.com/Azure/azure-sdk-for-go/sdk/azcore v1.23.3
-	github.com/Azure/azure-sdk-for-go/sdk/azidentity v1.15.0
-	github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/eventgrid/armeventgrid/v2 v2.3.0
-	github.com/Azure/azure-sdk-for-go/sdk/storage/azblob v1.8.0
-	github.com/Azure/azure-sdk-for-go/sdk/storage/azqueue/v2 v2.1.2
-	github.com/apache/arrow-go/v18 v18.5.1
-	github.com/cenkalti/backoff/v5 v5.0.3
-	github.com/cespare/xxhash/v2 v2.3.0
-	github.com/confluentinc/confluent-kafka-go/v2 v2.15.1
-	github.com/duckdb/duckdb-go/v2 v2.10506.0
-	github.com/dustin/go-humanize v1.0.1
-	github.com/gofrs/flock v0.13.1
-	github.com/google/renameio/v2 v2.0.2
-	github.com/hashicorp/go-version v1.9.0
-	github.com/hashicorp/hcl/v2 v2.25.0
-	github.com/jedib0t/go-pretty/v6 v6.8.3
-	github.com/klauspost/compress v1.20.3
-	github.com/parquet-go/parquet-go v0.32.0
-	github.com/rogpeppe/go-internal v1.16.0
-	github.com/snowflakedb/gosnowflake/v2 v2.1.0
-	github.com/spf13/cobra v1.10.2
-	github.com/twmb/avro v1.9.0
-	github.com/twmb/franz-go v1.22.2
-	github.com/twmb/franz-go/pkg/kadm v1.18.0
-	github.com/twmb/franz-go/pkg/kfake v0.0.0-20260918054303-01f206a7e32c
-	github.com/twmb/franz-go/pkg/kmsg v1.15.0
-	github.com/zclconf/go-cty v1.20.0
-	github.com/zclconf/go-cty-yaml v1.2.0
-	golang.org/x/sync v0.22.0
-	golang.org/x/term v0.45.0
-	golang.org/x/time v0.12.0
+	github.com/Azure/azure-sdk-for-go/sdk/azcore v1.23.3 // credentials, retry policies and errors of the Azure SDK
+	github.com/Azure/azure-sdk-for-go/sdk/azidentity v1.15.0 // the DefaultAzureCredential chain
+	github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/eventgrid/armeventgrid/v2 v2.3.0 // event subscriptions; @latest fails, so the version is named
+	github.com/Azure/azure-sdk-for-go/sdk/storage/azblob v1.8.0 // Blob, fixed by our user; v1.8.3 asks for an API version that Azurite refuses
+	github.com/Azure/azure-sdk-for-go/sdk/storage/azqueue/v2 v2.1.2 // storage queues
+	github.com/BurntSushi/toml v1.4.0 // Snowflake's connections.toml and config.toml
+	github.com/agext/levenshtein v1.2.1 // "did you mean"
+	github.com/apache/arrow-go/v18 v18.5.1 // Arrow IPC, in which Snowflake answers a SELECT
+	github.com/cenkalti/backoff/v5 v5.0.3 // retries with jitter that obey Retry-After
+	github.com/cespare/xxhash/v2 v2.3.0 // the running digest of a source
+	github.com/confluentinc/confluent-kafka-go/v2 v2.15.1 // Kafka and registry clients, fixed by our user; @latest answers an older version
+	github.com/duckdb/duckdb-go/v2 v2.10506.0 // the embedded warehouse; v2.20000 needs libraries that cannot be had everywhere
+	github.com/dustin/go-humanize v1.0.1 // numbers and sizes as people read them
+	github.com/gofrs/flock v0.13.1 // one owner of a folder, one writer of a ledger
+	github.com/google/renameio/v2 v2.0.2 // atomic, synced writes
+	github.com/hashicorp/go-version v1.9.0 // required_version
+	github.com/hashicorp/hcl/v2 v2.25.0 // the language, fixed by our user
+	github.com/jedib0t/go-pretty/v6 v6.8.3 // tables and colour in a terminal
+	github.com/klauspost/compress v1.20.3 // gzip and zstd at half the standard library's cost
+	github.com/parquet-go/parquet-go v0.32.0 // Parquet files; data page version 1 has to be asked for
+	github.com/rogpeppe/go-internal v1.16.0 // testscript: the whole command line tested by txtar scripts
+	github.com/snowflakedb/gosnowflake/v2 v2.1.0 // Snowflake, fixed by our user; @latest fails, so the version is named
+	github.com/spf13/cobra v1.10.2 // commands, help and completion
+	github.com/twmb/avro v1.9.0 // Avro schemas and their compatibility; hamba/avro is archived
+	github.com/twmb/franz-go v1.22.2 // goes with kfake; the embedded broker's tests read with a second client
+	github.com/twmb/franz-go/pkg/kadm v1.18.0 // admin calls in the embedded broker's tests
+	github.com/twmb/franz-go/pkg/kfake v0.0.0-20260918054303-01f206a7e32c // the embedded broker; older ones do not compile with franz-go v1.22
+	github.com/twmb/franz-go/pkg/kmsg v1.15.0 // requests that the embedded broker checks before kfake sees them
+	github.com/youmark/pkcs8 v0.0.0-20240726163527-a2c0da244d78 // encrypted private keys for Snowflake key pairs
+	github.com/zclconf/go-cty v1.20.0 // the values of the language, fixed by our user
+	github.com/zclconf/go-cty-yaml v1.2.0 // yamlencode and yamldecode
+	golang.org/x/sync v0.22.0 // errgroup
+	golang.org/x/term v0.45.0 // whether a terminal listens, and how wide it is
+	golang.org/x/tools v0.48.0 // txtar, in which golden tests are written
 )
 
 require (
@@ -42,8 +46,6 @@ require (
 	github.com/Azure/azure-sdk-for-go/sdk/internal v1.13.0 // indirect
 	github.com/Azure/azure-sdk-for-go/sdk/storage/internal v0.1.0 // indirect
 	github.com/AzureAD/microsoft-authentication-library-for-go v1.10.1 // indirect
-	github.com/BurntSushi/toml v1.4.0
-	github.com/agext/levenshtein v1.2.1 // indirect
 	github.com/andybalholm/brotli v1.2.0 // indirect
 	github.com/apparentlymart/go-textseg/v15 v15.0.0 // indirect
 	github.com/apparentlymart/go-textseg/v17 v17.0.1 // indirect
@@ -96,7 +98,6 @@ require (
 	github.com/rivo/uniseg v0.4.7 // indirect
 	github.com/spf13/pflag v1.0.9 // indirect
 	github.com/twpayne/go-geom v1.6.1 // indirect
-	github.com/youmark/pkcs8 v0.0.0-20240726163527-a2c0da244d78
 	github.com/zeebo/xxh3 v1.1.0 // indirect
 	go.opentelemetry.io/otel v1.40.0 // indirect
 	go.opentelemetry.io/otel/trace v1.40.0 // indirect
@@ -108,7 +109,6 @@ require (
 	golang.org/x/sys v0.47.0 // indirect
 	golang.org/x/telemetry v0.0.0-20260708182218-49f421fb7959 // indirect
 	golang.org/x/text v0.41.0 // indirect
-	golang.org/x/tools v0.48.0 // indirect
 	golang.org/x/xerrors v0.0.0-20240903120638-7835f813f4da // indirect
 	google.golang.org/protobuf v1.36.11 // indirect
 )
