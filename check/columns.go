@@ -241,12 +241,19 @@ func checkColumnUnfed(p *Pipeline) (found []Finding) {
 		if m.matches() == 0 {
 			continue
 		}
+		var names []string
+		at := m.Table.End()
 		for _, c := range m.Columns {
 			if _, fed := m.field(c.Name); fed || !c.Nullable || m.meant(c) {
 				continue
 			}
-			found = append(found, Finding{At: c.End, Others: []End{m.Subject.End("schema"), m.Pipe.End("copy")},
-				Detail: fmt.Sprintf("No field of the schema %s is called %s, so the column is NULL in every row that %s loads; a default would not be used. Add a field, or remove the column.", m.Schema.Name, c.Name, m.Pipe.Addr)})
+			if names = append(names, c.Name); len(names) == 1 {
+				at = c.End
+			}
+		}
+		if len(names) > 0 {
+			found = append(found, Finding{At: at, Others: []End{m.Subject.End("schema"), m.Pipe.End("copy")},
+				Detail: fmt.Sprintf("No field of the schema %s is called %s, so the value is NULL in every row that %s loads; a default would not be used. Add a field, or remove the column.", m.Schema.Name, orList(names), m.Pipe.Addr)})
 		}
 	}
 	return found
@@ -284,6 +291,8 @@ func checkNotNull(p *Pipeline) (found []Finding) {
 	}
 	return found
 }
+
+// What COPY does with columns and fields that meet no other: Snowflake, "COPY INTO <table>", MATCH_BY_COLUMN_NAME.
 
 // consequence says what a bad row does under the pipe's ON_ERROR.
 func consequence(pipe *Pipe) string {

@@ -115,7 +115,6 @@ func checkEventQueue(p *Pipeline) (found []Finding) {
 }
 
 func checkEventFilter(p *Pipeline) (found []Finding) {
-	reported := map[*Subscription]map[*Consumer]bool{}
 	for _, l := range p.listeners() {
 		subs, sure := l.told()
 		if !sure || len(subs) == 0 {
@@ -132,16 +131,7 @@ func checkEventFilter(p *Pipeline) (found []Finding) {
 					gaps = nil
 					break
 				}
-				if !reported[s][load.Consumer] {
-					gaps = append(gaps, gap)
-				}
-			}
-			for _, g := range gaps {
-				s := subs[slices.IndexFunc(subs, func(s *Subscription) bool { return s.Node == g.At.Node })]
-				if reported[s] == nil {
-					reported[s] = map[*Consumer]bool{}
-				}
-				reported[s][load.Consumer] = true
+				gaps = append(gaps, gap)
 			}
 			found = append(found, gaps...)
 		}

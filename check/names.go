@@ -56,6 +56,15 @@ func list(names []string) string {
 	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
 }
 
+// orList is list with "or".
+func orList(names []string) string {
+	text := list(names)
+	if i := strings.LastIndex(text, " and "); i >= 0 {
+		text = text[:i] + " or " + text[i+len(" and "):]
+	}
+	return text
+}
+
 func quoted(names []string) []string {
 	out := make([]string, len(names))
 	for i, n := range names {

@@ -20,6 +20,7 @@ type Pipeline struct {
 	Loads []Load
 	Facts Facts
 
+	missed  []Load // the path meets and the pattern does not
 	in      Input
 	scope   *spec.Scope
 	kinds   map[string][]*Node // evaluated blocks by kind, when first asked for
@@ -98,9 +99,14 @@ func newPipeline(in Input) *Pipeline {
 	}
 	for _, pipe := range p.Pipes {
 		for _, c := range writers[pipe.Container.key()] {
-			if c.Placed && pipe.Placed && same(pipe.Container, c.Container) == yes && strings.HasPrefix(c.Dir, pipe.Path) {
-				p.Loads = append(p.Loads, Load{pipe, c})
+			if !c.Placed || !pipe.Placed || same(pipe.Container, c.Container) != yes || !strings.HasPrefix(c.Dir, pipe.Path) {
+				continue
 			}
+			if name, known := c.name(); known && !pipe.takes(name) {
+				p.missed = append(p.missed, Load{pipe, c})
+				continue
+			}
+			p.Loads = append(p.Loads, Load{pipe, c})
 		}
 	}
 	return p

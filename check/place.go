@@ -18,7 +18,7 @@ var placeRules = []Rule{
 	{
 		ID: "pipe-pattern", Severity: hcl.DiagError, Summary: "Pattern matches no file",
 		Doc: "The pipe's `pattern` matches the names that the consumer gives, `<prefix><topic>/<topic id>/<partition>/<start offset, 20 digits>.json.gz`. " +
-			"It must match a name to its end, from the stage's path on.",
+			"It must match a name to its end, from the stage's path on. Pipes that share a path by their patterns are fine, as long as each file has a pipe.",
 		Check: checkPattern,
 	},
 	{
@@ -35,7 +35,7 @@ var placeRules = []Rule{
 
 func checkStageCovers(p *Pipeline) (found []Finding) {
 	fed, loaded := map[*Pipe]bool{}, map[*Consumer]bool{}
-	for _, l := range p.Loads {
+	for _, l := range append(p.missed, p.Loads...) {
 		fed[l.Pipe], loaded[l.Consumer] = true, true
 	}
 	for _, pipe := range p.Pipes {
@@ -87,7 +87,8 @@ func (p *Pipeline) meant(pipe *Pipe, loaded map[*Consumer]bool) (best *Consumer,
 	return best, where
 }
 
-// takes reports whether a pipe's path and pattern take a file's name; unsure patterns do.
+// takes reports whether a pipe's path and pattern take a file's name; unsure patterns do. A pattern is held against what
+// follows the stage's path (Snowflake: "CREATE PIPE", usage notes).
 func (pipe *Pipe) takes(name string) bool {
 	if !strings.HasPrefix(name, pipe.Path) {
 		return false
@@ -105,11 +106,15 @@ func (pipe *Pipe) takes(name string) bool {
 }
 
 func checkPattern(p *Pipeline) (found []Finding) {
+	fed, loaded := map[*Pipe]bool{}, map[*Consumer]bool{}
 	for _, l := range p.Loads {
-		name, known := l.Consumer.name()
-		if !known || l.Pipe.takes(name) {
-			continue
+		fed[l.Pipe], loaded[l.Consumer] = true, true
+	}
+	for _, l := range p.missed {
+		if fed[l.Pipe] || loaded[l.Consumer] {
+			continue // pipes that share a path by their patterns
 		}
+		name, _ := l.Consumer.name()
 		base, _ := l.Pipe.Stage.Node.text("path")
 		others := []End{l.Consumer.End("prefix"), l.Pipe.Stage.Node.End("path")}
 		found = append(found, Finding{At: l.Pipe.End("copy", "pattern"), Others: others,

@@ -102,7 +102,7 @@ func headerFindings(producer *Producer, schema row.Schema, f SourceFile, rename 
 				continue
 			}
 		}
-		_, field := schema.Field(name)
+		of, field := schema.Field(name)
 		switch {
 		case !field && moved:
 			report(renamed(column), "The column %q is renamed to %q, which is no field of the schema %s. Its fields are %s.", column, name, schema.Name, list(fieldNames(schema)))
@@ -112,6 +112,9 @@ func headerFindings(producer *Producer, schema row.Schema, f SourceFile, rename 
 			report(producer.End("source", "path"), "Two columns of the source fill the field %q. Drop one of them: drop = [%q].", name, column)
 		default:
 			filled[name] = true
+			if of.Type == row.Variant {
+				report(producer.End("source", "path"), "The column %q fills the field %q, which is nested or of several types, and a column holds one plain value. Give the field a plain type, or drop the column.", column, name)
+			}
 		}
 	}
 	for _, column := range slices.Sorted(maps.Keys(rename)) {
