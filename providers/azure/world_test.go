@@ -4,12 +4,16 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azqueue/v2"
 	"github.com/zclconf/go-cty/cty"
 
+	"mkt/internal/realtest"
 	"mkt/local/storage"
 	"mkt/providers"
 	"mkt/providers/azure"
@@ -27,6 +31,65 @@ var key = base64.StdEncoding.EncodeToString([]byte("a key of the test account"))
 type server struct {
 	blobs, queues, arm string
 	env                map[string]string // that a user would have set
+}
+
+// anyServer is a real storage account without containers and queues, if there
+// is one (the resource manager is embedded then), or else an embedded one.
+func anyServer(t testing.TB) *server {
+	t.Helper()
+	s := serve(t)
+	blobs, queues, real := strings.Cut(realtest.At(t, realtest.Azurite), ",")
+	if !real {
+		return s
+	}
+	s.env["AZURE_STORAGE_BLOB_ENDPOINT"], s.env["AZURE_STORAGE_QUEUE_ENDPOINT"], s.env["AZURE_STORAGE_KEY"] = blobs, queues, os.Getenv(realtest.AzuriteKey)
+	for _, name := range []string{account, "elsewhere"} {
+		empty(t, name, blobs, queues)
+	}
+	return s
+}
+
+// empty deletes what earlier tests left in an account.
+func empty(t testing.TB, account, blobs, queues string) {
+	t.Helper()
+	cred, err := azblob.NewSharedKeyCredential(account, os.Getenv(realtest.AzuriteKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	blob, err := azblob.NewClientWithSharedKeyCredential(blobs+"/"+account, cred, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	queueCred, err := azqueue.NewSharedKeyCredential(account, os.Getenv(realtest.AzuriteKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	queue, err := azqueue.NewServiceClientWithSharedKeyCredential(queues+"/"+account, queueCred, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for pages := blob.NewListContainersPager(nil); pages.More(); {
+		page, err := pages.NextPage(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range page.ContainerItems {
+			if _, err := blob.DeleteContainer(t.Context(), *c.Name, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for pages := queue.NewListQueuesPager(nil); pages.More(); {
+		page, err := pages.NextPage(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, q := range page.Queues {
+			if _, err := queue.DeleteQueue(t.Context(), *q.Name, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 }
 
 func serve(t testing.TB) *server {
