@@ -235,7 +235,7 @@ func TestLoadIsFast(t *testing.T) {
 	l.notify("events", "landing", "prices/daily/1.json.gz", false)
 	l.eventually(`SELECT COUNT(*), SUM(VOLUME) FROM PRICES`, fmt.Sprintf("%d|%d", n, int64(n)*(n-1)/2))
 	t.Logf("%d rows, %d bytes in %s", n, b.Len(), time.Since(began))
-	if d := time.Since(began); d > 10*time.Second {
+	if d := time.Since(began); d > time.Minute {
 		t.Errorf("loading %d rows took %s", n, d)
 	}
 }

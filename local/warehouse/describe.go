@@ -25,9 +25,7 @@ func parseDescribe(p *parser) (statement, error) {
 	if st.name, err = p.name(); err != nil {
 		return nil, err
 	}
-	if p.accept("TYPE", "=", "COLUMNS") {
-		return st, p.end()
-	}
+	p.accept("TYPE", "=", "COLUMNS")
 	return st, p.end()
 }
 

@@ -212,7 +212,7 @@ func (l *lab) want(q string, want ...string) {
 // eventually waits until the query gives the rows.
 func (l *lab) eventually(q string, want ...string) {
 	l.t.Helper()
-	deadline := time.Now().Add(15 * time.Second)
+	deadline := time.Now().Add(30 * time.Second)
 	for {
 		got := l.rows(q)
 		if strings.Join(got, "\n") == strings.Join(want, "\n") {

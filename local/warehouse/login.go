@@ -47,6 +47,8 @@ type session struct {
 	qmu     sync.Mutex
 	queries map[string]*query // by query id and by request id
 	order   []string          // query ids, oldest first
+	aborted map[string]bool   // requests that were given up before they arrived
+	closed  bool
 }
 
 func randomToken() string {
@@ -136,7 +138,7 @@ func (w *Warehouse) serveLogin(rw http.ResponseWriter, r *http.Request) {
 	}
 	s := &session{
 		w: w, token: randomToken(), master: randomToken(), user: strings.ToUpper(in.User), used: w.now(),
-		role: defaultRole, wh: defaultWarehouse, params: map[string]string{}, queries: map[string]*query{},
+		role: defaultRole, wh: defaultWarehouse, params: map[string]string{}, queries: map[string]*query{}, aborted: map[string]bool{},
 	}
 	for k, v := range in.Params {
 		if err := refuseParameter(strings.ToUpper(k), fmt.Sprint(v)); err != nil {
@@ -307,6 +309,7 @@ func (w *Warehouse) serveCloseSession(rw http.ResponseWriter, r *http.Request) {
 // close cancels what runs, rolls back an open transaction and forgets the results.
 func (s *session) close() {
 	s.qmu.Lock()
+	s.closed = true
 	for _, q := range s.queries {
 		q.cancel()
 	}

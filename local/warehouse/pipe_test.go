@@ -44,7 +44,7 @@ func (l *lab) status(pipe string) map[string]any {
 
 func (l *lab) waitStatus(what string, ok func(map[string]any) bool) {
 	l.t.Helper()
-	for end := time.Now().Add(15 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		m := l.status("PRICES_IN")
 		if ok(m) {
 			return
@@ -207,22 +207,22 @@ func TestAlterWhileLoading(t *testing.T) {
 	l := newLab(t)
 	l.pipeline()
 	const files = 40
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for i := range files {
-			l.put(fmt.Sprintf("prices/daily/%d.json", i), []byte(strings.Repeat(row1, 50)))
-		}
-	}()
 	other := l.connect("/MARKET/RAW", "")
-	for i := range 15 {
-		if _, err := other.Exec(fmt.Sprintf(`ALTER TABLE PRICES ADD COLUMN C%d INT`, i)); err != nil {
-			t.Fatal(err)
+	altered := make(chan error, 1)
+	go func() {
+		for i := range 15 {
+			for _, q := range []string{fmt.Sprintf(`ALTER TABLE PRICES ADD COLUMN C%d INT`, i), `UPDATE PRICES SET VOLUME = 1 WHERE SYMBOL = 'Z'`} {
+				if _, err := other.Exec(q); err != nil {
+					altered <- fmt.Errorf("%s: %w", q, err)
+					return
+				}
+			}
 		}
-		if _, err := other.Exec(`UPDATE PRICES SET VOLUME = 1 WHERE SYMBOL = 'Z'`); err != nil {
-			t.Fatal(err)
-		}
+		altered <- nil
+	}()
+	for i := range files {
+		l.put(fmt.Sprintf("prices/daily/%d.json", i), []byte(strings.Repeat(row1, 50)))
 	}
-	<-done
+	check(t, <-altered)
 	l.eventually(`SELECT COUNT(*) FROM PRICES`, fmt.Sprint(files*50))
 }

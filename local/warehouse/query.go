@@ -136,6 +136,9 @@ func (s *session) start(req queryRequest, requestID string) *query {
 		return q
 	}
 	ctx, cancel := context.WithCancel(s.w.ctx)
+	if s.closed || s.aborted[requestID] {
+		cancel()
+	}
 	q := &query{id: newQueryID(), request: requestID, sql: req.SQL, start: s.w.now(), cancel: cancel, done: make(chan struct{})}
 	s.keepLocked(q)
 	s.w.wg.Add(1)
@@ -144,6 +147,11 @@ func (s *session) start(req queryRequest, requestID string) *query {
 		defer cancel()
 		s.mu.Lock()
 		defer s.mu.Unlock()
+		if ctx.Err() != nil { // nothing may open a connection in a closed session
+			q.err = mapError(ctx.Err())
+			s.finish(q, nil)
+			return
+		}
 		s.execute(ctx, q, req)
 	}()
 	return q
@@ -390,7 +398,13 @@ func (w *Warehouse) serveAbort(s *session, rw http.ResponseWriter, r *http.Reque
 		http.Error(rw, "abort request is no JSON: "+err.Error(), http.StatusBadRequest)
 		return
 	}
-	if q := s.query(req.RequestID); q != nil {
+	s.qmu.Lock()
+	q := s.queries[req.RequestID]
+	if q == nil && req.RequestID != "" && len(s.aborted) < 1000 {
+		s.aborted[req.RequestID] = true // the abort may overtake the request
+	}
+	s.qmu.Unlock()
+	if q != nil {
 		q.cancel()
 		reply(rw, true, nil, nil)
 		return

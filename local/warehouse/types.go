@@ -213,17 +213,3 @@ func duckColumn(name, duck string) column {
 	}
 	return c
 }
-
-// withType refines a result column by the declared type of the table column it shows.
-func (c column) withType(d dataType) column {
-	switch d.Base {
-	case "VARCHAR":
-		c.Length, c.ByteLength = d.Length, min(4*d.Length, maxVarchar)
-	case "OBJECT", "ARRAY", "TIMESTAMP_TZ":
-		c.Type = strings.ToLower(d.Base)
-	}
-	if d.Base == "TIMESTAMP_TZ" {
-		c.Scale = 9
-	}
-	return c
-}
