@@ -1,6 +1,7 @@
 // Package streamtest runs what a stream talks to, for tests: a broker, a
 // schema registry and a storage account over loopback, which the real clients
-// use, and data to send. It knows nothing of package stream.
+// use, and data to send. Each is embedded, or a real one where package realtest
+// knows of one. It knows nothing of package stream.
 package streamtest
 
 import (
@@ -18,16 +19,19 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 	"github.com/confluentinc/confluent-kafka-go/v2/schemaregistry"
 	"github.com/twmb/franz-go/pkg/kfake"
 
+	"mkt/internal/realtest"
 	"mkt/local/registry"
 	"mkt/local/storage"
 )
 
 const (
-	accountKey = "c2VjcmV0LWtleS1vZi10aGUtdGVzdC1hY2NvdW50" // base64, of this test account alone
+	embeddedAccount = "acct"
+	accountKey      = "c2VjcmV0LWtleS1vZi10aGUtdGVzdC1hY2NvdW50" // base64, of this test account alone
 	// Topic is there when a stack starts, and Subject has the schema of what
 	// Generate writes.
 	Topic   = "prices"
@@ -42,7 +46,7 @@ const (
 type Stack struct {
 	T        testing.TB
 	Dir      string
-	Cluster  *kfake.Cluster
+	Cluster  Cluster
 	Props    map[string]string // of Kafka
 	Registry string            // URL
 	Blobs    string            // URL of a container that exists
@@ -53,37 +57,65 @@ type Stack struct {
 func New(t testing.TB, partitions int32) *Stack {
 	t.Helper()
 	s := &Stack{T: t, Dir: t.TempDir(), Fault: &Fault{}}
-	var err error
-	s.Cluster, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, Topic),
+	s.startKafka(partitions)
+	s.startRegistry()
+	s.startStorage()
+	return s
+}
+
+func (s *Stack) startKafka(partitions int32) {
+	s.T.Helper()
+	s.Props = map[string]string{"session.timeout.ms": "2000", "heartbeat.interval.ms": "200", "max.poll.interval.ms": "5000"}
+	if servers := realtest.At(s.T, realtest.Kafka); servers != "" {
+		s.Props["bootstrap.servers"] = servers
+		s.Cluster = newRealCluster(s.T, servers)
+		if err := s.Cluster.CreateTopic(Topic, partitions, nil); err != nil {
+			s.T.Fatal(err)
+		}
+		return
+	}
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, Topic),
 		kfake.BrokerConfigs(map[string]string{"group.min.session.timeout.ms": "100", "group.initial.rebalance.delay.ms": "0"}))
 	if err != nil {
-		t.Fatal(err)
+		s.T.Fatal(err)
 	}
-	t.Cleanup(s.Cluster.Close)
-	s.Props = map[string]string{"bootstrap.servers": strings.Join(s.Cluster.ListenAddrs(), ","),
-		"session.timeout.ms": "2000", "heartbeat.interval.ms": "200", "max.poll.interval.ms": "5000"}
+	s.T.Cleanup(c.Close)
+	s.Cluster, s.Props["bootstrap.servers"] = c, strings.Join(c.ListenAddrs(), ",")
+}
 
-	reg, err := registry.Open(registry.Config{Dir: filepath.Join(s.Dir, "registry")})
-	if err != nil {
-		t.Fatal(err)
+func (s *Stack) startRegistry() {
+	s.T.Helper()
+	if s.Registry = realtest.At(s.T, realtest.Registry); s.Registry != "" {
+		emptyRegistry(s.T, s.Registry)
+	} else {
+		reg, err := registry.Open(registry.Config{Dir: filepath.Join(s.Dir, "registry")})
+		if err != nil {
+			s.T.Fatal(err)
+		}
+		rs := httptest.NewServer(reg)
+		s.T.Cleanup(rs.Close)
+		s.Registry = rs.URL
 	}
-	rs := httptest.NewServer(reg)
-	t.Cleanup(rs.Close)
-	s.Registry = rs.URL
 	s.Register(Subject, Schema)
+}
 
-	st, err := storage.Open(storage.Config{Dir: filepath.Join(s.Dir, "storage"), Account: "acct", Key: accountKey})
-	if err != nil {
-		t.Fatal(err)
+func (s *Stack) startStorage() {
+	s.T.Helper()
+	if services := realtest.At(s.T, realtest.Azurite); services != "" {
+		s.Blobs = realContainer(services)
+	} else {
+		st, err := storage.Open(storage.Config{Dir: filepath.Join(s.Dir, "storage"), Account: embeddedAccount, Key: accountKey})
+		if err != nil {
+			s.T.Fatal(err)
+		}
+		s.T.Cleanup(func() { st.Close() })
+		ss := httptest.NewServer(st.BlobHandler())
+		s.T.Cleanup(ss.Close)
+		s.Blobs = ss.URL + "/" + embeddedAccount + "/market-data"
 	}
-	t.Cleanup(func() { st.Close() })
-	ss := httptest.NewServer(st.BlobHandler())
-	t.Cleanup(ss.Close)
-	s.Blobs = ss.URL + "/acct/market-data"
 	if _, err := s.Container().Create(context.Background(), nil); err != nil {
-		t.Fatal(err)
+		s.T.Fatal(err)
 	}
-	return s
 }
 
 // Register adds a schema to a subject and returns its id.
@@ -102,7 +134,12 @@ func (s *Stack) Register(subject, text string) int {
 
 // OpenContainer opens a container of the account; rt may be nil.
 func OpenContainer(url string, rt http.RoundTripper) (*container.Client, error) {
-	cred, err := container.NewSharedKeyCredential("acct", accountKey)
+	parts, err := azblob.ParseURL(url) // path-style: the account comes first
+	if err != nil {
+		return nil, err
+	}
+	account := parts.IPEndpointStyleInfo.AccountName
+	cred, err := container.NewSharedKeyCredential(account, keyOf(account))
 	if err != nil {
 		return nil, err
 	}
