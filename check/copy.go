@@ -14,7 +14,7 @@ import (
 var copyRules = []Rule{
 	{
 		ID: "copy-target", Severity: hcl.DiagError, Summary: "COPY names what does not exist",
-		Doc: "The table, the stage and the file format that a pipe's `copy` block names exist, or the stack describes them. A name given as text in a schema that the stack makes itself is expected to be in the stack, too. " +
+		Doc: "The table, the stage and the file format that a pipe's `copy` block names exist, or the stack describes them. A name given as text in a schema that the stack makes itself is expected to be in the stack, too: a warning where Snowflake was not asked. " +
 			"Refer to the block instead of writing its name, and the two cannot drift apart.",
 		Check: checkCopyTarget,
 	},
@@ -74,7 +74,7 @@ func checkCopyTarget(p *Pipeline) (found []Finding) {
 			if asked {
 				why = "neither does Snowflake show it to this role nor does the stack describe it"
 			}
-			f := Finding{At: pipe.End("copy", target.attr)}
+			f := Finding{At: pipe.End("copy", target.attr), Warning: !asked}
 			hint := fmt.Sprintf(" Describe it with a %s block, and refer to that.", kind)
 			if near := p.nearest(kind, target.ref.ID); near != nil {
 				hint = fmt.Sprintf(" Did you mean the %s of this stack? Write %s = %s.", target.noun, target.attr, near.Addr)
