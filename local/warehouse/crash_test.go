@@ -22,7 +22,7 @@ func child(dir string) {
 		fmt.Println(err)
 		os.Exit(1)
 	}
-	fmt.Println("open")
+	fmt.Println("ready")
 	select {}
 }
 
@@ -50,8 +50,8 @@ func TestKilledLoads(t *testing.T) {
 		out, err := cmd.StdoutPipe()
 		check(t, err)
 		check(t, cmd.Start())
-		line := make([]byte, 4)
-		if _, err := out.Read(line); err != nil || string(line) != "open" {
+		line := make([]byte, 5)
+		if _, err := out.Read(line); err != nil || string(line) != "ready" {
 			t.Fatalf("child said %q, %v", line, err)
 		}
 		time.Sleep(time.Duration(10+30*round) * time.Millisecond)

@@ -157,7 +157,7 @@ func (p *pipeWorker) enqueue(ctx context.Context, files []pendingFile) error {
 		if p.w.cat.id(p.id) == nil {
 			return nil // dropped meanwhile; nobody waits for its files
 		}
-		if _, err := p.w.db.ExecContext(ctx, q.String(), args...); err != nil {
+		if _, err := p.w.db.ExecContext(context.WithoutCancel(ctx), q.String(), args...); err != nil {
 			return err
 		}
 		for _, f := range fresh {
@@ -214,7 +214,7 @@ func (p *pipeWorker) loop(ctx context.Context) {
 			}
 			var err error
 			if conn == nil {
-				conn, err = p.w.db.Conn(ctx)
+				conn, err = p.w.db.Conn(context.WithoutCancel(ctx))
 			}
 			if err == nil {
 				err = p.load(ctx, conn, o, f)

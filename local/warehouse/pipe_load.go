@@ -10,8 +10,11 @@ import (
 var errChanged = errors.New("the table changed while the file was read")
 
 // load loads one file: rows, history, name memory and the end of its waiting are one transaction.
+// Cancelling ctx stops the download. A statement that runs is let finish: an interrupted load can keep the
+// database instance alive after its connections are closed, and then it cannot be opened again.
 func (p *pipeWorker) load(ctx context.Context, conn *sql.Conn, o *object, f pendingFile) error {
-	w := p.w
+	w, fetchCtx := p.w, ctx
+	ctx = context.WithoutCancel(ctx)
 	s := &session{w: w, db: o.DB, schema: o.Schema, conn: conn, params: map[string]string{}}
 	b, err := s.bindCopy(o.Pipe.Copy, o.DB, o.Schema, "SKIP_FILE")
 	if err != nil {
@@ -26,7 +29,7 @@ func (p *pipeWorker) load(ctx context.Context, conn *sql.Conn, o *object, f pend
 	info := blobInfo{Name: f.path, Size: f.size}
 	var l *fileLoad
 	if known == 0 {
-		local, err := w.fetch(ctx, b, f.path)
+		local, err := w.fetch(fetchCtx, b, f.path)
 		if errors.Is(err, errBlobGone) {
 			l = &fileLoad{file: info, errors: 1, limit: 1, status: "Load failed", first: &rowError{message: fmt.Sprintf("Remote file '%s' was not found.", url)}}
 		} else if err != nil {
@@ -41,7 +44,7 @@ func (p *pipeWorker) load(ctx context.Context, conn *sql.Conn, o *object, f pend
 		}
 	}
 	if l != nil && l.temp != "" {
-		defer run(context.WithoutCancel(ctx), conn, "DROP TABLE IF EXISTS "+l.temp)
+		defer run(ctx, conn, "DROP TABLE IF EXISTS "+l.temp)
 	}
 	w.ddlMu.RLock()
 	defer w.ddlMu.RUnlock()
