@@ -133,6 +133,12 @@ func (p *Pipeline) nodes(kind string) []*Node {
 		if b.Kind.Name != kind {
 			continue
 		}
+		if !b.ForEach {
+			if n := p.node(b.Addr); n != nil {
+				list = append(list, n)
+			}
+			continue
+		}
 		instances, _ := p.scope.Instances(b) // evaluated before: what is wrong has been said
 		for _, inst := range instances {
 			list = append(list, p.known(inst))
@@ -147,9 +153,11 @@ func (p *Pipeline) node(addr spec.Addr) *Node {
 	if n := p.addrs[addr]; n != nil {
 		return n
 	}
-	inst, _ := p.scope.Instance(addr)
+	inst := p.scope.Evaluated(addr)
 	if inst == nil {
-		return nil
+		if inst, _ = p.scope.Instance(addr); inst == nil {
+			return nil
+		}
 	}
 	return p.known(inst)
 }

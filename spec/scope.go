@@ -20,7 +20,8 @@ type Scope struct {
 	objects map[Addr]*object
 	blocks  map[Addr]*blockValues
 	unset   map[Addr]cty.Value // what stands for blocks without objects
-	failed  bool               // something went wrong, so that what is unknown may be unknown because of that
+	last    map[Addr]*Instance
+	failed  bool // something went wrong, so that what is unknown may be unknown because of that
 }
 
 // object is one set object.
@@ -53,6 +54,7 @@ func (s *Stack) NewScope() *Scope {
 		objects: map[Addr]*object{},
 		blocks:  map[Addr]*blockValues{},
 		unset:   map[Addr]cty.Value{},
+		last:    map[Addr]*Instance{},
 	}
 }
 
@@ -102,6 +104,14 @@ func (sc *Scope) Object(addr Addr) (v cty.Value, ok bool) {
 		return o.plain, true
 	}
 	return cty.NilVal, false
+}
+
+// Evaluated returns the instance as this scope evaluated it last, or nil where it never did. It spares those who come after
+// the evaluation to do it again.
+func (sc *Scope) Evaluated(addr Addr) *Instance {
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	return sc.last[addr]
 }
 
 // Instances evaluates the block: one instance, or with for_each one for each key, sorted by key. The diagnostics are
@@ -220,11 +230,12 @@ func (sc *Scope) instance(b *Block, addr Addr, ctx *hcl.EvalContext) (*Instance,
 	d := &decoder{scope: sc, block: b, kind: b.Kind, addr: addr, quiet: b.broken}
 	inst := d.instance(expanded(b.body, b.dynamic, ctx), ctx, b.Range, b.labelRange, sc.stack.shapes[b.Kind])
 	inst.Block = b
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	sc.last[addr] = inst
 	if len(inst.Sensitive) > 0 || d.diags.HasErrors() {
-		sc.mu.Lock()
 		sc.of(addr.Block()).sensitive[addr.Key] = inst.Sensitive
 		sc.failed = sc.failed || d.diags.HasErrors()
-		sc.mu.Unlock()
 	}
 	return inst, d.diags
 }

@@ -30,12 +30,15 @@ func TestObject(t *testing.T) {
 	s := mustLoad(t, `kafka_topic "a" {}`, nil)
 	sc := s.NewScope()
 	b := s.Blocks()[0]
-	if _, ok := sc.Object(b.Addr); ok {
+	if _, ok := sc.Object(b.Addr); ok || sc.Evaluated(b.Addr) != nil {
 		t.Error("an object that was not set is there")
 	}
 	insts, diags := sc.Instances(b)
 	if diags.HasErrors() {
 		t.Fatal(diags)
+	}
+	if sc.Evaluated(b.Addr) != insts[0] {
+		t.Error("another instance than the evaluated one")
 	}
 	sc.Set(b.Addr, insts[0].Value)
 	if v, ok := sc.Object(b.Addr); !ok || !v.GetAttr("name").RawEquals(cty.StringVal("a")) {
