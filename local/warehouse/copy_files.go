@@ -26,6 +26,8 @@ func (w *Warehouse) copiedFiles(ctx context.Context, table int64) (map[string]st
 
 // copyFiles loads files for one COPY statement: all of them in one transaction, so that an abort leaves nothing.
 func (w *Warehouse) copyFiles(ctx context.Context, b *boundCopy, files []blobInfo) ([]*fileLoad, error) {
+	fetchCtx := ctx
+	ctx = context.WithoutCancel(ctx) // see pipeWorker.load
 	conn, err := w.db.Conn(ctx)
 	if err != nil {
 		return nil, err
@@ -35,12 +37,12 @@ func (w *Warehouse) copyFiles(ctx context.Context, b *boundCopy, files []blobInf
 	defer func() {
 		for _, l := range loads {
 			if l.temp != "" {
-				run(context.WithoutCancel(ctx), conn, "DROP TABLE IF EXISTS "+l.temp)
+				run(ctx, conn, "DROP TABLE IF EXISTS "+l.temp)
 			}
 		}
 	}()
 	for i, info := range files {
-		local, err := w.fetch(ctx, b, info.Name)
+		local, err := w.fetch(fetchCtx, b, info.Name)
 		if err != nil {
 			return nil, err
 		}
@@ -61,6 +63,9 @@ func (w *Warehouse) copyFiles(ctx context.Context, b *boundCopy, files []blobInf
 			return nil, &sqlError{Code: "100038", State: "22018", Msg: fmt.Sprintf("%s\n  File '%s', line %d, character %d\n  Row %d, column %v\n  If you would like to continue loading when an error is encountered, use other values such as 'SKIP_FILE' or 'CONTINUE' for the ON_ERROR option.",
 				l.first.message, b.relative(info.Name), l.first.line, l.first.char, l.first.line, orNone(l.first.column))}
 		}
+	}
+	if err := fetchCtx.Err(); err != nil {
+		return nil, err
 	}
 	w.ddlMu.RLock()
 	defer w.ddlMu.RUnlock()
