@@ -25,6 +25,9 @@ func (s *Stack) PlainSecrets() []PlainSecret {
 		}
 	}
 	for _, b := range s.blocks {
+		if !hasSecrets(b.Kind.Attrs, b.Kind.Blocks) {
+			continue
+		}
 		found = append(found, plainSecrets(b.body, s.shapes[b.Kind], b.Addr.String(), "", []hcl.Range{b.Range})...)
 	}
 	return found
