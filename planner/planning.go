@@ -223,7 +223,7 @@ func complete(inst *spec.Instance, resource providers.Resource) (*wanted, *hcl.D
 	if err != nil {
 		return w, failureAt(blame(inst, inst.Block.Range, err), "Value not usable", "%s: %s", inst.Addr, sentence(err))
 	}
-	w.value = normalize(inst.Block.Kind, v)
+	w.value = Normalize(inst.Block.Kind, v)
 	w.id = inst.Block.Kind.ID(w.value)
 	return w, nil
 }

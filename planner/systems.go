@@ -127,7 +127,7 @@ func (r *reader) read(ctx context.Context) {
 			b.readings = b.resource.Read(ctx, b.refs)
 			for i := range b.readings {
 				if b.readings[i].Err == nil {
-					b.readings[i].State = normalize(b.kind, b.readings[i].State)
+					b.readings[i].State = Normalize(b.kind, b.readings[i].State)
 				}
 			}
 			return nil

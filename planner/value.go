@@ -6,8 +6,8 @@ import (
 	"mkt/spec"
 )
 
-// normalize applies the normal forms that a kind describes, innermost first. v is an unmarked object of k.Type().
-func normalize(k *spec.Kind, v cty.Value) cty.Value { return normalizeObject(k.Attrs, k.Blocks, v) }
+// Normalize applies the normal forms that a kind describes, innermost first. v is an unmarked object of k.Type().
+func Normalize(k *spec.Kind, v cty.Value) cty.Value { return normalizeObject(k.Attrs, k.Blocks, v) }
 
 func normalizeObject(attrs []spec.Attr, blocks []spec.Nested, v cty.Value) cty.Value {
 	if v == cty.NilVal || v.IsNull() || !v.IsKnown() || !hasNorm(attrs, blocks) {
@@ -193,7 +193,7 @@ func fillSecret(a *spec.Attr, v, from cty.Value) cty.Value {
 // completeState is a server's answer with what the server does not tell taken from what was sent: secrets, and
 // nested blocks that are never compared. sent may be NilVal.
 func completeState(k *spec.Kind, state, sent cty.Value) cty.Value {
-	state = normalize(k, state)
+	state = Normalize(k, state)
 	if sent == cty.NilVal {
 		return state
 	}

@@ -79,6 +79,13 @@ type Holder interface {
 	Holds(ctx context.Context, refs []Ref) []Holding
 }
 
+// Lister is implemented by resources whose objects can be found without knowing them, for import. List returns the IDs of all
+// objects in a scope, in order: of a cluster those whose names begin so, of a storage account those that it holds ("" for
+// that of the connection), of Snowflake those that a schema holds. A kind that the scope cannot hold has none. It changes nothing.
+type Lister interface {
+	List(ctx context.Context, scope string) ([]string, error)
+}
+
 // Ref points at an object that may exist.
 type Ref struct {
 	ID string

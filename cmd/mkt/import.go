@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,16 +15,33 @@ import (
 
 func newImport(c *cli) *cobra.Command {
 	var lockTimeout time.Duration
+	var all, out string
 	cmd := &cobra.Command{
-		Use:   "import ADDRESS [ID]",
-		Short: "Own an object that exists already",
+		Use:   "import ADDRESS [ID] | import -all SYSTEM [SCOPE]",
+		Short: "Own an object that exists already, or write blocks for all that exist",
 		Long: `import looks for the object that the block at ADDRESS describes and writes into the ledger that mkt owns it. Nothing
 else changes: where the object differs from the block, the next plan shows it. With ID, the object's name as its system
-knows it, import refuses when the block describes another one.`,
+knows it, import refuses when the block describes another one.
+
+With -all, import writes blocks for all objects of a system that the stack does not describe, with references between
+them, and an import block for each, so that the plan has nothing to change. It owns nothing by itself. SCOPE narrows it:
+for kafka to names of topics and subjects that begin so, for azure to a storage account, and for snowflake to a schema,
+which must be named.`,
 		Example: `mkt import kafka_topic.prices
-mkt import 'snowflake_table.prices["eu"]' MARKET.RAW.PRICES_EU`,
-		Args: takes(1, 2),
+mkt import 'snowflake_table.prices["eu"]' MARKET.RAW.PRICES_EU
+mkt import -all kafka market_ -out imported.hcl
+mkt import -all snowflake MARKET.RAW`,
+		Args: takes(0, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if all != "" {
+				if len(args) > 1 {
+					return fmt.Errorf("import -all takes one scope: write `%s`", cmd.UseLine())
+				}
+				return c.importAll(cmd.Context(), all, strings.Join(args, ""), out)
+			}
+			if len(args) == 0 {
+				return fmt.Errorf("import what? Write `%s`", cmd.UseLine())
+			}
 			addr, ok := spec.ParseAddr(args[0])
 			if !ok {
 				return fmt.Errorf("%q is no address; write kafka_topic.prices or kafka_topic.prices[\"eu\"]", args[0])
@@ -35,6 +53,8 @@ mkt import 'snowflake_table.prices["eu"]' MARKET.RAW.PRICES_EU`,
 			return c.importOne(cmd.Context(), addr, id, lockTimeout)
 		},
 	}
+	cmd.Flags().StringVar(&all, "all", "", "write blocks for all that this system holds: kafka, azure or snowflake")
+	cmd.Flags().StringVar(&out, "out", "", "write them to this new file, not to the results")
 	cmd.Flags().DurationVar(&lockTimeout, "lock-timeout", 0, "how long to wait while another process holds the ledger")
 	return cmd
 }

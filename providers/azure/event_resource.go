@@ -21,9 +21,8 @@ type subscriptions struct{ *Provider }
 // Complete sets the schema and, from the container's account, the resource id.
 func (r *subscriptions) Complete(v cty.Value) (cty.Value, error) {
 	id, name, watched := cty.UnknownVal(cty.String), v.GetAttr("name"), v.GetAttr("container")
-	if r.conn.SubscriptionID == "" || r.conn.ResourceGroup == "" {
-		return v, &providers.Error{Code: providers.Invalid, Err: errors.New("the storage account's subscription and resource group are not known"),
-			Hint: "Set subscription_id and resource_group in the provider \"azure\", or AZURE_SUBSCRIPTION_ID and AZURE_RESOURCE_GROUP."}
+	if err := r.managed(); err != nil {
+		return v, err
 	}
 	if name.IsKnown() && watched.IsKnown() && !name.IsNull() && !watched.IsNull() {
 		account, _, err := ParseContainerURL(watched.AsString())
@@ -33,6 +32,15 @@ func (r *subscriptions) Complete(v cty.Value) (cty.Value, error) {
 		id = cty.StringVal(r.scope(account) + eventSubscriptions + name.AsString())
 	}
 	return with(v, map[string]cty.Value{"schema": cty.StringVal(eventGridSchema), "id": id}), nil
+}
+
+// managed says what the resource manager has to know besides the account.
+func (r *subscriptions) managed() error {
+	if r.conn.SubscriptionID != "" && r.conn.ResourceGroup != "" {
+		return nil
+	}
+	return &providers.Error{Code: providers.Invalid, Err: errors.New("the storage account's subscription and resource group are not known"),
+		Hint: "Set subscription_id and resource_group in the provider \"azure\", or AZURE_SUBSCRIPTION_ID and AZURE_RESOURCE_GROUP."}
 }
 
 func (r *subscriptions) scope(account string) string {
