@@ -11,11 +11,12 @@ import (
 	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
 
+	"mkt/check"
 	"mkt/spec"
 )
 
 func newDocs(c *cli) *cobra.Command {
-	var check bool
+	var dry bool
 	cmd := &cobra.Command{
 		Use:   "docs DIR",
 		Short: "Write the reference pages of this version",
@@ -25,25 +26,29 @@ mkt itself works by.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			pages := spec.Reference(append(append(resourceKinds(), spec.AppKinds()...), providerKinds()...))
 			pages["commands.md"] = commandsPage(cmd.Root())
-			stale, err := writePages(args[0], pages, check)
+			pages["checks.md"] = check.Reference()
+			stale, err := writePages(args[0], pages, dry)
 			if err != nil {
 				return err
 			}
 			for _, name := range stale {
 				fmt.Fprintln(c.out, name)
 			}
-			if check && len(stale) > 0 {
+			if dry && len(stale) > 0 {
 				return fmt.Errorf("%s is not what the code describes: run `make docs`", args[0])
 			}
 			return nil
 		},
 	}
-	cmd.Flags().BoolVar(&check, "check", false, "write nothing; exit 1 when a page would change")
+	cmd.Flags().BoolVar(&dry, "check", false, "write nothing; exit 1 when a page would change")
 	return cmd
 }
 
+// conformancePage is written by the conformance suites, which run elsewhere.
+const conformancePage = "conformance.md"
+
 // writePages makes dir hold just these pages and returns the names of those that differed.
-func writePages(dir string, pages map[string]string, check bool) (stale []string, err error) {
+func writePages(dir string, pages map[string]string, dry bool) (stale []string, err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -52,11 +57,11 @@ func writePages(dir string, pages map[string]string, check bool) (stale []string
 		return nil, err
 	}
 	for _, path := range old {
-		if _, keep := pages[filepath.Base(path)]; keep {
+		if _, keep := pages[filepath.Base(path)]; keep || filepath.Base(path) == conformancePage {
 			continue
 		}
 		stale = append(stale, path)
-		if !check {
+		if !dry {
 			if err := os.Remove(path); err != nil {
 				return nil, err
 			}
@@ -69,7 +74,7 @@ func writePages(dir string, pages map[string]string, check bool) (stale []string
 			continue
 		}
 		stale = append(stale, path)
-		if !check {
+		if !dry {
 			if err := renameio.WriteFile(path, []byte(text), 0o644); err != nil {
 				return nil, err
 			}
