@@ -11,6 +11,8 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/hashicorp/hcl/v2"
 	"github.com/jedib0t/go-pretty/v6/text"
+
+	"mkt/check"
 )
 
 // View is where people read. It is not safe for concurrent use.
@@ -65,6 +67,14 @@ type Diagnostic struct {
 	File     string `json:"file,omitempty"`
 	Line     int    `json:"line,omitempty"`   // 1-based
 	Column   int    `json:"column,omitempty"` // 1-based
+	Check    string `json:"check,omitempty"`  // the id of the check across systems that found it
+	Ends     []End  `json:"ends,omitempty"`   // the other places that it is about
+}
+
+// End is a place in a stack.
+type End struct {
+	File string `json:"file"`
+	Line int    `json:"line"` // 1-based
 }
 
 // DiagnosticsJSON returns diagnostics in their JSON form.
@@ -77,6 +87,12 @@ func DiagnosticsJSON(diags hcl.Diagnostics) []Diagnostic {
 		}
 		if d.Subject != nil {
 			j.File, j.Line, j.Column = d.Subject.Filename, d.Subject.Start.Line, d.Subject.Start.Column
+		}
+		if r, ok := d.Extra.(check.Related); ok {
+			j.Check = r.Check
+			for _, end := range r.Ends {
+				j.Ends = append(j.Ends, End{end.Filename, end.Start.Line})
+			}
 		}
 		out = append(out, j)
 	}
