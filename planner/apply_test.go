@@ -324,3 +324,21 @@ func TestPlanInterrupted(t *testing.T) {
 		t.Errorf("diagnostics: %s", text)
 	}
 }
+
+// TestChecksAfterApply: a check whose condition only apply can tell speaks then, as a warning.
+func TestChecksAfterApply(t *testing.T) {
+	_, b := bench(t)
+	p := b.MustPlan(t, `
+mem_box "new" {}
+check "owner" {
+  assert {
+    condition     = mem_box.new.owner == "me"
+    error_message = "The owner is ${mem_box.new.owner}."
+  }
+}
+`)
+	_, diags := b.Apply(t, p)
+	if got, want := providertest.Text(diags), "stack.hcl:5: warning: Check failed: check.owner: The owner is root."; got != want {
+		t.Errorf("got %q", got)
+	}
+}

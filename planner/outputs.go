@@ -19,6 +19,9 @@ func (p *planning) planOutputs() {
 	var diags hcl.Diagnostics
 	p.plan.Outputs, diags = outputs(p.plan.Scope, p.in.Ledger)
 	p.diags = append(p.diags, diags...)
+	if !p.diags.HasErrors() {
+		p.diags = append(p.diags, p.plan.Scope.Checks()...)
+	}
 }
 
 func outputs(scope *spec.Scope, l *ledger.Ledger) ([]OutputChange, hcl.Diagnostics) {

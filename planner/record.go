@@ -175,6 +175,7 @@ func (a *applying) recordOutputs() {
 		outs, diags := outputs(a.scope, a.ledger)
 		a.report.Outputs = outs
 		a.diags = append(a.diags, onlyErrors(diags)...)
+		a.diags = append(a.diags, a.scope.Checks()...)
 		for _, o := range outs {
 			switch o.Action {
 			case Delete:

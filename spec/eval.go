@@ -35,7 +35,11 @@ func (s *Stack) validate(failed bool) hcl.Diagnostics {
 		diags = append(diags, more...)
 	}
 	_, more := sc.Outputs()
-	return inSourceOrder(unique(append(diags, more...)))
+	diags = append(diags, more...)
+	if !diags.HasErrors() && !failed {
+		diags = append(diags, sc.Checks()...)
+	}
+	return inSourceOrder(unique(diags))
 }
 
 // Outputs evaluates the outputs with the objects set so far. An output of a sensitive value must say so.

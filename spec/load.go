@@ -46,6 +46,7 @@ type Stack struct {
 	moved     []Moved
 	removed   []Removed
 	imports   []Import
+	checks    []*assertions
 	unknown   map[string]bool // types of blocks that no kind describes; reported once each
 
 	root  *hcl.EvalContext // the functions
@@ -126,7 +127,9 @@ func (s *Stack) add(b *hclsyntax.Block) hcl.Diagnostics {
 		return s.addProvider(b)
 	case "moved", "removed", "import":
 		return s.addMoves(b)
-	case "module", "check":
+	case "check":
+		return s.addCheck(b)
+	case "module":
 		return hcl.Diagnostics{errorAt(b.TypeRange, "Not supported by this version",
 			"%s blocks are part of the language, but this version of mkt does not support them yet. Remove the block.", b.Type)}
 	case "resource", "data":
@@ -138,7 +141,7 @@ func (s *Stack) add(b *hclsyntax.Block) hcl.Diagnostics {
 	}
 	first := !s.unknown[b.Type]
 	s.unknown[b.Type] = true
-	known := append(s.kindNames(), "mkt", "variable", "locals", "output", "provider", "moved", "removed", "import")
+	known := append(s.kindNames(), "mkt", "variable", "locals", "output", "provider", "moved", "removed", "import", "check")
 	detail := "No kind is called %q.%s"
 	suggestion := DidYouMean(b.Type, known)
 	if suggestion == "" && first {

@@ -115,7 +115,7 @@ func noLabels(b *hclsyntax.Block) hcl.Diagnostics {
 	if len(b.Labels) == 0 {
 		return nil
 	}
-	return hcl.Diagnostics{errorAt(b.LabelRanges[0], "Wrong number of labels", "A %s block has no labels: write %s { … }.", b.Type, b.Type)}
+	return hcl.Diagnostics{errorAt(b.LabelRanges[0], "Wrong number of labels", "Write %s { … } without a label.", b.Type)}
 }
 
 func onlyBlocks(b *hclsyntax.Block, allowed ...string) (diags hcl.Diagnostics) {

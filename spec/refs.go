@@ -58,6 +58,14 @@ func (s *Stack) checkReferences() (diags hcl.Diagnostics) {
 		}
 		o.refs, diags = c.refs(), append(diags, c.diags...)
 	}
+	for _, check := range s.checks {
+		for i := range check.asserts {
+			c := &collector{stack: s, within: within{blocks: true}}
+			c.expr(check.asserts[i].condition, nil)
+			c.expr(check.asserts[i].message, nil)
+			check.asserts[i].refs, diags = c.refs(), append(diags, c.diags...)
+		}
+	}
 	for _, name := range sortedKeys(s.providers) {
 		p := s.providers[name]
 		if p.body == nil {

@@ -1,0 +1,113 @@
+package spec
+
+import (
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
+)
+
+// assertions is one check block: what has to be true of the stack.
+type assertions struct {
+	name    string
+	rng     hcl.Range
+	asserts []assert
+}
+
+type assert struct {
+	condition, message hclsyntax.Expression
+	refs               refs
+}
+
+// addCheck takes one check block.
+func (s *Stack) addCheck(b *hclsyntax.Block) (diags hcl.Diagnostics) {
+	if len(b.Labels) != 1 || !hclsyntax.ValidIdentifier(b.Labels[0]) {
+		return hcl.Diagnostics{errorAt(b.DefRange(), "Wrong number of labels", "A check block has one label, its name: check \"retention\" { … }.")}
+	}
+	c := &assertions{name: b.Labels[0], rng: b.DefRange()}
+	for _, other := range s.checks {
+		if other.name == c.name {
+			return hcl.Diagnostics{errorAt(c.rng, "Duplicate check", "The check %q is declared already, at %s.", c.name, place(other.rng))}
+		}
+	}
+	s.checks = append(s.checks, c)
+	for _, a := range sortedAttributes(b.Body) {
+		diags = append(diags, errorAt(a.NameRange, "Unknown attribute", "A check block holds assert blocks: put %s into assert { … }.", a.Name))
+	}
+	diags = append(diags, onlyBlocks(b, "assert")...)
+	for _, inner := range b.Body.Blocks {
+		if inner.Type != "assert" {
+			continue
+		}
+		var one assert
+		diags = append(diags, noLabels(inner)...)
+		diags = append(diags, onlyBlocks(inner)...)
+		for _, a := range sortedAttributes(inner.Body) {
+			switch a.Name {
+			case "condition":
+				one.condition = a.Expr
+			case "error_message":
+				one.message = a.Expr
+			default:
+				diags = append(diags, errorAt(a.NameRange, "Unknown attribute", "An assert block has no attribute %q.%s",
+					a.Name, DidYouMean(a.Name, []string{"condition", "error_message"})))
+			}
+		}
+		if one.condition == nil || one.message == nil {
+			diags = append(diags, errorAt(inner.DefRange(), "Missing attribute", "An assert block needs condition and error_message."))
+			continue
+		}
+		c.asserts = append(c.asserts, one)
+	}
+	if len(c.asserts) == 0 && !diags.HasErrors() {
+		diags = append(diags, errorAt(c.rng, "Missing block", "A check block needs at least one assert block."))
+	}
+	return diags
+}
+
+// Checks evaluates the check blocks with the objects set so far. What does not hold, or cannot be evaluated, is a warning: it
+// stops nothing. A condition that is not known yet says nothing.
+func (sc *Scope) Checks() (diags hcl.Diagnostics) {
+	for _, c := range sc.stack.checks {
+		for _, a := range c.asserts {
+			for _, d := range sc.assert(c, a) {
+				w := *d
+				w.Severity = hcl.DiagWarning
+				diags = append(diags, &w)
+			}
+		}
+	}
+	return unique(diags)
+}
+
+func (sc *Scope) assert(c *assertions, a assert) hcl.Diagnostics {
+	v, diags := sc.eval(a.condition, a.refs)
+	if diags.HasErrors() {
+		return diags
+	}
+	v, _ = v.UnmarkDeep()
+	if !v.IsKnown() {
+		return nil
+	}
+	ok, err := convert.Convert(v, cty.Bool)
+	switch {
+	case err != nil || ok.IsNull():
+		return hcl.Diagnostics{errorAt(a.condition.Range(), "Invalid check", "The condition of an assert block is true or false.")}
+	case ok.True():
+		return nil
+	}
+	message, diags := sc.eval(a.message, a.refs)
+	text, err := convert.Convert(message, cty.String)
+	detail := "The condition does not hold; the message is withheld because it is sensitive."
+	switch {
+	case diags.HasErrors():
+		return diags
+	case err != nil || text.IsNull():
+		return hcl.Diagnostics{errorAt(a.message.Range(), "Invalid check", "The error_message of an assert block is a text.")}
+	case !text.IsKnown():
+		detail = "The condition does not hold; the message is known after apply."
+	case !text.IsMarked():
+		detail = text.AsString()
+	}
+	return hcl.Diagnostics{errorAt(a.condition.Range(), "Check failed", "check.%s: %s", c.name, detail)}
+}
