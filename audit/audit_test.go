@@ -13,11 +13,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 
 	"mkt/row"
 	"mkt/stream"
+	"mkt/stream/codec"
 	"mkt/stream/streamtest"
 )
 
@@ -70,12 +72,18 @@ type fixture struct {
 // the table.
 func newFixture(t *testing.T, n int) *fixture {
 	t.Helper()
+	return newFixtureOf(t, n, "json", "gzip")
+}
+
+func newFixtureOf(t *testing.T, n int, format, compression string) *fixture {
+	t.Helper()
 	f := &fixture{Stack: streamtest.New(t, 3), table: &memTable{}, n: n}
 	f.path = streamtest.Generate(t, f.Dir, n, func(i int) bool { return i%100 == 7 })
 	f.cfg = Config{Kafka: f.Props, Registry: stream.Registry{URL: f.Registry}, Blob: f.Open,
 		Producers: []stream.Producer{{Name: "prices", Topic: streamtest.Topic, Subject: streamtest.Subject, Key: "Index", OnError: stream.DeadLetter,
 			Source: stream.Source{Paths: []string{f.path}, Rename: map[string]string{"Adj Close": "Adj_Close"}, Null: []string{"", "null"}}}},
-		Consumers: []stream.Consumer{{Name: "blobs", Topic: streamtest.Topic, Group: "g", ContainerURL: f.Blobs, Prefix: "k/", DeadLetterPrefix: "dead/"}},
+		Consumers: []stream.Consumer{{Name: "blobs", Topic: streamtest.Topic, Group: "g", ContainerURL: f.Blobs, Prefix: "k/", DeadLetterPrefix: "dead/",
+			Format: format, Compression: compression}},
 		Tables: []Table{{Name: "market.raw.prices", Consumers: []string{"blobs"}, DB: sql.OpenDB(f.table), Columns: map[string]string{
 			"Index": `"INDEX"`, "Date": "DATE", "Close": "CLOSE", "Adj_Close": "ADJ_CLOSE", "Volume": "VOLUME", "CloseUSD": "CLOSEUSD"}}},
 	}
@@ -103,19 +111,16 @@ func (f *fixture) load() {
 		f.T.Fatal(err)
 	}
 	f.table.rows = nil
+	schema, err := codec.Parse(1, streamtest.Schema)
+	if err != nil {
+		f.T.Fatal(err)
+	}
+	s := newShape(schema.Row.Fields)
 	for _, file := range files {
-		err := eachLine(ctx, f.Container(), file.Name, func(line []byte) error {
-			var r struct {
-				Index, Date      string
-				Close, Adj_Close float64
-				Volume           int64
-			}
-			if err := json.Unmarshal(line, &r); err != nil {
-				return err
-			}
-			day, err := time.Parse(time.DateOnly, r.Date)
-			f.table.rows = append(f.table.rows, []driver.Value{r.Index, day, r.Close, r.Adj_Close, r.Volume, nil})
-			return err
+		err := eachRow(ctx, f.Container(), file.Name, s, func(_ func() string, bad error) error {
+			v := s.vals
+			f.table.rows = append(f.table.rows, []driver.Value{string(v[0].B), time.Unix(v[1].I*86400, 0).UTC(), v[2].F, v[3].F, v[4].I, nil})
+			return bad
 		})
 		if err != nil {
 			f.T.Fatal(err)
@@ -157,6 +162,51 @@ func TestAllAgree(t *testing.T) {
 	}
 	if h := rep.hop(Source); h.Bad != 50 {
 		t.Errorf("%+v", h)
+	}
+}
+
+func TestFormats(t *testing.T) {
+	for _, tt := range []struct{ format, compression string }{{"avro", "gzip"}, {"avro", "zstd"}, {"parquet", "snappy"}, {"parquet", "zstd"}} {
+		f := newFixtureOf(t, 3000, tt.format, tt.compression)
+		rep := f.audit()
+		if h := rep.hop(Files); !rep.OK() || h.Expected != 2970 || h.Got != 2970 || len(rep.Hops) != 6 {
+			t.Fatalf("%s: %+v", tt.format, rep)
+		}
+		// A file with the rows of another is no longer what the topic holds.
+		ctx := context.Background()
+		files, err := stream.ListTopicFiles(ctx, f.Container(), "k/", streamtest.Topic)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, second := f.Container().NewBlockBlobClient(files[0].Name), f.Container().NewBlockBlobClient(files[len(files)-1].Name)
+		props, err := first.GetProperties(ctx, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := second.DownloadStream(ctx, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, _ := io.ReadAll(res.Body)
+		if _, err := first.UploadBuffer(ctx, data, &blockblob.UploadBufferOptions{Metadata: props.Metadata}); err != nil {
+			t.Fatal(err)
+		}
+		h := f.audit().hop(Files)
+		if h.Lost != files[0].Rows || h.Doubled != files[len(files)-1].Rows || len(h.Problems) == 0 || !strings.Contains(h.Problems[0], "its metadata says") {
+			t.Errorf("%s: %+v", tt.format, h)
+		}
+		for _, e := range h.Examples {
+			if !strings.Contains(e.Text, `"Volume":`) || !strings.Contains(e.Text, `"Date":"20`) {
+				t.Errorf("%s: %+v", tt.format, e)
+			}
+		}
+		// One that is cut is an error, not a loss.
+		if _, err := first.UploadBuffer(ctx, data[:len(data)/2], &blockblob.UploadBufferOptions{Metadata: props.Metadata}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Run(ctx, f.cfg); err == nil || !strings.Contains(err.Error(), files[0].Name) {
+			t.Errorf("%s: %v", tt.format, err)
+		}
 	}
 }
 

@@ -3,7 +3,10 @@ package audit
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/hex"
 	"math"
+	"strconv"
+	"time"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -150,4 +153,37 @@ func rowHash(number, content uint64) uint64 {
 	binary.BigEndian.PutUint64(b[:], number)
 	binary.BigEndian.PutUint64(b[8:], content)
 	return xxhash.Sum64(b[:])
+}
+
+// text shows the row at hand as people read it.
+func (s *shape) text() string {
+	b := []byte{'{'}
+	for i, f := range s.fields {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(codec.AppendString(b, f.Name), ':')
+		v := s.vals[i]
+		switch {
+		case v.Null:
+			b = append(b, "null"...)
+		case f.Type == row.Boolean:
+			b = strconv.AppendBool(b, v.I == 1)
+		case f.Type == row.Int32 || f.Type == row.Int64:
+			b = strconv.AppendInt(b, v.I, 10)
+		case f.Type == row.Float || f.Type == row.Double:
+			b = strconv.AppendFloat(b, v.F, 'g', -1, 64)
+		case f.Type == row.Date:
+			b = codec.AppendString(b, time.Unix(v.I*86400, 0).UTC().Format(time.DateOnly))
+		case f.Type == row.Time:
+			b = codec.AppendString(b, time.Unix(0, v.N).UTC().Format("15:04:05.999999999"))
+		case f.Type == row.Timestamp:
+			b = codec.AppendString(b, time.Unix(v.I, v.N).UTC().Format("2006-01-02T15:04:05.999999999"))
+		case f.Type == row.Bytes:
+			b = codec.AppendString(b, hex.EncodeToString(v.B))
+		default:
+			b = codec.AppendString(b, string(v.B))
+		}
+	}
+	return string(append(b, '}'))
 }

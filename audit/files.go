@@ -1,24 +1,20 @@
 package audit
 
 import (
-	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
-	"strings"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 
 	"mkt/row"
 	"mkt/stream"
 	"mkt/stream/codec"
+	"mkt/stream/rowfile"
 	"mkt/stream/source"
 )
 
@@ -34,6 +30,7 @@ type consumerFiles struct {
 // consumer audits a topic against the files of a consumer.
 func (a *auditor) consumer(ctx context.Context, c stream.Consumer) error {
 	h := Hop{Kind: Files, Name: c.Name, Of: "consumer." + c.Name}
+	c.Format = cmp.Or(c.Format, rowfile.JSON)
 	schema, err := a.shapeOf(ctx, c.Topic)
 	if err != nil {
 		return err
@@ -144,7 +141,7 @@ func (a *auditor) expectedOf(ctx context.Context, c stream.Consumer, t stream.To
 		whole = whole && low <= starts[p]
 	}
 	if whole {
-		return a.allRecords(ctx, t, from, s, false), true
+		return a.allRecords(ctx, t, c.Format, from, s, false), true
 	}
 	var sides []side
 	for _, p := range a.cfg.Producers {
@@ -177,17 +174,16 @@ func (a *auditor) sourceContent(ctx context.Context, p stream.Producer, s *shape
 	}
 }
 
-// allRecords is the records of a topic by content: those that a file can hold
-// or, if dead is set, the others by their offset.
-func (a *auditor) allRecords(ctx context.Context, t stream.Topic, bounds stream.Offsets, s *shape, dead bool) side {
+// allRecords is the records of a topic by content: those that a file of the
+// format can hold or, if dead is set, the others by their offset.
+func (a *auditor) allRecords(ctx context.Context, t stream.Topic, format string, bounds stream.Offsets, s *shape, dead bool) side {
 	return func(yield func(uint64, func() Example) error) error {
 		var scratch []codec.Value
 		var text []byte
 		return stream.ReadTopic(ctx, a.cfg.Kafka, t, bounds, func(msg *kafka.Message) error {
 			writer, datum, err := a.decode(ctx, msg)
 			if err == nil {
-				// What has no JSON text is a dead letter.
-				if text, err = writer.AppendJSON(text[:0], datum); err != nil {
+				if text, err = rowfile.Unfit(format, writer, datum, text); err != nil {
 					err = errors.Join(stream.ErrPoison, err)
 				} else {
 					err = s.setDatum(writer, datum, &scratch)
@@ -216,15 +212,15 @@ func (cf *consumerFiles) side(ctx context.Context, s *shape, files []stream.File
 	return func(yield func(uint64, func() Example) error) error {
 		for _, f := range files {
 			var rows int64
-			err := eachLine(ctx, cf.blobs, f.Name, func(line []byte) error {
+			err := eachRow(ctx, cf.blobs, f.Name, s, func(text func() string, bad error) error {
 				rows++
-				if err := s.setJSON(line); err != nil {
-					h.Problems = append(h.Problems, fmt.Sprintf("%s, line %d: %v", f.Name, rows, err))
+				if bad != nil {
+					h.Problems = append(h.Problems, fmt.Sprintf("%s, row %d: %v", f.Name, rows, bad))
 					return nil
 				}
 				n := rows
 				return yield(s.hash(), func() Example {
-					return Example{Where: fmt.Sprintf("%s, line %d", f.Name, n), Text: string(bytes.TrimSpace(line))}
+					return Example{Where: fmt.Sprintf("%s, row %d", f.Name, n), Text: text()}
 				})
 			})
 			if err != nil {
@@ -267,7 +263,7 @@ func (a *auditor) deadFiles(ctx context.Context, c stream.Consumer, t stream.Top
 		return nil
 	})
 	from := stream.Offsets{Start: starts, Committed: bounds.Committed}
-	expected := a.allRecords(ctx, t, from, newShape(cf.fields), true)
+	expected := a.allRecords(ctx, t, c.Format, from, newShape(cf.fields), true)
 	expectedSum, err := sum(expected)
 	if err != nil {
 		return err
@@ -296,56 +292,4 @@ func offsetOf(line []byte) (int64, error) {
 		return 0, errors.New("a dead letter names no offset")
 	}
 	return s.vals[0].I, nil
-}
-
-// eachLine downloads a file and goes through its lines.
-func eachLine(ctx context.Context, blobs *container.Client, name string, f func(line []byte) error) error {
-	res, err := blobs.NewBlobClient(name).DownloadStream(ctx, nil)
-	if err != nil {
-		return fmt.Errorf("download %s: %w", name, err)
-	}
-	body := res.NewRetryReader(ctx, &blob.RetryReaderOptions{MaxRetries: 5})
-	defer body.Close()
-	var in io.Reader = body
-	switch {
-	case strings.HasSuffix(name, ".gz"):
-		z, err := gzip.NewReader(body)
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		in = z
-	case strings.HasSuffix(name, ".zst"):
-		z, err := zstd.NewReader(body, zstd.WithDecoderConcurrency(1))
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		defer z.Close()
-		in = z
-	}
-	lines := bufio.NewReaderSize(in, 1<<18)
-	var long []byte
-	for {
-		part, err := lines.ReadSlice('\n')
-		if err == bufio.ErrBufferFull {
-			long = append(long, part...)
-			continue
-		}
-		if err != nil && err != io.EOF {
-			return fmt.Errorf("read %s: %w", name, err)
-		}
-		line := part
-		if len(long) > 0 {
-			long = append(long, part...)
-			line = long
-		}
-		if len(bytes.TrimSpace(line)) > 0 {
-			if err := f(line); err != nil {
-				return err
-			}
-		}
-		long = long[:0]
-		if err == io.EOF {
-			return nil
-		}
-	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
@@ -88,8 +89,16 @@ func (c *consumer) positions(ctx context.Context, ids []int32) (map[int32]int64,
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.UploadTimeout)
 	defer cancel()
 	out, err := retry(ctx, func() (map[int32]int64, error) { return c.committed(ids) })
-	if err != nil || len(out) == len(ids) {
-		return out, err
+	if err != nil {
+		return nil, err
+	}
+	for id, at := range out {
+		if out[id], err = c.passOthers(ctx, id, at); err != nil {
+			return nil, err
+		}
+	}
+	if len(out) == len(ids) {
+		return out, nil
 	}
 	topic := c.topic
 	topic.Partitions = ids
@@ -147,16 +156,54 @@ func (c *consumer) chainEnd(ctx context.Context, id int32) (int64, bool, error) 
 			last = f
 		}
 	}
-	if last.Dead > 0 {
-		_, err := blobInfo(ctx, c.blobs, fileName(c.cfg.DeadLetterPrefix, c.topic, id, last.Start, c.cfg.Compression), nil)
-		if errors.Is(err, errNoBlob) {
-			return last.Start, true, nil
-		}
-		if err != nil {
-			return 0, false, err
-		}
+	if whole, err := c.lettersOf(ctx, last); err != nil || whole {
+		return last.End, true, err
 	}
-	return last.End, true, nil
+	if !c.named(last) {
+		return 0, false, c.unfinished(last)
+	}
+	return last.Start, true, nil
+}
+
+// passOthers goes on from a committed offset along the files of another
+// format or compression: who wrote them was told otherwise by now and may have
+// ended before it committed them. Their names are not ours, so that creating
+// ours would not find them.
+func (c *consumer) passOthers(ctx context.Context, id int32, at int64) (int64, error) {
+	for {
+		files, err := listFiles(ctx, c.blobs, c.cfg.Prefix+c.topic.Name+"/", filePath(c.cfg.Prefix, c.topic, id, at))
+		if err != nil || len(files) == 0 || slices.ContainsFunc(files, c.named) {
+			return at, err
+		}
+		f := files[0]
+		if whole, err := c.lettersOf(ctx, f); err != nil {
+			return at, err
+		} else if !whole {
+			return at, c.unfinished(f)
+		}
+		if f.End <= at {
+			return at, fmt.Errorf("%s: its metadata says that it ends at %d, before it starts", f.Name, f.End)
+		}
+		at = f.End
+	}
+}
+
+// named says whether a file has the name that this consumer would give it.
+func (c *consumer) named(f File) bool { return f.Name == c.cfg.fileName(c.topic, f.Partition, f.Start) }
+
+// lettersOf says whether a file has its dead letters beside it, whatever their
+// compression.
+func (c *consumer) lettersOf(ctx context.Context, f File) (bool, error) {
+	if f.Dead == 0 {
+		return true, nil
+	}
+	letters, err := listFiles(ctx, c.blobs, c.cfg.DeadLetterPrefix+c.topic.Name+"/", filePath(c.cfg.DeadLetterPrefix, c.topic, f.Partition, f.Start))
+	return len(letters) > 0, err
+}
+
+func (c *consumer) unfinished(f File) error {
+	return fmt.Errorf("%s was written by a consumer of another format or compression that ended before it wrote its dead letters;"+
+		" run once as it was before, then change the format", f.Name)
 }
 
 // commitAll commits the chain ends that are new. A commit that a rebalance

@@ -1,15 +1,15 @@
 package stream
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 
 	"mkt/stream/codec"
+	"mkt/stream/rowfile"
 	"mkt/stream/source"
 )
 
@@ -90,8 +90,8 @@ type Consumer struct {
 	From         string // "earliest" (also empty) or "latest": where a group without offsets starts
 	ContainerURL string
 	Prefix       string
-	Format       string // "json" (also empty), one object a line
-	Compression  string // "none", "gzip" (also empty), "zstd"
+	Format       string // of package rowfile: "json" (also empty), "avro", "parquet"
+	Compression  string // of package rowfile: "gzip" (also empty), "zstd", "none", "snappy"
 	Roll         Roll
 	// DeadLetterPrefix is where records go that are no datum of a schema.
 	// Empty: such a record stops the consumer.
@@ -160,21 +160,14 @@ func (c Consumer) withDefaults() (Consumer, error) {
 	if c.Name == "" || c.Topic == "" || c.Group == "" || c.ContainerURL == "" {
 		return c, fmt.Errorf("consumer %q: name, topic, group and container are needed", c.Name)
 	}
-	oneOf := func(what string, v *string, values ...string) error {
-		if *v == "" {
-			*v = values[0]
-		}
-		for _, ok := range values {
-			if *v == ok {
-				return nil
-			}
-		}
-		return fmt.Errorf("consumer %q: %s %q is not supported; it must be %s", c.Name, what, *v, strings.Join(values, " or "))
+	c.From, c.Format = cmp.Or(c.From, "earliest"), cmp.Or(c.Format, rowfile.JSON)
+	c.Compression = cmp.Or(c.Compression, "gzip")
+	if err := rowfile.Check(c.Format, c.Compression); err != nil {
+		return c, fmt.Errorf("consumer %q: %w", c.Name, err)
 	}
-	err := errors.Join(
-		oneOf("from", &c.From, "earliest", "latest"),
-		oneOf("format", &c.Format, "json"),
-		oneOf("compression", &c.Compression, "gzip", "zstd", "none"))
+	if c.From != "earliest" && c.From != "latest" {
+		return c, fmt.Errorf("consumer %q: from %q is not supported; it must be earliest or latest", c.Name, c.From)
+	}
 	if c.Roll.Rows <= 0 {
 		c.Roll.Rows = 100_000
 	}
@@ -190,5 +183,5 @@ func (c Consumer) withDefaults() (Consumer, error) {
 	if c.UploadTimeout <= 0 {
 		c.UploadTimeout = 2 * time.Minute
 	}
-	return c, err
+	return c, nil
 }

@@ -256,11 +256,11 @@ func (c *consumer) message(ctx context.Context, msg *kafka.Message) error {
 		f = nil
 	}
 	if f == nil {
-		f = &file{start: p.start, opened: time.Now()}
+		f = newFile(p.start, c.cfg.letterCompression())
 		p.open = f
 	}
 	if poison == nil {
-		if poison, err = f.add(msg, schema, datum, c.cfg.Compression); err != nil {
+		if poison, err = f.add(schema, datum, c.cfg.Format, c.cfg.Compression); err != nil {
 			return err
 		}
 	}
@@ -269,13 +269,13 @@ func (c *consumer) message(ctx context.Context, msg *kafka.Message) error {
 			return fmt.Errorf("topic %q, partition %d, offset %d: %w; give the consumer a dead_letter prefix to go on without such records",
 				c.cfg.Topic, p.id, offset, poison)
 		}
-		if err := f.addDead(msg, poison, c.cfg.Compression); err != nil {
+		if err := f.addDead(msg, poison); err != nil {
 			return err
 		}
 	}
 	p.next = offset + 1
 	c.counts.read.Add(1)
-	if p.forced == 0 && (f.rows+f.dead >= c.cfg.Roll.Rows || int64(f.body.buf.Len()+f.letters.buf.Len()) >= c.cfg.Roll.Bytes) {
+	if p.forced == 0 && (f.rows+f.dead >= c.cfg.Roll.Rows || f.stored() >= c.cfg.Roll.Bytes) {
 		return c.seal(p)
 	}
 	return nil
@@ -297,13 +297,8 @@ func (c *consumer) seal(p *partition) error {
 		f.end = p.forced
 		p.next, p.forced = p.forced, 0
 	}
-	if err := f.body.close(c.cfg.Compression); err != nil {
+	if err := f.close(c.cfg.Format, c.cfg.Compression); err != nil {
 		return err
-	}
-	if f.dead > 0 {
-		if err := f.letters.close(c.cfg.Compression); err != nil {
-			return err
-		}
 	}
 	p.open, p.start = nil, f.end
 	p.queue = append(p.queue, f)

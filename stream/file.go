@@ -1,20 +1,18 @@
 package stream
 
 import (
-	"bytes"
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 
 	"mkt/stream/codec"
+	"mkt/stream/rowfile"
 )
 
 // file is one link of a partition's chain while it is being filled or
@@ -26,102 +24,38 @@ type file struct {
 	digest     codec.Multiset
 	opened     time.Time
 
-	body    packed // rows
-	letters packed // undecodable records
+	of      *codec.Schema  // that body was made for
+	body    rowfile.Writer // rows, nil before the first
+	letters rowfile.Text   // undecodable records
 }
 
-// packed is compressed text that grows.
-type packed struct {
-	raw bytes.Buffer // not compressed yet
-	buf bytes.Buffer
-	z   io.WriteCloser
+func newFile(start int64, compression string) *file {
+	return &file{start: start, opened: time.Now(), letters: rowfile.Text{Compression: compression}}
 }
 
-// chunk is how much text is compressed at a time.
-const chunk = 32 << 10
-
-// compressorMemory is about what a compressor holds beside its output.
-const compressorMemory = 1 << 20
-
-func (p *packed) memory() int64 {
-	n := int64(p.raw.Cap() + p.buf.Cap())
-	if p.z != nil {
-		n += compressorMemory
-	}
-	return n
-}
-
-// flush compresses the text that has come together.
-func (p *packed) flush(compression string) error {
-	if p.z == nil {
-		switch compression {
-		case "none":
-			p.z = nopCloser{&p.buf}
-		case "zstd":
-			z, err := zstd.NewWriter(&p.buf, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(1<<18))
-			if err != nil {
-				return err
-			}
-			p.z = z
-		default:
-			z, err := gzip.NewWriterLevel(&p.buf, gzip.BestSpeed)
-			if err != nil {
-				return err
-			}
-			p.z = z
+// add appends a record's row. poison says why it has none.
+func (f *file) add(schema *codec.Schema, datum []byte, format, compression string) (poison error, err error) {
+	switch {
+	case f.rows == 0 && f.of != schema:
+		if f.body, err = rowfile.New(format, compression, schema); err != nil {
+			return nil, err
 		}
+		f.of = schema
+	case f.of != schema:
+		return nil, fmt.Errorf("a file of rows of schema %d cannot take a row of schema %d", f.of.ID, schema.ID)
 	}
-	_, err := p.z.Write(p.raw.Bytes())
-	p.raw.Reset()
-	return err
-}
-
-// close ends the text. Afterwards buf holds all of it.
-func (p *packed) close(compression string) error {
-	if err := p.flush(compression); err != nil {
-		return err
+	if poison, err = f.body.Add(datum); poison != nil || err != nil {
+		return poison, err
 	}
-	err := p.z.Close()
-	p.z, p.raw = nil, bytes.Buffer{}
-	return err
-}
-
-type nopCloser struct{ io.Writer }
-
-func (nopCloser) Close() error { return nil }
-
-// suffix is what a file's name ends with.
-func suffix(compression string) string {
-	switch compression {
-	case "gzip":
-		return ".json.gz"
-	case "zstd":
-		return ".json.zst"
-	}
-	return ".json"
-}
-
-// add appends a record: its row, or, when it is no datum of its schema, its
-// dead letter.
-func (f *file) add(msg *kafka.Message, schema *codec.Schema, datum []byte, compression string) (poison error, err error) {
-	buf := f.body.raw.AvailableBuffer()
-	line, poison := schema.AppendJSON(buf, datum)
-	if poison != nil {
-		return poison, nil
-	}
-	f.body.raw.Write(append(line, '\n'))
 	f.rows++
 	f.schema = schema.ID
 	f.digest.Add(datum)
-	if f.body.raw.Len() >= chunk {
-		err = f.body.flush(compression)
-	}
-	return nil, err
+	return nil, nil
 }
 
 // addDead appends a record that is no row.
-func (f *file) addDead(msg *kafka.Message, reason error, compression string) error {
-	b := append(f.letters.raw.AvailableBuffer(), `{"reason":`...)
+func (f *file) addDead(msg *kafka.Message, reason error) error {
+	b := append(f.letters.Line(), `{"reason":`...)
 	b = codec.AppendString(b, strings.TrimPrefix(reason.Error(), ErrPoison.Error()+": "))
 	b = codec.AppendString(append(b, `,"topic":`...), *msg.TopicPartition.Topic)
 	b = strconv.AppendInt(append(b, `,"partition":`...), int64(msg.TopicPartition.Partition), 10)
@@ -129,12 +63,30 @@ func (f *file) addDead(msg *kafka.Message, reason error, compression string) err
 	b = codec.AppendString(append(b, `,"timestamp":`...), msg.Timestamp.UTC().Format(time.RFC3339Nano))
 	b = appendBase64(append(b, `,"key_base64":`...), msg.Key)
 	b = appendBase64(append(b, `,"value_base64":`...), msg.Value)
-	f.letters.raw.Write(append(b, "}\n"...))
 	f.dead++
-	if f.letters.raw.Len() >= chunk {
-		return f.letters.flush(compression)
+	return f.letters.Append(append(b, '}'))
+}
+
+// close ends the file, whose rows are in the format given.
+func (f *file) close(format, compression string) (err error) {
+	if f.body == nil {
+		if f.body, err = rowfile.New(format, compression, nil); err != nil {
+			return err
+		}
 	}
-	return nil
+	if err := f.body.Close(); err != nil || f.dead == 0 {
+		return err
+	}
+	return f.letters.Close()
+}
+
+// stored is how many bytes the file has so far.
+func (f *file) stored() int64 {
+	n := f.letters.Stored()
+	if f.body != nil {
+		n += f.body.Stored()
+	}
+	return n
 }
 
 func appendBase64(dst, b []byte) []byte {
@@ -145,7 +97,13 @@ func appendBase64(dst, b []byte) []byte {
 }
 
 // memory is about what the file holds.
-func (f *file) memory() int64 { return f.body.memory() + f.letters.memory() }
+func (f *file) memory() int64 {
+	n := f.letters.Memory()
+	if f.body != nil {
+		n += f.body.Memory()
+	}
+	return n
+}
 
 // FileInfo is what a file's blob says about itself in its metadata. Together
 // with the name, which holds the start offset, it makes the chain of a
@@ -206,8 +164,25 @@ func PartitionPrefix(prefix string, t Topic, partition int32) string {
 }
 
 // fileName is the name of the file that starts at an offset.
-func fileName(prefix string, t Topic, partition int32, start int64, compression string) string {
-	return fmt.Sprintf("%s%020d%s", PartitionPrefix(prefix, t, partition), start, suffix(compression))
+func (c Consumer) fileName(t Topic, partition int32, start int64) string {
+	return filePath(c.Prefix, t, partition, start) + rowfile.Suffix(c.Format, c.Compression)
+}
+
+// letterName is the name of its dead letters, which are JSON lines.
+func (c Consumer) letterName(t Topic, partition int32, start int64) string {
+	return filePath(c.DeadLetterPrefix, t, partition, start) + rowfile.Suffix(rowfile.JSON, c.letterCompression())
+}
+
+func (c Consumer) letterCompression() string {
+	if rowfile.Check(rowfile.JSON, c.Compression) != nil {
+		return "gzip"
+	}
+	return c.Compression
+}
+
+// filePath is a file's name without its suffix.
+func filePath(prefix string, t Topic, partition int32, start int64) string {
+	return fmt.Sprintf("%s%020d", PartitionPrefix(prefix, t, partition), start)
 }
 
 // parseName reads what stands below the topic's directory: topic id,
@@ -217,8 +192,9 @@ func parseName(name string) (File, bool) {
 	if len(parts) != 3 {
 		return File{}, false
 	}
-	digits, _, ok := strings.Cut(parts[2], ".json")
+	digits, rest, _ := strings.Cut(parts[2], ".")
+	suffix, _, _ := strings.Cut(rest, ".")
 	start, err1 := strconv.ParseInt(digits, 10, 64)
 	partition, err2 := strconv.ParseInt(parts[1], 10, 32)
-	return File{TopicID: parts[0], Partition: int32(partition), Start: start}, ok && len(digits) == 20 && err1 == nil && err2 == nil
+	return File{TopicID: parts[0], Partition: int32(partition), Start: start}, slices.Contains(rowfile.Formats, suffix) && len(digits) == 20 && err1 == nil && err2 == nil
 }

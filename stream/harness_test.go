@@ -1,9 +1,12 @@
 package stream
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
+	"path"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +15,9 @@ import (
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"github.com/klauspost/compress/gzip"
 
+	"mkt/row"
+	"mkt/stream/codec"
+	"mkt/stream/rowfile"
 	"mkt/stream/streamtest"
 )
 
@@ -105,15 +111,42 @@ func (s *stack) blobsUnder(prefix string) map[string]string {
 					s.t.Fatal(err)
 				}
 			}
-			text, err := io.ReadAll(in)
+			body, err := io.ReadAll(in)
 			if err != nil {
 				s.t.Fatal(err)
 			}
 			res.Body.Close()
-			out[*b.Name] = string(text)
+			out[*b.Name] = s.lines(*b.Name, body)
 		}
 	}
 	return out
+}
+
+// lines is a file's rows as JSON lines.
+func (s *stack) lines(name string, body []byte) string {
+	s.t.Helper()
+	var out []byte
+	var err error
+	switch path.Ext(name) {
+	case ".avro":
+		err = rowfile.EachAvro(bytes.NewReader(body), func(schema *codec.Schema, datum []byte) (err error) {
+			out, err = schema.AppendJSON(out, datum)
+			out = append(out, '\n')
+			return err
+		})
+	case ".parquet":
+		fields := []row.Field{{Name: "Index", Type: row.String}, {Name: "Volume", Type: row.Int64}}
+		err = rowfile.EachParquet(body, fields, func(v []codec.Value) error {
+			out = fmt.Appendf(out, "{\"Index\":%q,\"Volume\":%d}\n", v[0].B, v[1].I)
+			return nil
+		})
+	default:
+		return string(body)
+	}
+	if err != nil {
+		s.t.Fatalf("%s: %v", name, err)
+	}
+	return string(out)
 }
 
 // fileRows is how often each volume, which in generated data is the row's

@@ -91,8 +91,10 @@ func TestNothingIsSentWhenTheHeaderDoesNotFit(t *testing.T) {
 	cfg.Producers[0].Key = "Nope"
 	s.fails(cfg, `no column "Nope" to key by`)
 	cfg = s.config(s.Dir + "/data.csv")
-	cfg.Consumers[0].Format = "parquet"
-	s.fails(cfg, `format "parquet" is not supported`)
+	cfg.Consumers[0].Format = "orc"
+	s.fails(cfg, `format "orc" is not supported`)
+	cfg.Consumers[0].Format, cfg.Consumers[0].Compression = "json", "snappy"
+	s.fails(cfg, `compression "snappy" is not supported in files of format "json"`)
 	cfg = s.config(s.Dir + "/data.csv")
 	cfg.Consumers[0].ContainerURL += "-nosuch"
 	s.fails(cfg, "ContainerNotFound")

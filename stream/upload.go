@@ -46,9 +46,9 @@ func (c *consumer) put(id int32, f *file) (out outcome) {
 	defer cancel()
 	retried := func() { c.counts.retries.Add(1) }
 	info := FileInfo{End: f.end, Rows: f.rows, Dead: f.dead, Schema: f.schema, Digest: f.digest}
-	name := fileName(c.cfg.Prefix, c.topic, id, f.start, c.cfg.Compression)
-	letters := fileName(c.cfg.DeadLetterPrefix, c.topic, id, f.start, c.cfg.Compression)
-	err := createBlob(ctx, c.blobs, name, f.body.buf.Bytes(), info.metadata(), retried)
+	name := c.cfg.fileName(c.topic, id, f.start)
+	letters := c.cfg.letterName(c.topic, id, f.start)
+	err := createBlob(ctx, c.blobs, name, f.body.Bytes(), info.metadata(), retried)
 	if errors.Is(err, errExists) {
 		out.existed = true
 		theirs, err := blobInfo(ctx, c.blobs, name, retried)
@@ -81,7 +81,7 @@ func (c *consumer) put(id int32, f *file) (out outcome) {
 	}
 	if f.dead > 0 {
 		dead := FileInfo{End: f.end, Rows: f.dead, Dead: f.dead}
-		if err := createBlob(ctx, c.blobs, letters, f.letters.buf.Bytes(), dead.metadata(), retried); err != nil && !errors.Is(err, errExists) {
+		if err := createBlob(ctx, c.blobs, letters, f.letters.Bytes(), dead.metadata(), retried); err != nil && !errors.Is(err, errExists) {
 			out.err = err
 		}
 	}
@@ -135,7 +135,7 @@ func (c *consumer) settle(r outcome) error {
 	if !r.existed {
 		c.counts.files.Add(1)
 		c.counts.rows.Add(r.file.rows)
-		c.counts.bytes.Add(int64(r.file.body.buf.Len()))
+		c.counts.bytes.Add(int64(len(r.file.body.Bytes())))
 		c.counts.dead.Add(r.file.dead)
 	}
 	p.commit = r.file.end

@@ -151,11 +151,18 @@ func FuzzDatum(f *testing.F) {
 	f.Fuzz(func(t *testing.T, datum []byte) {
 		got, err := schema.AppendJSON(nil, datum)
 		schema.Values(nil, datum)
+		valid := schema.Valid(datum)
+		var v map[string]any
+		rest, libErr := lib.Decode(datum, &v)
+		if valid == nil && (libErr != nil || len(rest) > 0) {
+			t.Fatalf("%x is valid, and the library says %v", datum, libErr)
+		}
 		if err != nil {
 			return
 		}
-		var v map[string]any
-		rest, libErr := lib.Decode(datum, &v)
+		if valid != nil {
+			t.Fatalf("%x has the text %s and is not valid: %v", datum, got, valid)
+		}
 		if libErr != nil || len(rest) > 0 {
 			t.Fatalf("%x: the plan gives %s, the library %v", datum, got, libErr)
 		}
