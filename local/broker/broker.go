@@ -38,6 +38,8 @@ import (
 // factor that Confluent Cloud requires and most stacks name.
 const brokers = 3
 
+const clusterID = "mkt-local"
+
 // lockWait bounds how long Start waits for a previous process to let go of
 // the data directory.
 const lockWait = 10 * time.Second
@@ -77,7 +79,7 @@ func Start(ctx context.Context, cfg Config) (*Broker, error) {
 	if ok, err := lock.TryLockContext(wait, 50*time.Millisecond); !ok {
 		return nil, fmt.Errorf("start broker: %s is in use by another process: %w", cfg.Dir, err)
 	}
-	b, err := start(cfg)
+	b, err := start(ctx, cfg)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start broker: %w", err), lock.Unlock())
 	}
@@ -85,7 +87,7 @@ func Start(ctx context.Context, cfg Config) (*Broker, error) {
 	return b, nil
 }
 
-func start(cfg Config) (*Broker, error) {
+func start(ctx context.Context, cfg Config) (*Broker, error) {
 	ports, listeners, err := listen(cfg)
 	if err != nil {
 		return nil, err
@@ -101,9 +103,12 @@ func start(cfg Config) (*Broker, error) {
 	if err := forgetPasswords(data); err != nil {
 		return nil, err
 	}
+	if err := recoverData(ctx, cfg.Dir, data); err != nil {
+		return nil, fmt.Errorf("recover the data of a process that was killed: %w", err)
+	}
 	opts := []kfake.Opt{
 		kfake.DataDir(data),
-		kfake.ClusterID("mkt-local"),
+		kfake.ClusterID(clusterID),
 		kfake.Ports(ports...),
 		kfake.DefaultNumPartitions(1),
 		kfake.BrokerConfigs(map[string]string{
@@ -145,7 +150,7 @@ func (b *Broker) Close() error {
 	var err error
 	b.close.Do(func() {
 		b.cluster.Close()
-		err = errors.Join(forgetPasswords(b.dir), b.lock.Unlock())
+		err = errors.Join(forgetPasswords(b.dir), os.Remove(filepath.Join(filepath.Dir(b.dir), runFile)), b.lock.Unlock())
 	})
 	return err
 }

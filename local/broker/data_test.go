@@ -202,3 +202,100 @@ func TestTransactionsReadCommitted(t *testing.T) {
 		t.Errorf("read uncommitted: %d, want 20", got)
 	}
 }
+
+// TestOpenTransactionsEndWithTheProcess: what was in no committed transaction when the process died never comes back,
+// and what the producer commits afterwards is read, after one more death too. A copy of the files while the broker runs
+// is what a killed one leaves.
+func TestOpenTransactionsEndWithTheProcess(t *testing.T) {
+	dir := t.TempDir()
+	die := func(b *broker.Broker) *broker.Broker {
+		t.Helper()
+		left := t.TempDir()
+		if err := os.CopyFS(left, os.DirFS(dir)); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Close(); err != nil {
+			t.Fatal(err)
+		}
+		dir = left
+		return start(t, dir)
+	}
+	// send sends records in one transaction of the same transactional id, and ends it or not.
+	send := func(b *broker.Broker, n int, commit bool) {
+		t.Helper()
+		ctx := within(t, 30*time.Second)
+		p, err := ck.NewProducer(conf(b.Addr(), "transactional.id", "same", "linger.ms", "0"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Close()
+		if err := p.InitTransactions(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.BeginTransaction(); err != nil {
+			t.Fatal(err)
+		}
+		topic, reports := "t", make(chan ck.Event, n)
+		for range n {
+			if err := p.Produce(&ck.Message{TopicPartition: ck.TopicPartition{Topic: &topic, Partition: 0}, Value: []byte("x")}, reports); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range n {
+			if m := (<-reports).(*ck.Message); m.TopicPartition.Error != nil {
+				t.Fatal(m.TopicPartition.Error)
+			}
+		}
+		if commit {
+			if err := p.CommitTransaction(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	b := start(t, dir)
+	if _, err := admin(t, b.Addr()).CreateTopics(within(t, 30*time.Second), []ck.TopicSpecification{{Topic: "t", NumPartitions: 1, ReplicationFactor: 3}}); err != nil {
+		t.Fatal(err)
+	}
+	send(b, 2, true)
+	send(b, 10, false)
+	b = die(b)
+	if got := committed(t, b.Addr()); got != 2 {
+		t.Fatalf("%d records after the first death, want 2", got)
+	}
+	send(b, 5, true)
+	if got := committed(t, b.Addr()); got != 7 {
+		t.Errorf("%d records after the next transaction, want 7", got)
+	}
+	b = die(b)
+	if got := committed(t, b.Addr()); got != 7 {
+		t.Errorf("%d records after the second death, want 7", got)
+	}
+}
+
+// committed counts the records of topic t as a reader of committed ones sees them, by librdkafka, whose readers skip a
+// producer's records from an aborted transaction's begin to its marker.
+func committed(t *testing.T, addr string) (n int) {
+	t.Helper()
+	c, err := ck.NewConsumer(conf(addr, "group.id", "any", "isolation.level", "read_committed", "enable.partition.eof", "true"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	topic := "t"
+	if err := c.Assign([]ck.TopicPartition{{Topic: &topic, Partition: 0, Offset: ck.OffsetBeginning}}); err != nil {
+		t.Fatal(err)
+	}
+	ctx := within(t, 30*time.Second)
+	for ctx.Err() == nil {
+		switch e := c.Poll(100).(type) {
+		case *ck.Message:
+			n++
+		case ck.PartitionEOF:
+			return n
+		case ck.Error:
+			t.Logf("%v", e)
+		}
+	}
+	t.Fatal("the end of the partition is not reached")
+	return n
+}

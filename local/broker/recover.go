@@ -1,0 +1,85 @@
+package broker
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// runFile is in the data directory while a process serves it, and after one that was killed.
+const runFile = "running"
+
+// recoverLimit bounds the writing of the markers.
+const recoverLimit = 30 * time.Second
+
+// recoverData marks the directory as served. After a process that was killed it first ends the transactions that were
+// open: kfake takes them for aborted when it loads the logs, but writes no marker of that. Readers would skip what the
+// same producer commits later, and after another kill the aborted records would come back with it.
+//
+// The markers are written through a cluster that nobody else can know, so that no producer is at work meanwhile.
+func recoverData(ctx context.Context, dir, data string) error {
+	path := filepath.Join(dir, runFile)
+	if _, err := os.Stat(path); err == nil {
+		ctx, cancel := context.WithTimeout(ctx, recoverLimit)
+		defer cancel()
+		if err := abortOpen(ctx, data); err != nil {
+			return err
+		}
+	}
+	return os.WriteFile(path, nil, 0o600)
+}
+
+// abortOpen writes an abort marker of each transactional producer to each partition that holds records.
+func abortOpen(ctx context.Context, data string) error {
+	cluster, err := kfake.NewCluster(kfake.DataDir(data), kfake.ClusterID(clusterID), kfake.NumBrokers(brokers), kfake.WithLogger(logger{}))
+	if err != nil {
+		return err
+	}
+	defer cluster.Close()
+	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...))
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	admin := kadm.NewClient(client)
+	producers, err := admin.DescribeTransactions(ctx)
+	if err != nil || len(producers) == 0 {
+		return err
+	}
+	ends, err := admin.ListEndOffsets(ctx)
+	if err != nil {
+		return err
+	}
+	written := kadm.TopicsSet{}
+	ends.Each(func(o kadm.ListedOffset) {
+		if o.Offset > 0 {
+			written.Add(o.Topic, o.Partition)
+		}
+	})
+	if len(written) == 0 {
+		return nil
+	}
+	var markers []kadm.TxnMarkers
+	for _, p := range producers {
+		markers = append(markers, kadm.TxnMarkers{ProducerID: p.ProducerID, ProducerEpoch: p.ProducerEpoch, Topics: written})
+	}
+	answers, err := admin.WriteTxnMarkers(ctx, markers...)
+	if err != nil {
+		return err
+	}
+	for _, producer := range answers {
+		for _, topic := range producer.Topics {
+			for _, partition := range topic.Partitions {
+				if partition.Err != nil {
+					return partition.Err
+				}
+			}
+		}
+	}
+	return nil
+}
