@@ -101,9 +101,8 @@ func (b *Block) meta() map[string]bool {
 
 func (s *Stack) setMeta(b *Block) (diags hcl.Diagnostics) {
 	if a := b.body.Attributes["for_each"]; a != nil {
-		if b.App() {
-			diags = append(diags, errorAt(a.SrcRange, "Not supported by this version",
-				"for_each on a %s is part of the language, but this version of mkt does not support it yet. Write one block for each.", b.Kind.Name))
+		if b.Kind.Name == "query" {
+			diags = append(diags, errorAt(a.SrcRange, "No for_each here", "A query is asked by its name, so there is one for each block. Write one block for each."))
 		} else {
 			b.ForEach, b.forEach = true, a.Expr
 		}

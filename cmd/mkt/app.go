@@ -48,16 +48,34 @@ func (s *session) app(ctx context.Context, kinds []string, names ...string) ([]*
 		if err := s.c.report(diags, s.stack.Files); err != nil {
 			return nil, err
 		}
-		out = append(out, instances...)
+		for _, inst := range instances {
+			if len(names) == 0 || slices.Contains(names, b.Addr.String()) || slices.Contains(names, inst.Addr.String()) {
+				out = append(out, inst)
+			}
+		}
+	}
+	for _, n := range names { // an instance by its key
+		if addr, ok := spec.ParseAddr(n); ok && addr.Keyed && !slices.ContainsFunc(out, func(i *spec.Instance) bool { return i.Addr == addr }) {
+			return nil, fmt.Errorf("%s has no instance with the key %q", addr.Block(), addr.Key)
+		}
 	}
 	return out, nil
 }
 
+// runName is the name that a producer or consumer runs by: its label, and its key where its block has for_each.
+func runName(addr spec.Addr) string { return strings.TrimPrefix(addr.String(), addr.Kind+".") }
+
 // appBlocks finds the app blocks of these kinds that have one of the names, or all.
 func (s *session) appBlocks(kinds, names []string) ([]*spec.Block, error) {
 	wanted := map[string]bool{}
+	block := func(name string) string { // that the name, perhaps of an instance, is about
+		if addr, ok := spec.ParseAddr(name); ok {
+			return addr.Block().String()
+		}
+		return name
+	}
 	for _, n := range names {
-		wanted[n] = true
+		wanted[block(n)] = true
 	}
 	var blocks []*spec.Block
 	var has []string
@@ -73,7 +91,7 @@ func (s *session) appBlocks(kinds, names []string) ([]*spec.Block, error) {
 		}
 	}
 	for _, n := range names {
-		if wanted[n] {
+		if wanted[block(n)] {
 			return nil, fmt.Errorf("the stack has no %q: it has %s", n, strings.Join(has, ", "))
 		}
 	}
@@ -116,7 +134,7 @@ func producerConfig(inst *spec.Instance, dir string) (stream.Producer, error) {
 	v := inst.Value
 	src := v.GetAttr("source")
 	p := stream.Producer{
-		Name: inst.Addr.Name, Topic: text(v, "topic"), Subject: text(v, "subject"),
+		Name: runName(inst.Addr), Topic: text(v, "topic"), Subject: text(v, "subject"),
 		OnError:         stream.OnError(text(v, "on_error")),
 		DeadLetterTopic: text(v.GetAttr("dead_letter"), "topic"),
 		Source: stream.Source{
@@ -144,7 +162,7 @@ const rowNumber = "index"
 func consumerConfig(inst *spec.Instance) (stream.Consumer, error) {
 	v := inst.Value
 	c := stream.Consumer{
-		Name: inst.Addr.Name, Topic: text(v, "topic"), Group: text(v, "group"), From: text(v, "from"),
+		Name: runName(inst.Addr), Topic: text(v, "topic"), Group: text(v, "group"), From: text(v, "from"),
 		ContainerURL: text(v, "container"), Prefix: text(v, "prefix"),
 		Format: text(v, "format"), Compression: text(v, "compression"),
 		DeadLetterPrefix: text(v.GetAttr("dead_letter"), "prefix"),
