@@ -20,14 +20,17 @@ const plainEvery = 10 * time.Second
 type StreamProgress struct {
 	View  *View
 	lines int       // drawn last, on a terminal
-	said  time.Time // when the last plain lines were written
+	said  time.Time // when the last plain lines were written, or the run began
 }
 
 // Progress implements stream.Observer.
 func (p *StreamProgress) Progress(s stream.Snapshot) {
 	lines := progressLines(s)
 	if !p.View.Terminal {
-		if time.Since(p.said) >= plainEvery {
+		switch {
+		case p.said.IsZero(): // a short run is told by its report
+			p.said = time.Now()
+		case time.Since(p.said) >= plainEvery:
 			p.said = time.Now()
 			p.View.Printf("%s\n", strings.Join(lines, "\n"))
 		}

@@ -140,7 +140,12 @@ func producerConfig(inst *spec.Instance, dir string) (stream.Producer, error) {
 		Source: stream.Source{
 			Paths: []string{text(src, "path")}, Rename: textMap(src.GetAttr("rename")),
 			Drop: texts(src.GetAttr("drop")), Null: texts(src.GetAttr("null")),
+			Format: text(src, "type"), Header: texts(src.GetAttr("header")), Follow: src.GetAttr("follow").True(),
+			DateFormat: text(src, "date_format"), TimestampFormat: text(src, "timestamp_format"),
 		},
+	}
+	if limit := src.GetAttr("limit"); !limit.IsNull() {
+		p.Limit, _ = limit.AsBigFloat().Uint64()
 	}
 	if key := text(v, "key"); key != rowNumber {
 		p.Key = key

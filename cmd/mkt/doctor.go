@@ -133,19 +133,11 @@ func (s *session) askAzure(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if conn.Account == "" {
-		return "", errors.New("no storage account is named: set account in the provider \"azure\", or AZURE_STORAGE_ACCOUNT")
-	}
-	blobs, err := conn.BlobClient(nil)
+	containers, err := conn.Ping(ctx)
 	if err != nil {
 		return "", err
 	}
-	pager := blobs.NewListContainersPager(nil)
-	page, err := pager.NextPage(ctx)
-	if err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("storage account %s, %s seen", conn.Account, count(len(page.ContainerItems), "container")), nil
+	return fmt.Sprintf("storage account %s, %s seen", conn.Account, count(containers, "container")), nil
 }
 
 func (s *session) askSnowflake(ctx context.Context) (string, error) {

@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // version is set by the linker.
@@ -23,6 +24,10 @@ const (
 	exitInterrupted = 130
 )
 
+// abortGrace is what a second interrupt leaves for closing connections. Some calls of librdkafka listen to nobody for up
+// to a minute; every command may be killed, so nothing is lost by not waiting for them.
+const abortGrace = 3 * time.Second
+
 // exitError ends the process with a code after everything worth saying was said.
 type exitError int
 
@@ -35,7 +40,7 @@ func main() {
 // run executes one command line and returns its exit code.
 //
 // The first interrupt ends the command's context: nothing new is started, what runs is finished and saved. The
-// second ends stopped: what runs is cut off.
+// second ends stopped: what runs is cut off, by abortGrace at the latest.
 func run(args []string) int {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -49,6 +54,8 @@ func run(args []string) int {
 		cancel()
 		<-signals
 		stop()
+		time.Sleep(abortGrace)
+		os.Exit(exitInterrupted)
 	}()
 
 	c := newCLI(stopped)
@@ -57,16 +64,16 @@ func run(args []string) int {
 	err := root.ExecuteContext(ctx)
 	var code exitError
 	switch {
+	case ctx.Err() != nil:
+		if err != nil && !errors.As(err, &code) {
+			c.fail(err)
+		}
+		return exitInterrupted
 	case errors.As(err, &code):
 		return int(code)
-	case err != nil && ctx.Err() != nil:
-		c.fail(err)
-		return exitInterrupted
 	case err != nil:
 		c.fail(err)
 		return exitFailed
-	case ctx.Err() != nil:
-		return exitInterrupted
 	}
 	return exitDone
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"mkt/ledger"
 	"mkt/local"
 )
 
@@ -28,9 +29,20 @@ var update = flag.Bool("update", false, "rewrite the expected outputs in the scr
 // TestMain makes this binary serve as mkt: scripts, kill tests and the embedded stacks that they start run the real
 // run(), with the race detector when the tests have it.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
+	testscript.Main(patient{m}, map[string]func(){
 		"mkt": func() { os.Exit(run(os.Args[1:])) },
 	})
+}
+
+// patient runs more tests at once than there are processors: they wait for other processes most of the time.
+type patient struct{ *testing.M }
+
+func (p patient) Run() int {
+	flag.Parse()
+	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == parallel.DefValue {
+		_ = parallel.Value.Set("5")
+	}
+	return p.M.Run()
 }
 
 // TestScript runs each script of testdata/script in a folder of its own. Besides testscript's own commands they have:
@@ -44,7 +56,10 @@ func TestMain(m *testing.M) {
 //	edit FILE OLD NEW    replace a text that is there
 //	cut FILE BYTES       keep the first bytes of a file
 //	endpoints SECRET     set the environment of the real systems to the embedded one's endpoints, with this as every secret
+//	hold LEDGER          take the ledger's lock
+//	release              give it back
 func TestScript(t *testing.T) {
+	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir:                "testdata/script",
 		UpdateScripts:      *update,
@@ -58,6 +73,7 @@ func TestScript(t *testing.T) {
 			})
 			examples, err := filepath.Abs("../../examples")
 			e.Setenv("EXAMPLES", examples)
+			e.Values[heldKey{}] = new(ledger.Lock)
 			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -70,6 +86,8 @@ func TestScript(t *testing.T) {
 			"edit":       cmdEdit,
 			"cut":        cmdCut,
 			"endpoints":  cmdEndpoints,
+			"hold":       cmdHold,
+			"release":    cmdRelease,
 		},
 	})
 }
@@ -105,8 +123,9 @@ func cmdExit(ts *testscript.TestScript, neg bool, args []string) {
 var varying = []struct{ pattern, name string }{
 	{`127\.0\.0\.1:\d+`, "127.0.0.1:PORT"},
 	{`process \d+`, "process PID"},
+	{`\(serial \d+\)`, "(serial N)"},
 	{`"pid": \d+`, `"pid": 0`},
-	{`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( UTC|Z|[+-]\d\d:\d\d)`, "TIME"},
+	{`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( UTC|Z|[+-]\d\d:\d\d)?`, "TIME"},
 	{`\bin (\d+(\.\d+)?(ms|s|m))+\b`, "in TIME"},
 	{`(topic_id"?\s*[=:]) "[^"]*"`, `$1 "ID"`},
 	{`"seconds":\s*[0-9.e-]+`, `"seconds": 0`},
@@ -246,6 +265,22 @@ func cmdEndpoints(ts *testscript.TestScript, neg bool, args []string) {
 	} {
 		ts.Setenv(name, value)
 	}
+}
+
+// heldKey finds the lock that a script holds.
+type heldKey struct{}
+
+func cmdHold(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, args, 1, "hold LEDGER")
+	holder := ledger.Holder{Who: "someone@elsewhere", PID: os.Getpid(), Since: time.Now(), Operation: "apply"}
+	lock, err := ledger.NewFile(ts.MkAbs(args[0])).Lock(context.Background(), holder, 0)
+	ts.Check(err)
+	*ts.Value(heldKey{}).(*ledger.Lock) = lock
+}
+
+func cmdRelease(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, args, 0, "release")
+	ts.Check((*ts.Value(heldKey{}).(*ledger.Lock)).Unlock())
 }
 
 // stopDaemons stops every embedded stack below dir.

@@ -6,6 +6,11 @@ variable "partitions" {
   description = "Of the topic."
 }
 
+variable "rate" {
+  type    = string
+  default = "max"
+}
+
 variable "token" {
   type      = string
   default   = "hunter2"
@@ -117,6 +122,7 @@ producer "prices" {
   topic   = kafka_topic.prices
   subject = schema_subject.prices
   key     = row.Index
+  rate    = var.rate
 
   source "csv" {
     path   = "${local.data}/*.csv"
