@@ -66,8 +66,11 @@ func (c *consumer) writtenByOthers(ctx context.Context, ids []int32) (bool, erro
 			continue
 		}
 		left, err := anyRecord(ctx, c.run.cfg.Kafka, c.topic.Name, id, span{at, c.targets[id]})
-		if left || err != nil {
-			return false, err
+		if err != nil {
+			return false, c.fault(err)
+		}
+		if left {
+			return false, nil
 		}
 	}
 	return true, nil
@@ -129,15 +132,18 @@ func (c *consumer) drain(ctx context.Context) error {
 // sameTopic fails when the topic was re-created under the consumer.
 func (c *consumer) sameTopic(ctx context.Context) error {
 	c.checked = time.Now()
-	t, err := DescribeTopic(ctx, c.run.admin, c.cfg.Topic)
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
+	if err := c.incarnation(ctx); err != nil && ctx.Err() == nil {
 		return err
 	}
-	if t.ID != c.topic.ID {
-		return fmt.Errorf("topic %q was re-created while it was read; start again to read the new one", c.cfg.Topic)
-	}
 	return nil
+}
+
+// incarnation fails unless the topic is the one that this consumer began with.
+// It may be called at any time, by uploads too.
+func (c *consumer) incarnation(ctx context.Context) error {
+	t, err := DescribeTopic(ctx, c.run.admin, c.cfg.Topic)
+	if err == nil && t.ID != c.topic.ID {
+		err = fmt.Errorf("topic %q was re-created while it was read; start again to read the new one", c.cfg.Topic)
+	}
+	return err
 }

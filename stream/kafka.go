@@ -139,6 +139,8 @@ func listOffsets(ctx context.Context, admin *kafka.AdminClient, t Topic, spec ka
 		out := map[int32]int64{}
 		for tp, info := range res.ResultInfos {
 			if info.Error.Code() != kafka.ErrNoError {
+				// The client would ask again with the leader that it knows, who may be gone.
+				_, _ = admin.GetMetadata(&t.Name, false, 5000)
 				return nil, info.Error
 			}
 			out[tp.Partition] = int64(info.Offset)
@@ -188,6 +190,7 @@ func transient(err error) bool {
 	case kafka.ErrTransport, kafka.ErrAllBrokersDown, kafka.ErrResolve, kafka.ErrTimedOut, kafka.ErrTimedOutQueue,
 		kafka.ErrCoordinatorLoadInProgress, kafka.ErrCoordinatorNotAvailable, kafka.ErrNotCoordinator,
 		kafka.ErrLeaderNotAvailable, kafka.ErrNotLeaderForPartition, kafka.ErrRequestTimedOut,
+		kafka.ErrFencedLeaderEpoch, kafka.ErrUnknownLeaderEpoch, kafka.ErrOffsetNotAvailable, // while a leader is replaced
 		kafka.ErrNetworkException, kafka.ErrConcurrentTransactions, kafka.ErrUnstableOffsetCommit, kafka.ErrWaitCoord:
 		return true
 	}

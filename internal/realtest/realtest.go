@@ -26,6 +26,10 @@ func (s System) Variable() string { return "MKT_TEST_" + strings.ToUpper(string(
 // AzuriteKey is the variable with the key of Azurite's accounts, base64.
 const AzuriteKey = "MKT_TEST_AZURITE_KEY"
 
+// KafkaPIDs is the variable with files, commas between, that hold the process
+// of each broker. A broker that is killed is started again.
+const KafkaPIDs = "MKT_TEST_KAFKA_PIDS"
+
 // Require is the variable with the systems, with commas between, that must be
 // real: a test that would fall back to an embedded one fails.
 const Require = "MKT_TEST_REQUIRE"

@@ -1,0 +1,226 @@
+// Command conformance runs the table of suites twice, on the embedded servers
+// and on the real ones that .ci/real/run has started, and writes what passed
+// where as docs/reference/conformance.md. It fails when a test fails, and with
+// -check when the page would change.
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/renameio/v2"
+
+	"mkt/internal/realtest"
+)
+
+// suite is tests that say nothing about which server they run on.
+type suite struct {
+	title string
+	pkg   string
+	run   string // of -test.run
+	needs []realtest.System
+}
+
+var suites = []suite{
+	{"kafka_topic", "./providers/kafka", "^TestTopicConforms$", []realtest.System{realtest.Kafka}},
+	{"schema_subject", "./providers/kafka", "^TestSubjectConforms$", []realtest.System{realtest.Registry}},
+	{"azure_container", "./providers/azure", "^TestContainerConforms$", []realtest.System{realtest.Azurite}},
+	{"azure_queue", "./providers/azure", "^TestQueueConforms$", []realtest.System{realtest.Azurite}},
+	{"azure_event_subscription", "./providers/azure", "^TestEventSubscriptionConforms$", []realtest.System{realtest.Azurite}},
+	{"Delivery of the stream", "./stream",
+		"^Test(WholePath|KillNine|BrokerLost|LostUploadAnswer|StorageFails|StorageRefuses|ZombieOverlap|DeadLettersAreRepaired|PoisonStops|Rebalance|" +
+			"DrainAndAbort|OffsetOutOfRangeStops|TopicRecreated|TruncatedTopicStops|PartitionsAdded|Fenced|SchemaChange|Several|Policies|SourceChanged)$",
+		[]realtest.System{realtest.Kafka, realtest.Registry, realtest.Azurite}},
+	{"Audit", "./audit", "^Test", []realtest.System{realtest.Kafka, realtest.Registry, realtest.Azurite}},
+}
+
+// servers says what is behind a system, for the page.
+var servers = map[realtest.System]string{
+	realtest.Kafka:    "Apache Kafka 4.1.1, three brokers in KRaft mode",
+	realtest.Registry: "Apicurio Registry 3.3.3 by its `ccompat/v7` API",
+	realtest.Azurite:  "Azurite 3.37.0",
+}
+
+const (
+	page         = "docs/reference/conformance.md"
+	suiteTimeout = 6 * time.Minute
+)
+
+// outcome of a test: "pass", "skip" or "fail", and the reason of a skip.
+type outcome struct{ action, reason string }
+
+func main() {
+	check := flag.Bool("check", false, "fail when "+page+" would change")
+	tags := flag.String("tags", "minicore_disabled", "build tags")
+	flag.Parse()
+	if err := run(*tags, *check); err != nil {
+		fmt.Fprintln(os.Stderr, "conformance:", err)
+		os.Exit(1)
+	}
+}
+
+func run(tags string, check bool) error {
+	dir, err := os.MkdirTemp("", "mkt-conformance")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	var text strings.Builder
+	text.WriteString("# Conformance\n\nThe same tests on the embedded servers and on servers that nobody here wrote. `make test-real` runs them and writes this page.\n\n" +
+		"| system | real server |\n|---|---|\n")
+	for _, s := range slices.Sorted(maps.Keys(servers)) {
+		fmt.Fprintf(&text, "| %s | %s |\n", s, servers[s])
+	}
+	var failures []error
+	complete := true
+	for _, s := range suites {
+		lacking := slices.DeleteFunc(slices.Clone(s.needs), func(n realtest.System) bool { return os.Getenv(n.Variable()) != "" })
+		embedded, err := s.test(dir, tags, false)
+		if err != nil {
+			failures = append(failures, fmt.Errorf("%s, embedded: %w", s.title, err))
+		}
+		if len(lacking) > 0 {
+			complete = false
+			fmt.Printf("NOT TESTED on real servers: %s, which needs %v\n", s.title, lacking)
+			continue
+		}
+		real, err := s.test(dir, tags, true)
+		if err != nil {
+			failures = append(failures, fmt.Errorf("%s, real: %w", s.title, err))
+		}
+		s.write(&text, embedded, real)
+	}
+	if err := errors.Join(failures...); err != nil {
+		return err
+	}
+	if !complete {
+		fmt.Println(page + " is left as it is: not every system was there")
+		return nil
+	}
+	present, err := os.ReadFile(page)
+	switch {
+	case err == nil && string(present) == text.String():
+		return nil
+	case check:
+		return fmt.Errorf("%s is not what the tests say: run `make test-real`", page)
+	}
+	return renameio.WriteFile(page, []byte(text.String()), 0o644)
+}
+
+// test runs the suite and returns the outcome of each test by name.
+func (s suite) test(dir, tags string, real bool) (map[string]outcome, error) {
+	binary := filepath.Join(dir, strings.ReplaceAll(s.pkg, "/", "_"))
+	if _, err := os.Stat(binary); err != nil {
+		build := exec.Command("go", "test", "-c", "-tags", tags, "-o", binary, s.pkg)
+		build.Stderr = os.Stderr
+		if err := build.Run(); err != nil {
+			return nil, fmt.Errorf("build the tests: %w", err)
+		}
+	}
+	args := []string{"tool", "test2json", "-p", s.pkg, binary, "-test.v=test2json", "-test.run", s.run, "-test.timeout", suiteTimeout.String()}
+	where := "embedded"
+	cmd := exec.Command("go")
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return !real && strings.HasPrefix(v, "MKT_TEST_") })
+	if real {
+		where = "real"
+		args = append(args, "-test.parallel", "1") // they share topics, subjects and containers
+	}
+	cmd.Args, cmd.Dir, cmd.Stderr = append(cmd.Args, args...), s.pkg, os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	start := time.Now()
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	results, logs, scanErr := collect(out)
+	err = errors.Join(scanErr, cmd.Wait())
+	count := map[string]int{}
+	for _, name := range slices.Sorted(maps.Keys(results)) {
+		count[results[name].action]++
+		if results[name].action == "fail" {
+			fmt.Printf("--- FAIL: %s (%s)\n%s", name, where, logs[name])
+		}
+	}
+	if err == nil && count["pass"]+count["skip"] == 0 {
+		err = errors.New("no test ran")
+	}
+	fmt.Printf("%-26s %-9s %d passed, %d failed, %d skipped  %.1fs\n", s.title, where, count["pass"], count["fail"], count["skip"], time.Since(start).Seconds())
+	return results, err
+}
+
+// collect reads the events of test2json: outcomes and output by test.
+func collect(r io.Reader) (map[string]outcome, map[string]string, error) {
+	results, logs := map[string]outcome{}, map[string]string{}
+	var last string // the last line that a test logged; for a skipped one, the reason
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var e struct{ Action, Test, Output string }
+		if err := json.Unmarshal(bytes.TrimSpace(lines.Bytes()), &e); err != nil {
+			return results, logs, fmt.Errorf("read what the tests say: %w", err)
+		}
+		switch e.Action {
+		case "output":
+			logs[e.Test] += e.Output
+			if _, text, ok := strings.Cut(e.Output, ".go:"); ok {
+				_, last, _ = strings.Cut(strings.TrimSpace(text), ": ")
+			}
+		case "pass", "fail":
+			if e.Test != "" {
+				results[e.Test] = outcome{action: e.Action}
+			} else if e.Action == "fail" {
+				fmt.Print(logs[""]) // a panic, or a time-out
+			}
+		case "skip":
+			results[e.Test] = outcome{"skip", last}
+		}
+	}
+	return results, logs, lines.Err()
+}
+
+// write adds the suite's table to the page: the tests that have no subtests.
+func (s suite) write(w io.Writer, embedded, real map[string]outcome) {
+	fmt.Fprintf(w, "\n## %s\n\n| test | embedded | real |\n|---|---|---|\n", s.title)
+	names := map[string]bool{}
+	for _, results := range []map[string]outcome{embedded, real} {
+		for name := range results {
+			names[name] = true
+		}
+	}
+	all := slices.Sorted(maps.Keys(names))
+	for i, name := range all {
+		if i+1 < len(all) && strings.HasPrefix(all[i+1], name+"/") {
+			continue
+		}
+		title := strings.TrimPrefix(name, "Test")
+		if _, sub, ok := strings.Cut(title, "/"); ok {
+			title = strings.ReplaceAll(sub, "_", " ")
+		}
+		fmt.Fprintf(w, "| %s | %s | %s |\n", title, cell(embedded, name), cell(real, name))
+	}
+}
+
+func cell(results map[string]outcome, name string) string {
+	switch o := results[name]; o.action {
+	case "pass":
+		return "passes"
+	case "skip":
+		return "no: " + o.reason
+	default:
+		return "not run"
+	}
+}
