@@ -2,8 +2,10 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"github.com/confluentinc/confluent-kafka-go/v2/schemaregistry"
@@ -14,7 +16,7 @@ import (
 func (t *topics) List(ctx context.Context, prefix string) ([]string, error) {
 	got, err := retry(ctx, func(ctx context.Context) (*ck.Metadata, error) {
 		return ask(ctx, t.cluster, "list topics", func(ctx context.Context, a *ck.AdminClient) (*ck.Metadata, error) {
-			return a.GetMetadata(nil, true, int(left(ctx).Milliseconds()))
+			return metadata(ctx, a)
 		})
 	})
 	if err != nil {
@@ -28,6 +30,19 @@ func (t *topics) List(ctx context.Context, prefix string) ([]string, error) {
 	}
 	slices.Sort(names)
 	return names, nil
+}
+
+// metadata asks for all topics. The call takes no context, so it is made with little time at first: who is refused is not
+// kept waiting, and a large cluster gets its time.
+func metadata(ctx context.Context, a *ck.AdminClient) (*ck.Metadata, error) {
+	for wait := time.Second; ; wait *= 2 {
+		got, err := a.GetMetadata(nil, true, int(min(wait, left(ctx)).Milliseconds()))
+		var failed ck.Error
+		late := errors.As(err, &failed) && (failed.Code() == ck.ErrTransport || failed.Code() == ck.ErrTimedOut)
+		if err == nil || !late || ctx.Err() != nil || wait >= left(ctx) {
+			return got, err
+		}
+	}
 }
 
 // List implements providers.Lister.

@@ -47,6 +47,8 @@ type Suite struct {
 
 	// Outside changes the object behind mkt's back so that the stack Create no longer holds. Nil: nothing can be.
 	Outside func(t *testing.T, w World, id string)
+	// Scope is where a Lister finds the object of that state; nil: everywhere.
+	Scope func(state cty.Value) string
 	// Denied returns a provider that reaches the same system with credentials that it refuses. Nil: not tested.
 	Denied func(t *testing.T, w World) providers.Provider
 	// Unreachable returns a provider whose system does not answer. Nil: not tested.
@@ -106,6 +108,7 @@ func Run(t *testing.T, s Suite) {
 	run("exists already", s.existsAlready)
 	run("gone outside", s.goneOutside)
 	run("delete", s.delete)
+	run("listed", s.listed)
 	if s.Outside != nil {
 		run("changed outside", s.changedOutside)
 	}

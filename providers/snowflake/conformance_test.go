@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zclconf/go-cty/cty"
+
 	"mkt/local/warehouse"
 	"mkt/providers"
 	"mkt/providers/providertest"
@@ -108,6 +110,11 @@ func run(t *testing.T, s providertest.Suite) {
 		conn := w.Any.(snowflake.Connection)
 		conn.Password = "wrong"
 		return provider(t, conn)
+	}
+	if s.Kind.Attr("schema") != nil {
+		s.Scope = func(state cty.Value) string { return state.GetAttr("schema").AsString() }
+	} else {
+		s.Lacks = map[string]string{"listed": "no schema holds it"}
 	}
 	providertest.Run(t, s)
 }
