@@ -213,7 +213,7 @@ func TestKillApply(t *testing.T) {
 	s.run(0, "apply", "-auto-approve")
 	took := time.Since(start)
 	s.run(0, "destroy", "-auto-approve", "-allow-destroy=all")
-	for round := range 6 {
+	for round := range 4 {
 		for range 2 {
 			s.killAfter(time.Duration(r.Int64N(int64(took))), "apply", "-auto-approve", "-parallelism", strconv.Itoa(1+r.IntN(8)))
 		}
