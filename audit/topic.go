@@ -150,7 +150,7 @@ func (a *auditor) sourceSides(ctx context.Context, p stream.Producer, schema *co
 // eachSourceRow encodes every row as the producer does.
 func (a *auditor) eachSourceRow(ctx context.Context, p stream.Producer, schema *codec.Schema, s *shape,
 	f func(r *source.Row, content uint64, bad error) error) error {
-	src, err := p.Source.Reader(nil)
+	src, err := p.Source.Reader(schema, nil)
 	if err != nil {
 		return err
 	}
@@ -172,8 +172,8 @@ func (a *auditor) eachSourceRow(ctx context.Context, p stream.Producer, schema *
 		}
 		if plan == nil || r.File != file {
 			file = r.File
-			if plan, err = codec.Compile(schema, src.Header(), p.Options()); err != nil {
-				return fmt.Errorf("%s:1: the header does not fit subject %q: %w", r.File, p.Subject, err)
+			if plan, err = p.Compile(schema, file, src.Header()); err != nil {
+				return err
 			}
 		}
 		bad := r.Err

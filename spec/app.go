@@ -52,22 +52,32 @@ func Producer() *Kind {
 		},
 		Blocks: []Nested{
 			{Name: "source", Label: "type", Min: 1, Max: 1,
-				Doc: "Where the rows come from; the label is the kind of source, `csv`.",
+				Doc: "Where the rows come from; the label is the kind of source, `csv` or `ndjson`.",
 				Attrs: []Attr{
-					{Name: "type", Type: cty.String, Check: OneOf("csv"), Doc: "The kind of source: `csv`."},
+					{Name: "type", Type: cty.String, Check: OneOf("csv", "ndjson"),
+						Doc: "The kind of source: `csv`, or `ndjson`, a JSON object a line. An object's members are met by name: one that is missing takes the field's default, one that is no field makes a bad row, and nested ones cannot be read."},
 					{Name: "path", Type: cty.String, Required: true, Check: NotEmpty,
 						Doc: "The files to read, in the order of their names: a path or a pattern with `*` and `?`, `.gz` and `.zst` are unpacked, `-` is the standard input. " +
 							"A relative path starts at the stack's directory."},
 					{Name: "rename", Type: cty.Map(cty.String), Default: cty.MapValEmpty(cty.String),
-						Doc: "New names for columns, from the header's name to the schema's field."},
+						Doc: "New names for columns, from the header's (or an object's) name to the schema's field."},
 					{Name: "drop", Type: cty.List(cty.String), Default: cty.ListValEmpty(cty.String),
 						Doc: "Columns to leave out, by the header's names."},
 					{Name: "null", Type: cty.List(cty.String), Default: cty.ListVal([]cty.Value{cty.StringVal("")}),
-						Doc: "The texts that stand for no value."},
+						Doc: "The texts that stand for no value. In `ndjson` they are held against strings; `null` is no value in any case."},
 					{Name: "delimiter", Type: cty.String, Default: cty.StringVal(","), Check: oneCharacter,
-						Doc: "The character between two columns."},
-					{Name: "follow", Type: cty.Bool, Default: cty.False, Check: notFollowed,
-						Doc: "Whether to wait for rows that are added later, instead of ending with the files. Only `false` in this version."},
+						Doc: "The character between two columns of `csv`."},
+					{Name: "header", Type: cty.List(cty.String), Check: someColumns,
+						Doc: "The names of the columns of `csv` files whose first line is a row already."},
+					{Name: "date_format", Type: cty.String,
+						Doc: "How dates are written, in Snowflake's letters, such as `DD.MM.YYYY`. Without it, `YYYY-MM-DD`."},
+					{Name: "timestamp_format", Type: cty.String,
+						Doc: "How timestamps are written, in Snowflake's letters, such as `DD.MM.YYYY HH24:MI:SS`, which may end with a fraction of a second. Without it, ISO 8601. A timestamp without a zone is in UTC."},
+					{Name: "limit", Type: cty.Number, Check: AtLeast(1),
+						Doc: "How many rows to read at most, bad ones included."},
+					{Name: "follow", Type: cty.Bool, Default: cty.False,
+						Doc: "Whether to wait for rows that are added later, instead of ending with the files. A row counts once its line has its end. Files that are rotated by renaming and files of later names are read one after the other; " +
+							"to go on after a restart, `path` has to match the rotated ones too, such as `app.log*` (`app.log.2` comes before `app.log.1`, and that before `app.log`)."},
 				}},
 			{Name: "dead_letter", Max: 1,
 				Doc: "Where bad rows are kept with the reason, the file and the line, when `on_error` is `dead_letter`.",
@@ -76,7 +86,34 @@ func Producer() *Kind {
 						Doc: "The topic to send them to: a `kafka_topic`, or a topic's name, which is made with one partition when it is missing. Without it, the producer's topic with `-dead-letter` after its name."},
 				}},
 		},
+		Check: checkProducer,
 	}
+}
+
+func checkProducer(v cty.Value) (problems []Problem) {
+	src := v.GetAttr("source")
+	if !known(src) {
+		return nil
+	}
+	is := func(attr, value string) bool {
+		a := src.GetAttr(attr)
+		return known(a) && a.AsString() == value
+	}
+	if header := src.GetAttr("header"); is("type", "ndjson") && known(header) {
+		problems = append(problems, Problem{
+			Path:    cty.GetAttrPath("source").GetAttr("header"),
+			Summary: "Header of objects",
+			Detail:  "The members of JSON objects have names already. Remove header; rename gives members other names.",
+		})
+	}
+	if follow := src.GetAttr("follow"); is("path", "-") && known(follow) && follow.True() {
+		problems = append(problems, Problem{
+			Path:    cty.GetAttrPath("source").GetAttr("follow"),
+			Summary: "Standard input cannot be followed",
+			Detail:  "Standard input is read until it ends as it is. Remove follow.",
+		})
+	}
+	return problems
 }
 
 // Consumer describes what writes a topic's records to files in a container.
@@ -205,9 +242,9 @@ func oneCharacter(v cty.Value) error {
 	return nil
 }
 
-func notFollowed(v cty.Value) error {
-	if v.True() {
-		return fmt.Errorf("following a file is not supported by this version; leave it out, and run mkt stream again for new rows")
+func someColumns(v cty.Value) error {
+	if v.LengthInt() == 0 {
+		return fmt.Errorf("it names no column")
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
@@ -73,13 +74,21 @@ type Producer struct {
 	DeadLetterTopic string
 }
 
-// Source is CSV files and how their columns meet the schema.
+// Source is files and how their columns meet the schema.
 type Source struct {
+	Format    string            // of package source: "csv" (also empty) or "ndjson"
 	Paths     []string          // globs; .gz and .zst are unpacked; "-" is standard input
 	Delimiter byte              // 0 is a comma
 	Rename    map[string]string // column → field
 	Drop      []string          // columns to leave out
 	Null      []string          // words for null; nil is the empty field alone
+	Header    []string          // the columns of CSV files without a header line
+	Limit     uint64            // most rows, 0 for all
+	Follow    bool              // wait for rows that are added, until the context of Run is done
+
+	// DateFormat and TimestampFormat are those of codec.Options.
+	DateFormat      string
+	TimestampFormat string
 }
 
 // Consumer writes the records of a topic to files in a container.
@@ -118,18 +127,56 @@ const (
 	uploaders    = 4 // parallel uploads of one consumer
 )
 
-// config is the source as package source reads it.
-func (s Source) config(stdin io.Reader) source.Config {
-	return source.Config{Paths: s.Paths, Delimiter: s.Delimiter, Stdin: stdin}
+// config is the source as package source reads it for a schema.
+func (s Source) config(schema *codec.Schema, stdin io.Reader) source.Config {
+	cfg := source.Config{Paths: s.Paths, Format: s.Format, Delimiter: s.Delimiter, Header: s.Header, Drop: s.Drop,
+		Limit: s.Limit, Follow: s.Follow, Stdin: stdin}
+	if s.Format == source.NDJSON {
+		cfg.Header = s.members(schema)
+	}
+	return cfg
+}
+
+// members is the names that the fields of a schema have in objects.
+func (s Source) members(schema *codec.Schema) []string {
+	named := map[string][]string{}
+	for from, to := range s.Rename {
+		named[to] = append(named[to], from)
+	}
+	out := []string{}
+	for _, field := range schema.Flat() {
+		if from := named[field]; len(from) > 0 {
+			slices.Sort(from)
+			out = append(out, from...)
+		} else if _, moved := s.Rename[field]; !moved && !slices.Contains(s.Drop, field) {
+			out = append(out, field)
+		}
+	}
+	return out
 }
 
 // Options is how package codec matches the source's columns.
 func (s Source) Options() codec.Options {
-	return codec.Options{Rename: s.Rename, Drop: s.Drop, Null: s.Null}
+	return codec.Options{Rename: s.Rename, Drop: s.Drop, Null: s.Null, DateFormat: s.DateFormat, TimestampFormat: s.TimestampFormat}
 }
 
-// Reader opens the source before its first row.
-func (s Source) Reader(stdin io.Reader) (*source.Reader, error) { return source.Open(s.config(stdin)) }
+// Reader opens the source, typed by a schema, before its first row. A source
+// that is followed ends where it ends now.
+func (s Source) Reader(schema *codec.Schema, stdin io.Reader) (*source.Reader, error) {
+	return source.Open(s.config(schema, stdin))
+}
+
+// Compile makes the plan for a file's header.
+func (p Producer) Compile(schema *codec.Schema, file string, header []string) (*codec.Plan, error) {
+	plan, err := codec.Compile(schema, header, p.Options())
+	switch {
+	case err == nil:
+		return plan, nil
+	case p.Format == source.NDJSON:
+		return nil, fmt.Errorf("%s: objects do not fit subject %q: %w", file, p.Subject, err)
+	}
+	return nil, fmt.Errorf("%s:1: the header does not fit subject %q: %w", file, p.Subject, err)
+}
 
 // DeadLetters is the dead-letter topic's name.
 func (p Producer) DeadLetters() string {
@@ -147,6 +194,15 @@ func (p Producer) check() error {
 		return fmt.Errorf("producer %q: the rate is negative", p.Name)
 	case p.Delimiter > 127 || p.Delimiter == '"' || p.Delimiter == '\n' || p.Delimiter == '\r':
 		return fmt.Errorf("producer %q: %q cannot be a delimiter", p.Name, p.Delimiter)
+	}
+	switch p.Format {
+	case "", source.CSV:
+	case source.NDJSON:
+		if p.Header != nil {
+			return fmt.Errorf("producer %q: a header is for a csv source; the members of objects have names", p.Name)
+		}
+	default:
+		return fmt.Errorf("producer %q: the source is of format %q; it must be csv or ndjson", p.Name, p.Format)
 	}
 	switch p.OnError {
 	case "", Stop, Skip, DeadLetter:

@@ -2,6 +2,10 @@ package stream
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -70,10 +74,27 @@ func TestFormatChangesBeforeTheCommit(t *testing.T) {
 	// As if the consumer had died with three files uploaded and not committed.
 	back := func() {
 		t.Helper()
-		res, err := admin.AlterConsumerGroupOffsets(ctx, []kafka.ConsumerGroupTopicPartitions{{Group: "group1", Partitions: []kafka.TopicPartition{{
-			Topic: &cfg.Consumers[0].Topic, Partition: 0, Offset: kafka.Offset(files[len(files)-3].Start), Metadata: &topic.ID}}}})
-		if err != nil || res.ConsumerGroupsTopicPartitions[0].Partitions[0].Error != nil {
-			t.Fatal(res, err)
+		at := kafka.Offset(files[len(files)-3].Start)
+		ask := []kafka.TopicPartition{{Topic: &cfg.Consumers[0].Topic, Partition: 0, Offset: at, Metadata: &topic.ID}}
+		group := []kafka.ConsumerGroupTopicPartitions{{Group: "group1", Partitions: ask}}
+		for { // a member may be about to leave
+			res, err := admin.AlterConsumerGroupOffsets(ctx, group)
+			if err == nil {
+				err = res.ConsumerGroupsTopicPartitions[0].Partitions[0].Error
+			}
+			if err != nil {
+				t.Log(err)
+			}
+			got, err := admin.ListConsumerGroupOffsets(ctx, group)
+			if err == nil {
+				p := got.ConsumerGroupsTopicPartitions[0].Partitions[0]
+				if p.Offset == at && p.Metadata != nil && *p.Metadata == topic.ID {
+					return
+				}
+			}
+			if sleep(ctx, 50*time.Millisecond) != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	back()
@@ -84,9 +105,115 @@ func TestFormatChangesBeforeTheCommit(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 	back()
-	cfg.Consumers[0].Format = "json" // and with its own names it adopts them
-	if rep := s.run(cfg); rep.Consumers[0].Adopted != 3 {
+	cfg.Consumers[0].Format = "json"
+	if rep := s.run(cfg); rep.Consumers[0].Rows != 0 {
 		t.Errorf("%+v", rep.Consumers[0])
 	}
 	exactlyOnce(t, "files", s.fileRows(), n)
+}
+
+// Objects are typed by the schema as columns are, go on where they were, and
+// a bad one is a dead letter.
+func TestObjects(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, 2)
+	path := filepath.Join(s.Dir, "data.ndjson")
+	write := func(from, to int) {
+		t.Helper()
+		f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		for i := from; i <= to; i++ {
+			line := fmt.Sprintf(`{"Volume":%d,"Date":"02.01.2020","Index":"I%d","Adj Close":1e3,"Close":"1.5"}`, i, i%7)
+			if i%100 == 50 {
+				line = fmt.Sprintf(`{"Volume":%d,"Date":"2020-01-02","Index":"I"}`, i)
+			}
+			fmt.Fprintln(f, line)
+		}
+	}
+	write(1, 1000)
+	cfg := s.config(path)
+	cfg.Producers[0].Format, cfg.Producers[0].DateFormat = "ndjson", "DD.MM.YYYY"
+	if rep := s.run(cfg); rep.Producers[0].Rows != 990 || rep.Producers[0].DeadLetters != 10 {
+		t.Errorf("%+v", rep.Producers[0])
+	}
+	write(1001, 1100)
+	if rep := s.run(cfg); rep.Producers[0].Rows != 99 || rep.Producers[0].ResumedAt != 1000 {
+		t.Errorf("%+v", rep.Producers[0])
+	}
+	if got := len(s.fileRows()); got != 1089 {
+		t.Errorf("%d rows", got)
+	}
+	s.eachRecord("prices-dead-letter", func(m *kafka.Message) {
+		if text := string(m.Value); !strings.Contains(text, `"reason":"field \"Date\": \"2020-01-02\" does not have the form DD.MM.YYYY"`) || !strings.Contains(text, `data.ndjson","line":`) {
+			t.Errorf("dead letter %s", text)
+		}
+	})
+	cfg.Producers[0].Rename = nil
+	cfg.Producers[0].Name = "other"
+	cfg.Producers[0].OnError = Stop
+	s.fails(cfg, `data.ndjson:1: row 1: the member "Adj Close" is no field`)
+}
+
+// A followed source sends what is added, is stopped, and goes on.
+func TestFollowedSource(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, 2)
+	log := filepath.Join(s.Dir, "x.log")
+	add := func(from, to int) {
+		t.Helper()
+		f, err := os.OpenFile(log, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		for i := from; i <= to; i++ {
+			fmt.Fprintf(f, "I%d,2020-01-02,1,1,%d\n", i%7, i)
+		}
+	}
+	cfg := s.config(log + "*")
+	src := &cfg.Producers[0].Source
+	src.Follow, src.Rename, src.Header = true, nil, []string{"Index", "Date", "Close", "Adj_Close", "Volume"}
+	cfg.Consumers[0].Roll.Every = 200 * time.Millisecond
+	// until runs the stream until n rows are in files, and then ends it.
+	until := func(n int, meanwhile func()) {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		done := make(chan error, 1)
+		go func() {
+			_, err := Run(ctx, cfg, nil)
+			done <- err
+		}()
+		meanwhile()
+		for len(s.fileRows()) < n {
+			select {
+			case err := <-done:
+				t.Fatalf("the run ended: %v", err)
+			case <-time.After(100 * time.Millisecond):
+			}
+		}
+		cancel()
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+	}
+	add(1, 500)
+	until(1000, func() { add(501, 1000) })
+	until(2000, func() {
+		add(1001, 1500)
+		if err := os.Rename(log, log+".1"); err != nil {
+			t.Error(err)
+		}
+		add(1501, 2000)
+	})
+	exactlyOnce(t, "files", s.fileRows(), 2000)
+	until(2100, func() { add(2001, 2100) })
+	exactlyOnce(t, "files", s.fileRows(), 2100)
+	if err := os.Remove(log + ".1"); err != nil {
+		t.Fatal(err)
+	}
+	s.fails(cfg, "the source changed")
 }

@@ -93,7 +93,9 @@ func (p *producer) once(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	src, err := p.cfg.Source.Reader(p.stdin(ctx))
+	reading := p.cfg.Source.config(p.schema, p.stdin(ctx))
+	reading.Done = ctx.Done()
+	src, err := source.Open(reading)
 	if err != nil {
 		return err
 	}
@@ -101,6 +103,7 @@ func (p *producer) once(ctx context.Context) error {
 	if err := p.skipTo(ctx, src, last); err != nil {
 		return err
 	}
+	src.Follow()
 	p.counts.state.Store(Running)
 	p.pace = pacer{rate: p.cfg.Rate}
 	return p.send(ctx, src)
@@ -133,7 +136,7 @@ func (p *producer) prepare(ctx context.Context) error {
 		return err
 	}
 	p.schema = schema
-	headers, err := source.Headers(p.cfg.Source.config(p.run.cfg.Stdin))
+	headers, err := source.Headers(p.cfg.Source.config(schema, p.run.cfg.Stdin))
 	if err != nil {
 		return err
 	}
@@ -162,9 +165,9 @@ func (p *producer) prepare(ctx context.Context) error {
 
 // compile makes the plan for a header and finds the key's column.
 func (p *producer) compile(file string, header []string) error {
-	plan, err := codec.Compile(p.schema, header, p.cfg.Options())
+	plan, err := p.cfg.Compile(p.schema, file, header)
 	if err != nil {
-		return fmt.Errorf("%s:1: the header does not fit subject %q: %w", file, p.cfg.Subject, err)
+		return err
 	}
 	p.plan, p.planFor, p.key = plan, header, -1
 	if p.cfg.Key == "" {

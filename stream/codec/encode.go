@@ -17,7 +17,19 @@ type Options struct {
 	Rename map[string]string // column → field
 	Drop   []string          // columns that are left out
 	Null   []string          // words that stand for null; nil is the empty field alone
+
+	// DateFormat and TimestampFormat are how dates and timestamps are
+	// written, in Snowflake's letters: "DD.MM.YYYY HH24:MI:SS". Empty: ISO
+	// 8601. What names no zone is in UTC.
+	DateFormat      string
+	TimestampFormat string
 }
+
+// Null is a field that is null whatever the words for null are. It is known by
+// its identity, not its text. A nil field is one that the row does not have.
+var Null = []byte("null")
+
+func same(a, b []byte) bool { return len(a) > 0 && len(b) > 0 && &a[0] == &b[0] }
 
 // Plan encodes the rows of files with one header. It is made by Compile.
 type Plan struct {
@@ -32,10 +44,13 @@ type column struct {
 	node     *node  // the value, never a union
 	src      int    // CSV column, -1: def is written
 	def      []byte // what is written without a column
+	isDef    bool   // there is such
 	union    bool   // value and null are branches
 	value    byte   // encoded branch index of the value
 	nullable bool
-	null     byte // encoded branch index of null
+	null     byte   // encoded branch index of null
+	form     string // of a date or timestamp that is not in ISO 8601, as Options has it
+	layout   string // the same for package time
 }
 
 // Compile matches a CSV header with a schema. Every column must be a field
@@ -74,6 +89,14 @@ func Compile(s *Schema, header []string, opt Options) (*Plan, error) {
 	for _, col := range strangers {
 		problems = append(problems, stranger(s, col, source))
 	}
+	forms, layouts := map[op]string{opDate: opt.DateFormat, opTimestamp: opt.TimestampFormat}, map[op]string{}
+	for what, form := range forms {
+		layout, err := layoutOf(form)
+		if err != nil {
+			problems = append(problems, err)
+		}
+		layouts[what] = layout
+	}
 	p := &Plan{null: opt.Null, fields: len(header)}
 	if opt.Null == nil {
 		p.null = []string{""}
@@ -83,6 +106,7 @@ func Compile(s *Schema, header []string, opt Options) (*Plan, error) {
 		if err != nil {
 			problems = append(problems, err)
 		}
+		c.form, c.layout = forms[c.node.op], layouts[c.node.op]
 		p.columns = append(p.columns, c)
 	}
 	if len(problems) > 0 {
@@ -113,7 +137,7 @@ func plain(name string) string {
 }
 
 func compileColumn(f *field, source map[string]int) (column, error) {
-	c := column{name: f.name, node: f.node, src: -1, def: f.def}
+	c := column{name: f.name, node: f.node, src: -1, def: f.def, isDef: f.isDef}
 	src, ok := source[f.name]
 	if !ok {
 		if !f.isDef {
@@ -150,11 +174,14 @@ func (p *Plan) Encode(dst []byte, fields [][]byte) ([]byte, error) {
 	var err error
 	for i := range p.columns {
 		c := &p.columns[i]
-		if c.src < 0 {
+		if c.src < 0 || fields[c.src] == nil && c.isDef {
 			dst = append(dst, c.def...)
 			continue
 		}
 		text := fields[c.src]
+		if text == nil {
+			return dst[:start], fmt.Errorf("field %q: the row has none, and the schema has no default", c.name)
+		}
 		if p.isNull(text) {
 			if c.nullable {
 				dst = append(dst, c.null)
@@ -167,7 +194,12 @@ func (p *Plan) Encode(dst []byte, fields [][]byte) ([]byte, error) {
 		if c.union {
 			dst = append(dst, c.value)
 		}
-		if dst, err = c.node.encode(dst, text); err != nil {
+		if c.layout != "" {
+			dst, err = c.encodeWhen(dst, text)
+		} else {
+			dst, err = c.node.encode(dst, text)
+		}
+		if err != nil {
 			return dst[:start], fmt.Errorf("field %q: %q %w", c.name, clip(text), err)
 		}
 	}
@@ -175,6 +207,9 @@ func (p *Plan) Encode(dst []byte, fields [][]byte) ([]byte, error) {
 }
 
 func (p *Plan) isNull(text []byte) bool {
+	if same(text, Null) {
+		return true
+	}
 	for _, w := range p.null {
 		if string(text) == w {
 			return true

@@ -28,6 +28,9 @@ type scanner struct {
 	total  int64 // bytes consumed
 	fields [][]byte
 	slab   []byte // unquoted fields that had doubled quotes
+
+	object *object   // NDJSON, nil for CSV
+	tail   *followed // the file, if it may still grow
 }
 
 type record struct {
@@ -38,37 +41,48 @@ type record struct {
 }
 
 func newScanner(name string, in io.Reader, cfg Config, digest *xxhash.Digest) *scanner {
-	return &scanner{name: name, in: in, delim: cfg.Delimiter, max: cfg.MaxRow, digest: digest,
+	s := &scanner{name: name, in: in, delim: cfg.Delimiter, max: cfg.MaxRow, digest: digest,
 		buf: make([]byte, 0, 1<<16), line: 1}
+	s.tail, _ = in.(*followed)
+	if cfg.Format == NDJSON {
+		s.object = newObject(cfg)
+	}
+	return s
 }
 
 var (
 	errMore     = errors.New("more input needed")
 	errUnclosed = errors.New("quote never closed")
+	errEmpty    = errors.New("the file is empty, a header is needed")
 )
 
 // byteOrderMarks are what may stand before the header: the mark itself, and
 // the mark after someone read it as Latin-1 and wrote it as UTF-8.
 var byteOrderMarks = [][]byte{[]byte("\xef\xbb\xbf"), []byte("\xc3\xaf\xc2\xbb\xc2\xbf")}
 
-// header reads the first record. Byte order marks before it are not noticed.
-func (s *scanner) header() ([]string, error) {
+// begin passes over the byte order marks at the start of a file.
+func (s *scanner) begin() error {
 	for !s.eof && len(s.buf) < 8 {
 		if err := s.fill(); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if bytes.HasPrefix(s.buf, []byte("\xff\xfe")) || bytes.HasPrefix(s.buf, []byte("\xfe\xff")) {
-		return nil, fmt.Errorf("%s: the file is UTF-16; convert it to UTF-8 first", s.name)
+		return fmt.Errorf("%s: the file is UTF-16; convert it to UTF-8 first", s.name)
 	}
 	for _, mark := range byteOrderMarks {
 		if bytes.HasPrefix(s.buf[s.pos:], mark) {
 			s.consume(len(mark))
 		}
 	}
+	return nil
+}
+
+// header reads the first record.
+func (s *scanner) header() ([]string, error) {
 	rec, err := s.next()
 	if err == io.EOF {
-		return nil, fmt.Errorf("%s: the file is empty, a header is needed", s.name)
+		return nil, fmt.Errorf("%s: %w", s.name, errEmpty)
 	}
 	if err != nil {
 		return nil, err
@@ -109,6 +123,10 @@ func (s *scanner) next() (record, error) {
 		}
 		if end > s.max {
 			return record{}, fmt.Errorf("%s:%d: the row is longer than %d bytes; is a quote never closed?", s.name, s.line, s.max)
+		}
+		if skip == 0 && end > 0 && s.tail != nil && s.tail.grows {
+			s.done = true // the line may be half of one
+			return record{}, io.EOF
 		}
 		rec := record{raw: rest[:end], line: s.line, err: err}
 		if err == nil {
@@ -177,12 +195,18 @@ func (s *scanner) split(b []byte) (end, skip int, err error) {
 	if nl >= 0 {
 		line, skip = b[:nl], 1
 	}
-	if bytes.IndexByte(line, '"') >= 0 {
+	if s.object == nil && bytes.IndexByte(line, '"') >= 0 {
 		return s.splitQuoted(b)
 	}
 	if n := len(line); n > 0 && line[n-1] == '\r' {
 		line = line[:n-1]
 		skip++
+	}
+	if s.object != nil {
+		if len(bytes.TrimSpace(line)) > 0 {
+			s.fields, err = s.object.split(line)
+		}
+		return len(line), skip, err
 	}
 	s.fields = s.fields[:0]
 	rest := line

@@ -1,4 +1,4 @@
-// Package source reads rows from CSV files as a producer sends them and as
+// Package source reads rows from CSV and NDJSON files as a producer sends them and as
 // an audit counts them again: in a fixed order, numbered from 1 over all
 // files, with a running digest of every byte read so far. It opens globs,
 // .gz and .zst files and standard input.
@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 
@@ -24,11 +25,29 @@ import (
 // Stdin is the path that stands for standard input.
 const Stdin = "-"
 
+// The formats of a source.
+const (
+	CSV    = "csv"
+	NDJSON = "ndjson" // a JSON object a line
+)
+
 // Config says what to read.
 type Config struct {
 	Paths     []string // globs; Stdin reads standard input
-	Delimiter byte     // between fields; 0 is a comma
-	MaxRow    int      // most bytes of one row; 0 is 1 MiB
+	Format    string   // CSV (also empty) or NDJSON
+	Delimiter byte     // of CSV, between fields; 0 is a comma
+	// Header is the columns of CSV files that begin with their first row, nil
+	// if their first line is the header; of NDJSON the members of the objects.
+	Header []string
+	Drop   []string // of NDJSON: members that are not taken
+	MaxRow int      // most bytes of one row; 0 is 1 MiB
+	Limit  uint64   // most rows, 0 for all
+
+	// Follow reads files that may still grow, and those that come after
+	// them; a line counts once it has its end. Reader.Follow says from when
+	// on Next waits for them, until Done is closed.
+	Follow bool
+	Done   <-chan struct{}
 
 	Stdin io.Reader // what Stdin reads; nil is os.Stdin
 }
@@ -92,6 +111,7 @@ type Reader struct {
 	digest  *xxhash.Digest
 	number  uint64
 	row     Row
+	waiting bool // for files to grow
 }
 
 // Open expands cfg.Paths and stands before the first row.
@@ -99,6 +119,12 @@ func Open(cfg Config) (*Reader, error) {
 	files, err := Files(cfg.Paths)
 	if err != nil {
 		return nil, err
+	}
+	if cfg.Follow {
+		if err := checkFollow(files); err != nil {
+			return nil, err
+		}
+		inAge(files)
 	}
 	if cfg.Delimiter == 0 {
 		cfg.Delimiter = ','
@@ -130,6 +156,9 @@ func (r *Reader) Bytes() int64 {
 // Next returns the next row, or io.EOF after the last. A row that cannot be
 // split is returned with Err set; an error of Next itself ends the source.
 func (r *Reader) Next() (*Row, error) {
+	if r.cfg.Limit > 0 && r.number == r.cfg.Limit {
+		return nil, io.EOF
+	}
 	for {
 		if r.scan == nil || r.scan.done {
 			if err := r.open(); err != nil {
@@ -158,7 +187,9 @@ func (r *Reader) Next() (*Row, error) {
 // open opens the next file and reads its header.
 func (r *Reader) open() error {
 	if r.next == len(r.files) {
-		return io.EOF
+		if err := r.another(); err != nil {
+			return err
+		}
 	}
 	name := r.files[r.next]
 	r.next++
@@ -169,7 +200,14 @@ func (r *Reader) open() error {
 	total := r.Bytes()
 	r.scan = newScanner(name, in, r.cfg, r.digest)
 	r.scan.total = total
-	r.header, err = r.scan.header()
+	if err := r.scan.begin(); err != nil {
+		return err
+	}
+	if r.cfg.Header == nil {
+		r.header, err = r.scan.header()
+	} else {
+		r.header = slices.Clone(r.cfg.Header)
+	}
 	return err
 }
 
@@ -197,6 +235,9 @@ func (r *Reader) input(name string) (io.Reader, error) {
 		r.closers = append(r.closers, z.IOReadCloser())
 		return z, nil
 	}
+	if r.cfg.Follow {
+		return &followed{r: r, f: f}, nil
+	}
 	return f, nil
 }
 
@@ -220,7 +261,8 @@ type Header struct {
 }
 
 // Headers reads the header of every file of the source but standard input,
-// so that a misfit is known before anything is sent.
+// so that a misfit is known before anything is sent. A followed file that has
+// no line yet is left out.
 func Headers(cfg Config) ([]Header, error) {
 	r, err := Open(cfg)
 	if err != nil {
@@ -232,12 +274,17 @@ func Headers(cfg Config) ([]Header, error) {
 		if name == Stdin {
 			continue
 		}
-		one, err := Open(Config{Paths: []string{globQuote(name)}, Delimiter: cfg.Delimiter, MaxRow: cfg.MaxRow})
+		own := cfg
+		own.Paths = []string{globQuote(name)}
+		one, err := Open(own)
 		if err != nil {
 			return nil, err
 		}
 		err = one.open()
 		one.Close()
+		if cfg.Follow && errors.Is(err, errEmpty) {
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
