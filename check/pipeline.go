@@ -232,8 +232,12 @@ func (p *Pipeline) pipe(n *Node) *Pipe {
 // suffix is what the names of the consumer's files end with.
 func (c *Consumer) suffix() (suffix string, known bool) {
 	compression, known := c.text("compression")
-	if format, ok := c.text("format"); !ok || format != "json" {
+	format, ok := c.text("format")
+	if !ok {
 		return "", false
+	}
+	if format != "json" { // compressed inside
+		return "." + format, true
 	}
 	switch compression {
 	case "gzip":
@@ -281,7 +285,7 @@ func (p *Pipeline) subjectsOf(topic Ref) []*Node {
 	return list
 }
 
-// sources returns the files of a producer, none where they cannot be read.
+// sources returns the CSV files of a producer, none where they cannot be read or have no header.
 func (p *Pipeline) sources(producer *Producer) []SourceFile {
 	if files, known := p.files[producer]; known {
 		return files
@@ -289,7 +293,9 @@ func (p *Pipeline) sources(producer *Producer) []SourceFile {
 	var files []SourceFile
 	name, known := producer.text("source", "path")
 	delimiter, known2 := producer.text("source", "delimiter")
-	if p.in.Source != nil && known && known2 && name != "" && name != "-" && len(delimiter) == 1 {
+	kind, known3 := producer.text("source", "type")
+	known3 = known3 && kind == "csv" && producer.absent("source", "header")
+	if p.in.Source != nil && known && known2 && known3 && name != "" && name != "-" && len(delimiter) == 1 {
 		if read, err := p.in.Source(SourceConfig{Path: name, Delimiter: delimiter[0]}); err == nil {
 			files = read
 		}
