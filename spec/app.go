@@ -2,7 +2,9 @@ package spec
 
 import (
 	"fmt"
+	"math"
 	"path"
+	"strconv"
 	"strings"
 
 	"github.com/zclconf/go-cty/cty"
@@ -47,6 +49,10 @@ func Producer() *Kind {
 					"Rows of one key stay in order. Without it, the row's number is the key."},
 			{Name: "rate", Type: cty.String, Default: cty.StringVal("max"), Check: CheckRate, Norm: NormRate,
 				Doc: "How many rows to send, such as `0.5/s` (one every two seconds), `30/m` or `max`."},
+			{Name: "speed", Type: cty.String, Check: checkSpeed,
+				Doc: "Sends rows as far apart as the times in them are, so many times faster: `60x` sends an hour in a minute, `1x` as it was. Rows whose time lies before that of the last one are sent without a wait. It needs `time`, and is bounded by `rate`."},
+			{Name: "time", Type: cty.String, Row: true,
+				Doc: "The column that tells when a row came about, a date or a timestamp, written as `row.Date`; for `speed`."},
 			{Name: "on_error", Type: cty.String, Default: cty.StringVal("stop"), Check: OneOf("stop", "skip", "dead_letter"),
 				Doc: "What to do with a row that does not fit the schema: `stop`, `skip` it, or keep it as a `dead_letter` and go on."},
 		},
@@ -91,9 +97,16 @@ func Producer() *Kind {
 }
 
 func checkProducer(v cty.Value) (problems []Problem) {
+	if known(v.GetAttr("speed")) && v.GetAttr("time").IsNull() {
+		problems = append(problems, Problem{
+			Path:    cty.GetAttrPath("speed"),
+			Summary: "Speed without a time",
+			Detail:  "The rows are sent as far apart as their times are, and nothing says which column has them. Add it, such as time = row.Date.",
+		})
+	}
 	src := v.GetAttr("source")
 	if !known(src) {
-		return nil
+		return problems
 	}
 	is := func(attr, value string) bool {
 		a := src.GetAttr(attr)
@@ -240,6 +253,18 @@ func oneCharacter(v cty.Value) error {
 		return fmt.Errorf("one character is needed, such as \",\", \";\" or \"\\t\"; not a quote or a line break")
 	}
 	return nil
+}
+
+func checkSpeed(v cty.Value) error { _, err := ParseSpeed(v.AsString()); return err }
+
+// ParseSpeed reads how many times faster than real time: "60x".
+func ParseSpeed(s string) (float64, error) {
+	number, ok := strings.CutSuffix(s, "x")
+	n, err := strconv.ParseFloat(number, 64)
+	if !ok || err != nil || strings.Trim(number, "0123456789.") != "" || n <= 0 || math.IsInf(n, 0) {
+		return 0, fmt.Errorf("%q is no speed; write how many times faster than the rows came about, as in \"60x\" or \"0.5x\"", s)
+	}
+	return n, nil
 }
 
 func someColumns(v cty.Value) error {

@@ -67,6 +67,10 @@ type Producer struct {
 	// row number.
 	Key  string
 	Rate float64 // rows per second, 0 is without limit
+	// Speed sends rows as far apart as the times in the field (or column)
+	// Time are, so many seconds of them for each second; 0 does not.
+	Speed float64
+	Time  string
 	Source
 	OnError OnError // empty: Stop
 	// DeadLetterTopic is created with one partition when missing. Empty: the
@@ -190,8 +194,10 @@ func (p Producer) check() error {
 	switch {
 	case p.Name == "" || p.Topic == "" || p.Subject == "":
 		return fmt.Errorf("producer %q: name, topic and subject are needed", p.Name)
-	case p.Rate < 0:
-		return fmt.Errorf("producer %q: the rate is negative", p.Name)
+	case p.Rate < 0 || p.Speed < 0:
+		return fmt.Errorf("producer %q: the rate or the speed is negative", p.Name)
+	case p.Speed > 0 && p.Time == "":
+		return fmt.Errorf("producer %q: a speed needs the field that tells the time", p.Name)
 	case p.Delimiter > 127 || p.Delimiter == '"' || p.Delimiter == '\n' || p.Delimiter == '\r':
 		return fmt.Errorf("producer %q: %q cannot be a delimiter", p.Name, p.Delimiter)
 	}

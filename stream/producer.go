@@ -32,8 +32,9 @@ type producer struct {
 
 	prepared bool
 	plan     *codec.Plan
-	planFor  []string // the header that plan is for
-	key      int      // column of the key, -1: the row number
+	planFor  []string     // the header that plan is for
+	key      int          // column of the key, -1: the row number
+	clock    *codec.Clock // nil without a speed
 	pace     pacer
 
 	mu      sync.Mutex // of what follows, and of using client to send
@@ -105,7 +106,7 @@ func (p *producer) once(ctx context.Context) error {
 	}
 	src.Follow()
 	p.counts.state.Store(Running)
-	p.pace = pacer{rate: p.cfg.Rate}
+	p.pace = pacer{rate: p.cfg.Rate, speed: p.cfg.Speed}
 	return p.send(ctx, src)
 }
 
@@ -169,7 +170,16 @@ func (p *producer) compile(file string, header []string) error {
 	if err != nil {
 		return err
 	}
-	p.plan, p.planFor, p.key = plan, header, -1
+	p.plan, p.planFor, p.key, p.clock = plan, header, -1, nil
+	if p.cfg.Speed > 0 {
+		field := p.cfg.Time
+		if to, ok := p.cfg.Rename[field]; ok {
+			field = to
+		}
+		if p.clock, err = plan.Clock(field); err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+	}
 	if p.cfg.Key == "" {
 		return nil
 	}
@@ -230,7 +240,7 @@ func (p *producer) send(ctx context.Context, src *source.Reader) error {
 	for {
 		row, err := src.Next()
 		if err == nil {
-			err = p.wait(ctx)
+			err = p.wait(ctx, src, row)
 		}
 		p.mu.Lock()
 		switch {
@@ -243,7 +253,7 @@ func (p *producer) send(ctx context.Context, src *source.Reader) error {
 		case err != nil:
 			err = p.finish(err)
 		default:
-			err = p.step(src, row)
+			err = p.step(row)
 		}
 		p.mu.Unlock()
 		if err != nil {
@@ -253,8 +263,8 @@ func (p *producer) send(ctx context.Context, src *source.Reader) error {
 }
 
 // step sends a row and commits when the transaction is full.
-func (p *producer) step(src *source.Reader, row *source.Row) error {
-	if err := p.row(src, row); err != nil {
+func (p *producer) step(row *source.Row) error {
+	if err := p.row(row); err != nil {
 		return err
 	}
 	p.pace.sent()
@@ -295,20 +305,30 @@ func (p *producer) finish(err error) error {
 }
 
 // wait waits until the next row is due.
-func (p *producer) wait(ctx context.Context) error {
+func (p *producer) wait(ctx context.Context, src *source.Reader, row *source.Row) error {
 	if p.run.aborted() {
 		return context.Canceled
+	}
+	if err := p.planned(src, row); err != nil {
+		return err
+	}
+	if p.clock != nil {
+		p.pace.at(p.clock.At(row.Fields))
 	}
 	return sleep(ctx, p.pace.due(time.Now()))
 }
 
-// row sends one row, or does with a bad one what the policy says.
-func (p *producer) row(src *source.Reader, row *source.Row) error {
-	if header := src.Header(); len(header) > 0 && (len(p.planFor) == 0 || &header[0] != &p.planFor[0]) {
-		if err := p.compile(row.File, header); err != nil {
-			return p.finish(err)
-		}
+// planned makes the plan for a row's file where that is a new one.
+func (p *producer) planned(src *source.Reader, row *source.Row) error {
+	header := src.Header()
+	if len(header) == 0 || len(p.planFor) > 0 && &header[0] == &p.planFor[0] {
+		return nil
 	}
+	return p.compile(row.File, header)
+}
+
+// row sends one row, or does with a bad one what the policy says.
+func (p *producer) row(row *source.Row) error {
 	bad := row.Err
 	if bad == nil {
 		id := p.schema.ID

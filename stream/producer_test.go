@@ -13,6 +13,7 @@ import (
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 
+	"mkt/stream/codec"
 	"mkt/stream/streamtest"
 )
 
@@ -240,6 +241,67 @@ func TestSlowRate(t *testing.T) {
 type observer func(Snapshot)
 
 func (o observer) Progress(s Snapshot) { o(s) }
+
+// Rows come as far apart as their times are, scaled, whatever it costs to send
+// them; times that start over do not wait, and those without one go along.
+func TestSpeed(t *testing.T) {
+	schema, err := codec.Parse(1, `{"type":"record","name":"r","fields":[{"name":"at","type":["null",{"type":"long","logicalType":"timestamp-millis"}]}]}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := codec.Compile(schema, []string{"at"}, codec.Options{TimestampFormat: "DD.MM.YYYY HH24:MI:SS"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	clock, err := plan.Clock("at")
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		for _, speed := range []float64{60, 0.5, 86400} {
+			p := pacer{speed: speed}
+			first := time.Date(2020, 1, 2, 9, 30, 0, 0, time.UTC)
+			series := func() (covered time.Duration) {
+				at := first
+				for i := range 500 {
+					if i%50 == 7 {
+						p.at(clock.At([][]byte{[]byte("")}))
+						p.at(clock.At([][]byte{[]byte("nonsense")}))
+					}
+					p.at(clock.At([][]byte{[]byte(at.Format("02.01.2006 15:04:05"))}))
+					before := time.Now()
+					wait := p.due(before)
+					if err := sleep(t.Context(), wait); err != nil {
+						t.Fatal(err)
+					}
+					time.Sleep(time.Duration(float64(time.Second) / speed / 10)) // what sending costs
+					p.sent()
+					covered = at.Sub(first)
+					at = at.Add(time.Duration(1+i%5) * time.Second)
+				}
+				return covered
+			}
+			start := time.Now()
+			covered := series() + series()
+			got, want := time.Since(start), time.Duration(float64(covered)/speed)
+			if off := float64(got-want) / float64(want); off < -0.001 || off > 0.01 {
+				t.Errorf("at %vx %s took %s, want %s: %.2f%% off", speed, covered, got, want, 100*off)
+			}
+		}
+		far := pacer{speed: 1e-9}
+		far.at(time.Unix(0, 0))
+		far.due(time.Now())
+		far.sent()
+		far.at(time.Unix(1<<33, 0))
+		far.at(time.Unix(1<<34, 0))
+		if far.due(time.Now()) < time.Hour {
+			t.Error("a schedule that is too long to count does not wait")
+		}
+	})
+	if _, err := plan.Clock("other"); err == nil {
+		t.Error("there is no such field")
+	}
+}
 
 func TestPacer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -157,6 +157,12 @@ func producerConfig(inst *spec.Instance, dir string) (stream.Producer, error) {
 		p.Delimiter = d[0]
 	}
 	var err error
+	if speed := text(v, "speed"); speed != "" {
+		if p.Speed, err = spec.ParseSpeed(speed); err != nil {
+			return p, err
+		}
+		p.Time = text(v, "time")
+	}
 	p.Rate, err = spec.ParseRate(text(v, "rate"))
 	return p, err
 }
