@@ -210,6 +210,17 @@ func TestFormats(t *testing.T) {
 	}
 }
 
+// Rows that the producer leaves out are not missed.
+func TestSpan(t *testing.T) {
+	f := newFixture(t, 2000)
+	p := &f.cfg.Producers[0]
+	p.Time, p.From = "Date", time.Date(2012, 1, 1, 0, 0, 0, 0, time.UTC)
+	rep := f.audit()
+	if h := rep.hop(Topic); rep.OK() || h.Doubled == 0 || h.Lost != 0 || h.Expected+h.Doubled != 1980 {
+		t.Fatalf("%+v", h)
+	}
+}
+
 func TestTableLostDoubledChanged(t *testing.T) {
 	f := newFixture(t, 2000)
 	gone := f.table.rows[10]

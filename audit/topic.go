@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 
 	"github.com/cespare/xxhash/v2"
@@ -150,36 +149,8 @@ func (a *auditor) sourceSides(ctx context.Context, p stream.Producer, schema *co
 // eachSourceRow encodes every row as the producer does.
 func (a *auditor) eachSourceRow(ctx context.Context, p stream.Producer, schema *codec.Schema, s *shape,
 	f func(r *source.Row, content uint64, bad error) error) error {
-	src, err := p.Source.Reader(schema, nil)
-	if err != nil {
-		return err
-	}
-	defer src.Close()
-	var plan *codec.Plan
-	var datum []byte
 	var scratch []codec.Value
-	file := ""
-	for n := 0; ; n++ {
-		if n%4096 == 0 && ctx.Err() != nil {
-			return ctx.Err()
-		}
-		r, err := src.Next()
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if plan == nil || r.File != file {
-			file = r.File
-			if plan, err = p.Compile(schema, file, src.Header()); err != nil {
-				return err
-			}
-		}
-		bad := r.Err
-		if bad == nil {
-			datum, bad = plan.Encode(datum[:0], r.Fields)
-		}
+	return p.EachRow(ctx, schema, nil, func(r *source.Row, datum []byte, bad error) error {
 		var content uint64
 		if bad == nil {
 			if err := s.setDatum(schema, datum, &scratch); err != nil {
@@ -187,10 +158,8 @@ func (a *auditor) eachSourceRow(ctx context.Context, p stream.Producer, schema *
 			}
 			content = s.hash()
 		}
-		if err := f(r, content, bad); err != nil {
-			return err
-		}
-	}
+		return f(r, content, bad)
+	})
 }
 
 // ownRecords is the records of a producer, by source row and content. Each

@@ -6,6 +6,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/zclconf/go-cty/cty"
 )
@@ -52,7 +53,11 @@ func Producer() *Kind {
 			{Name: "speed", Type: cty.String, Check: checkSpeed,
 				Doc: "Sends rows as far apart as the times in them are, so many times faster: `60x` sends an hour in a minute, `1x` as it was. Rows whose time lies before that of the last one are sent without a wait. It needs `time`, and is bounded by `rate`."},
 			{Name: "time", Type: cty.String, Row: true,
-				Doc: "The column that tells when a row came about, a date or a timestamp, written as `row.Date`; for `speed`."},
+				Doc: "The column that tells when a row came about, a date or a timestamp, written as `row.Date`; for `speed`, `from` and `to`."},
+			{Name: "from", Type: cty.String, Check: checkMoment,
+				Doc: "Leaves out the rows whose `time` is before this, such as `2008-01-01` or `2008-01-01T12:00:00Z`."},
+			{Name: "to", Type: cty.String, Check: checkMoment,
+				Doc: "Leaves out the rows whose `time` is this or after it."},
 			{Name: "on_error", Type: cty.String, Default: cty.StringVal("stop"), Check: OneOf("stop", "skip", "dead_letter"),
 				Doc: "What to do with a row that does not fit the schema: `stop`, `skip` it, or keep it as a `dead_letter` and go on."},
 		},
@@ -97,12 +102,14 @@ func Producer() *Kind {
 }
 
 func checkProducer(v cty.Value) (problems []Problem) {
-	if known(v.GetAttr("speed")) && v.GetAttr("time").IsNull() {
-		problems = append(problems, Problem{
-			Path:    cty.GetAttrPath("speed"),
-			Summary: "Speed without a time",
-			Detail:  "The rows are sent as far apart as their times are, and nothing says which column has them. Add it, such as time = row.Date.",
-		})
+	for _, attr := range []string{"speed", "from", "to"} {
+		if known(v.GetAttr(attr)) && v.GetAttr("time").IsNull() {
+			problems = append(problems, Problem{
+				Path:    cty.GetAttrPath(attr),
+				Summary: "No column tells the time",
+				Detail:  fmt.Sprintf("%s goes by the times of rows, and nothing says which column has them. Add it, such as time = row.Date.", attr),
+			})
+		}
 	}
 	src := v.GetAttr("source")
 	if !known(src) {
@@ -265,6 +272,18 @@ func ParseSpeed(s string) (float64, error) {
 		return 0, fmt.Errorf("%q is no speed; write how many times faster than the rows came about, as in \"60x\" or \"0.5x\"", s)
 	}
 	return n, nil
+}
+
+func checkMoment(v cty.Value) error { _, err := ParseMoment(v.AsString()); return err }
+
+// ParseMoment reads a date, which is its midnight in UTC, or a time of RFC 3339.
+func ParseMoment(s string) (time.Time, error) {
+	for _, layout := range []string{time.DateOnly, time.RFC3339Nano} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t.UTC(), nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%q is no date or time; write 2008-01-31 or 2008-01-31T12:00:00Z", s)
 }
 
 func someColumns(v cty.Value) error {

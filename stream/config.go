@@ -71,6 +71,9 @@ type Producer struct {
 	// Time are, so many seconds of them for each second; 0 does not.
 	Speed float64
 	Time  string
+	// From and To leave out the rows whose time in the field Time is before
+	// From or not before To; zero times do not.
+	From, To time.Time
 	Source
 	OnError OnError // empty: Stop
 	// DeadLetterTopic is created with one partition when missing. Empty: the
@@ -196,8 +199,8 @@ func (p Producer) check() error {
 		return fmt.Errorf("producer %q: name, topic and subject are needed", p.Name)
 	case p.Rate < 0 || p.Speed < 0:
 		return fmt.Errorf("producer %q: the rate or the speed is negative", p.Name)
-	case p.Speed > 0 && p.Time == "":
-		return fmt.Errorf("producer %q: a speed needs the field that tells the time", p.Name)
+	case p.Time == "" && (p.Speed > 0 || !p.From.IsZero() || !p.To.IsZero()):
+		return fmt.Errorf("producer %q: speed, from and to need the field that tells the time", p.Name)
 	case p.Delimiter > 127 || p.Delimiter == '"' || p.Delimiter == '\n' || p.Delimiter == '\r':
 		return fmt.Errorf("producer %q: %q cannot be a delimiter", p.Name, p.Delimiter)
 	}

@@ -34,7 +34,8 @@ type producer struct {
 	plan     *codec.Plan
 	planFor  []string     // the header that plan is for
 	key      int          // column of the key, -1: the row number
-	clock    *codec.Clock // nil without a speed
+	clock    *codec.Clock // nil if no row's time is asked for
+	outside  bool         // the row at hand is not to be sent
 	pace     pacer
 
 	mu      sync.Mutex // of what follows, and of using client to send
@@ -170,15 +171,9 @@ func (p *producer) compile(file string, header []string) error {
 	if err != nil {
 		return err
 	}
-	p.plan, p.planFor, p.key, p.clock = plan, header, -1, nil
-	if p.cfg.Speed > 0 {
-		field := p.cfg.Time
-		if to, ok := p.cfg.Rename[field]; ok {
-			field = to
-		}
-		if p.clock, err = plan.Clock(field); err != nil {
-			return fmt.Errorf("%s: %w", file, err)
-		}
+	p.plan, p.planFor, p.key = plan, header, -1
+	if p.clock, err = p.cfg.clock(plan, file); err != nil {
+		return err
 	}
 	if p.cfg.Key == "" {
 		return nil
@@ -264,6 +259,10 @@ func (p *producer) send(ctx context.Context, src *source.Reader) error {
 
 // step sends a row and commits when the transaction is full.
 func (p *producer) step(row *source.Row) error {
+	if p.outside {
+		p.pending.Row = row.Number
+		return nil
+	}
 	if err := p.row(row); err != nil {
 		return err
 	}
@@ -312,8 +311,13 @@ func (p *producer) wait(ctx context.Context, src *source.Reader, row *source.Row
 	if err := p.planned(src, row); err != nil {
 		return err
 	}
+	p.outside = false
 	if p.clock != nil {
-		p.pace.at(p.clock.At(row.Fields))
+		at := p.clock.At(row.Fields)
+		if p.outside = p.cfg.outside(at); p.outside {
+			return ctx.Err()
+		}
+		p.pace.at(at)
 	}
 	return sleep(ctx, p.pace.due(time.Now()))
 }

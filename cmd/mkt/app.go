@@ -161,7 +161,14 @@ func producerConfig(inst *spec.Instance, dir string) (stream.Producer, error) {
 		if p.Speed, err = spec.ParseSpeed(speed); err != nil {
 			return p, err
 		}
-		p.Time = text(v, "time")
+	}
+	p.Time = text(v, "time")
+	for attr, to := range map[string]*time.Time{"from": &p.From, "to": &p.To} {
+		if moment := text(v, attr); moment != "" {
+			if *to, err = spec.ParseMoment(moment); err != nil {
+				return p, err
+			}
+		}
 	}
 	p.Rate, err = spec.ParseRate(text(v, "rate"))
 	return p, err

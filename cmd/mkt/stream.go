@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"mkt/render"
@@ -12,7 +13,7 @@ import (
 )
 
 func newStream(c *cli) *cobra.Command {
-	var follow bool
+	var follow, dry bool
 	var arrival time.Duration
 	cmd := &cobra.Command{
 		Use:   "stream [producer.NAME | consumer.NAME ...]",
@@ -38,6 +39,9 @@ no row is lost or doubled. The first Ctrl-C finishes what is under way, the seco
 			if err != nil {
 				return err
 			}
+			if dry {
+				return c.dryRun(ctx, cfg)
+			}
 			cfg.Follow = follow
 			report, err := stream.Run(ctx, cfg, c.observer())
 			if e := c.showReport(report); e != nil && err == nil {
@@ -52,8 +56,44 @@ no row is lost or doubled. The first Ctrl-C finishes what is under way, the seco
 		},
 	}
 	cmd.Flags().BoolVar(&follow, "follow", false, "keep going after the sources are drained, until interrupted")
+	cmd.Flags().BoolVar(&dry, "dry-run", false, "read, type and count the sources from their first row, and send nothing; exit 1 if a row is bad")
 	cmd.Flags().DurationVar(&arrival, "arrival-timeout", 10*time.Minute, "how long to wait until the pipes have loaded the files")
 	return cmd
+}
+
+// dryRun says what the producers would send, were nothing sent yet.
+func (c *cli) dryRun(ctx context.Context, cfg stream.Config) error {
+	done, err := stream.DryRun(ctx, cfg, 10)
+	if err != nil {
+		return err
+	}
+	if len(done) == 0 {
+		return errors.New("there is no producer to run")
+	}
+	bad := false
+	for _, d := range done {
+		bad = bad || d.Bad > 0
+		examples := []string{}
+		for _, e := range d.Examples {
+			examples = append(examples, e.Error())
+		}
+		if c.json {
+			err = render.JSON(c.out, map[string]any{"type": "dry_run", "producer": d.Name, "topic": d.Topic, "rows": d.Rows, "bytes": d.Bytes, "bad": d.Bad, "examples": examples})
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		view := c.view(c.out)
+		view.Printf("producer %s: %s rows, %s, for %s; %s bad\n", d.Name, humanize.Comma(d.Rows), humanize.Bytes(uint64(d.Bytes)), d.Topic, humanize.Comma(d.Bad))
+		for _, e := range examples {
+			view.Printf("  %s\n", e)
+		}
+	}
+	if bad {
+		return exitError(exitFailed)
+	}
+	return nil
 }
 
 // observer shows a run's progress: a live line in a terminal, a line now and then in a pipe, one object a line as JSON.
