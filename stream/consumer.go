@@ -31,6 +31,7 @@ type consumer struct {
 	epoch    int64           // a number for each partition's tenure and rewind
 	targets  map[int32]int64 // where the topic ended when the last producer had ended
 	draining bool
+	ended    bool      // the client is being closed
 	paused   bool      // uploads are behind
 	asked    time.Time // when others' partitions were last looked at
 	checked  time.Time // when the topic's incarnation was last looked at
@@ -69,7 +70,10 @@ func (c *consumer) loop(ctx context.Context) error {
 	if err := c.connect(ctx); err != nil {
 		return err
 	}
-	defer c.client.Close()
+	defer func() {
+		c.ended = true
+		c.client.Close()
+	}()
 	defer stop() // before Close: it waits for nothing that uploads
 	c.counts.state.Store(Running)
 	sent := c.run.sent
@@ -101,7 +105,11 @@ func (c *consumer) loop(ctx context.Context) error {
 		case <-sent:
 			sent = nil
 			if !c.run.cfg.Follow && !c.draining {
-				bounds, err := TopicOffsets(ctx, c.run.admin, c.topic)
+				topic, err := DescribeTopic(ctx, c.run.admin, c.cfg.Topic) // it may have gained partitions since
+				if err != nil || topic.ID != c.topic.ID {
+					topic = c.topic
+				}
+				bounds, err := TopicOffsets(ctx, c.run.admin, topic)
 				if err != nil && ctx.Err() == nil {
 					return err
 				}
@@ -170,7 +178,9 @@ func (c *consumer) connect(ctx context.Context) error {
 	err = c.client.Subscribe(c.cfg.Topic, func(_ *kafka.Consumer, ev kafka.Event) error {
 		switch e := ev.(type) {
 		case kafka.AssignedPartitions:
-			c.assigned(ctx, e.Partitions)
+			if !c.ended { // Close serves what came late, and asking the group then only times out
+				c.assigned(ctx, e.Partitions)
+			}
 		case kafka.RevokedPartitions:
 			c.revoked(e.Partitions)
 		}
