@@ -42,7 +42,7 @@ func EachParquet(file []byte, fields []row.Field, f func([]codec.Value) error) (
 	batch := make([]parquet.Row, 128)
 	vals := make([]codec.Value, len(fields))
 	for {
-		n, err := rows.ReadRows(batch)
+		n, end := rows.ReadRows(batch)
 		for _, r := range batch[:n] {
 			for i := range vals {
 				vals[i] = codec.Value{Null: true}
@@ -60,11 +60,13 @@ func EachParquet(file []byte, fields []row.Field, f func([]codec.Value) error) (
 				return err
 			}
 		}
-		if errors.Is(err, io.EOF) {
+		switch {
+		case errors.Is(end, io.EOF):
 			return nil
-		}
-		if err != nil {
-			return err
+		case end != nil:
+			return end
+		case n == 0:
+			return io.ErrNoProgress
 		}
 	}
 }
