@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
@@ -15,7 +15,7 @@ func (c *consumer) assigned(ctx context.Context, tps []kafka.TopicPartition) {
 	for _, tp := range tps {
 		ids = append(ids, tp.Partition)
 	}
-	starts, err := c.positions(ctx, ids)
+	starts, committed, err := c.positions(ctx, ids)
 	if err != nil {
 		c.err = fmt.Errorf("find where to go on in topic %q: %w", c.cfg.Topic, err)
 		return
@@ -25,7 +25,13 @@ func (c *consumer) assigned(ctx context.Context, tps []kafka.TopicPartition) {
 		at := starts[id]
 		tps[i].Offset = kafka.Offset(at)
 		c.epoch++
-		c.parts[id] = &partition{id: id, epoch: c.epoch, start: at, next: at, commit: at, commits: at}
+		// A start that is not committed is: other members, and whoever comes
+		// next, then know it.
+		commits := int64(-1)
+		if was, ok := committed[id]; ok {
+			commits = was
+		}
+		c.parts[id] = &partition{id: id, epoch: c.epoch, start: at, next: at, commit: at, commits: commits}
 	}
 	c.paused = false // a new partition is not
 	if c.client.GetRebalanceProtocol() == "COOPERATIVE" {
@@ -59,12 +65,12 @@ func (c *consumer) revoked(tps []kafka.TopicPartition) {
 // committed is the group's committed offset of each partition that has one
 // for this incarnation of the topic. Each commit carries the topic's id: the
 // offsets of a topic that is gone say nothing about its successor.
-func (c *consumer) committed(ids []int32) (map[int32]int64, error) {
+func (c *consumer) committed(ids []int32, limit time.Duration) (map[int32]int64, error) {
 	ask := make([]kafka.TopicPartition, 0, len(ids))
 	for _, id := range ids {
 		ask = append(ask, kafka.TopicPartition{Topic: &c.cfg.Topic, Partition: id})
 	}
-	got, err := c.client.Committed(ask, 15000)
+	got, err := c.client.Committed(ask, int(limit/time.Millisecond))
 	if err != nil {
 		return nil, fmt.Errorf("read committed offsets of group %q: %w", c.cfg.Group, err)
 	}
@@ -81,37 +87,38 @@ func (c *consumer) committed(ids []int32) (map[int32]int64, error) {
 	return out, nil
 }
 
-// positions finds where each partition's chain goes on: at the committed
-// offset; without one behind the last file of the partition; without files
-// at the start of the log, or at its end for a new group that wants the
-// latest.
-func (c *consumer) positions(ctx context.Context, ids []int32) (map[int32]int64, error) {
+// positions finds where each partition's chain goes on: behind the files that
+// follow the committed offset; without one behind the last file of the
+// partition; without files at the start of the log, or at its end for a new
+// group that wants the latest. It returns what is committed beside it.
+func (c *consumer) positions(ctx context.Context, ids []int32) (out, committed map[int32]int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.UploadTimeout)
 	defer cancel()
-	out, err := retry(ctx, func() (map[int32]int64, error) { return c.committed(ids) })
+	committed, err = retry(ctx, func() (map[int32]int64, error) { return c.committed(ids, 15*time.Second) })
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	for id, at := range out {
-		if out[id], err = c.passOthers(ctx, id, at); err != nil {
-			return nil, err
+	out = map[int32]int64{}
+	for id, at := range committed {
+		if out[id], err = c.follow(ctx, id, at); err != nil {
+			return nil, nil, err
 		}
 	}
 	if len(out) == len(ids) {
-		return out, nil
+		return out, committed, nil
 	}
 	topic := c.topic
 	topic.Partitions = ids
 	bounds, err := TopicOffsets(ctx, c.run.admin, topic)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	latest := false
 	if c.cfg.From == "latest" && len(out) == 0 {
 		// A partition that the topic gained later is read from its start.
-		all, err := retry(ctx, func() (map[int32]int64, error) { return c.committed(c.topic.Partitions) })
+		all, err := retry(ctx, func() (map[int32]int64, error) { return c.committed(c.topic.Partitions, 15*time.Second) })
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		latest = len(all) == 0
 	}
@@ -122,7 +129,7 @@ func (c *consumer) positions(ctx context.Context, ids []int32) (map[int32]int64,
 		}
 		at, found, err := c.chainEnd(ctx, id)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if !found {
 			at = bounds.Start[id]
@@ -136,10 +143,10 @@ func (c *consumer) positions(ctx context.Context, ids []int32) (map[int32]int64,
 	if latest {
 		// Without this a crash before the first file would move the start.
 		if _, err := c.client.CommitOffsets(first); err != nil && !lostOwnership(err) {
-			return nil, fmt.Errorf("commit where group %q starts: %w", c.cfg.Group, err)
+			return nil, nil, fmt.Errorf("commit where group %q starts: %w", c.cfg.Group, err)
 		}
 	}
-	return out, nil
+	return out, committed, nil
 }
 
 // chainEnd is where the files of a partition end. The last file may lack its
@@ -165,26 +172,30 @@ func (c *consumer) chainEnd(ctx context.Context, id int32) (int64, bool, error) 
 	return last.Start, true, nil
 }
 
-// passOthers goes on from a committed offset along the files of another
-// format or compression: who wrote them was told otherwise by now and may have
-// ended before it committed them. Their names are not ours, so that creating
-// ours would not find them.
-func (c *consumer) passOthers(ctx context.Context, id int32, at int64) (int64, error) {
+// follow goes on from a committed offset along the files that are there, of
+// whatever format or compression: a file of another format has a name that
+// creating ours would not find. It stops at a file whose dead letters are
+// missing: that will be adopted.
+func (c *consumer) follow(ctx context.Context, id int32, at int64) (int64, error) {
 	for {
 		files, err := listFiles(ctx, c.blobs, c.cfg.Prefix+c.topic.Name+"/", filePath(c.cfg.Prefix, c.topic, id, at))
-		if err != nil || len(files) == 0 || slices.ContainsFunc(files, c.named) {
+		if err != nil || len(files) == 0 {
 			return at, err
 		}
 		f := files[0]
-		if whole, err := c.lettersOf(ctx, f); err != nil {
+		whole, err := c.lettersOf(ctx, f)
+		switch {
+		case err != nil:
 			return at, err
-		} else if !whole {
+		case !whole && c.named(f):
+			return at, nil
+		case !whole:
 			return at, c.unfinished(f)
-		}
-		if f.End <= at {
+		case f.End <= at:
 			return at, fmt.Errorf("%s: its metadata says that it ends at %d, before it starts", f.Name, f.End)
 		}
 		at = f.End
+		c.counts.adopted.Add(1)
 	}
 }
 

@@ -105,11 +105,7 @@ func (c *consumer) loop(ctx context.Context) error {
 		case <-sent:
 			sent = nil
 			if !c.run.cfg.Follow && !c.draining {
-				topic, err := DescribeTopic(ctx, c.run.admin, c.cfg.Topic) // it may have gained partitions since
-				if err != nil || topic.ID != c.topic.ID {
-					topic = c.topic
-				}
-				bounds, err := TopicOffsets(ctx, c.run.admin, topic)
+				bounds, err := TopicOffsets(ctx, c.run.admin, c.topic)
 				if err != nil && ctx.Err() == nil {
 					return err
 				}

@@ -1,5 +1,5 @@
-// Package stream moves rows from CSV files through a Kafka topic into files
-// in a blob container, each row exactly once, whatever is killed, cut or
+// Package stream moves rows from files through a Kafka topic into files in a
+// blob container, each row exactly once, whatever is killed, cut or
 // repeated on the way. Run does it; what it did comes back as a Report.
 //
 // It knows the shape of rows (package row) and the systems' clients. It knows
@@ -33,16 +33,22 @@
 //
 // Since transactions commit in row order, every row up to the highest is
 // committed and none after it is. This holds for any partitioner and when
-// partitions are added. If a topic has lost its first records to retention
-// and no record of the producer is left, it cannot know and stops.
+// partitions are added. If a partition has lost its first records to retention
+// and holds none of the producer, it may have held the last: the producer
+// cannot know and stops. Before each commit it looks at the topic's id, so that
+// nothing is committed to a topic that was re-created under it.
 //
 // The partition of a key is that of Kafka's Java client (murmur2).
+//
+// A source that is followed is the same source: its files in the order of
+// their age, each line once it has its end. Rows outside of a span of time
+// have numbers and are not sent.
 //
 // # Consumer
 //
 // A partition's files form a chain:
 //
-//	<prefix><topic>/<topic id>/<partition>/<start offset, 20 digits>.json.gz
+//	<prefix><topic>/<topic id>/<partition>/<start offset, 20 digits><suffix>
 //
 // A file holds the records of [start, end); the next file starts at end. The
 // start is the place in the chain, not the offset of the first record, since
@@ -56,18 +62,25 @@
 // (by rows, bytes, age, schema id, a rebalance, a crash, two processes that
 // both think they own the partition) does not matter.
 //
-// A file is uploaded, then its dead letters under the same name and another
-// prefix, then the offset, which is the chain's end, is committed with the
-// topic's id beside it. Where a file was created but its dead letters were
+// After the last record of a file was read, the topic is looked at: it must
+// have the id it had. The file is uploaded, then its dead letters under the same
+// name and another prefix, then the offset, which is the chain's end, is
+// committed with the topic's id beside it. Where a file was created but its dead letters were
 // not, the range is read again to write them.
 //
-// A consumer goes on at the committed offset; without one, behind the last
-// file in the container; without any, at the start of the log. An offset that
+// A consumer goes on behind the files that follow the committed offset; without
+// one, behind the last file in the container; without any, at the start of the
+// log; and commits where that is. An offset that
 // is no longer in the log stops it: nothing is reset silently. A partition
 // that is taken away is dropped without a flush.
 //
-// Records that are no datum of their schema, have no JSON text (NaN), have no
-// value or name an unknown schema are dead letters: JSON lines with reason,
+// The suffix tells the format and the compression (package rowfile). It may
+// change from one run to the next: files of another suffix that stand behind
+// the committed offset are gone past. Two consumers of one prefix that run at
+// the same time must have one format, since only equal names meet.
+//
+// Records that are no datum of their schema, have no form in the file (NaN in
+// JSON), have no value or name an unknown schema are dead letters: JSON lines with reason,
 // topic, partition, offset, and the record itself in base64.
 //
 // # End

@@ -44,7 +44,9 @@ func (c *consumer) writtenByOthers(ctx context.Context, ids []int32) (bool, erro
 	if len(c.parts) == 0 && c.client.IsClosed() {
 		return false, nil
 	}
-	committed, err := c.committed(ids)
+	// While the group changes the broker answers late, and the group waits for
+	// this member to poll.
+	committed, err := c.committed(ids, 500*time.Millisecond)
 	if err != nil {
 		if transient(err) {
 			return false, nil

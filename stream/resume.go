@@ -53,14 +53,17 @@ func DeadMarkOf(msg *kafka.Message, header string, t Topic) (Mark, bool) {
 // resumePoint is the last row that a producer has committed to its topic or,
 // as a dead letter, to the topic named dead, if that is not empty: a mark with
 // row 0 when there is none.
+//
+// A partition that has lost its first records and holds none of the producer
+// may have held the last: then it fails rather than guess from the others.
 func resumePoint(ctx context.Context, props map[string]string, admin *kafka.AdminClient, header string, topic Topic, dead string) (Mark, error) {
-	last, cut, err := lastOf(ctx, props, admin, topic.Name, func(msg *kafka.Message) (Mark, bool) { return MarkOf(msg, header) })
+	last, unknown, err := lastOf(ctx, props, admin, topic.Name, func(msg *kafka.Message) (Mark, bool) { return MarkOf(msg, header) })
 	if err != nil {
 		return last, err
 	}
-	if last.Row == 0 && cut != "" {
-		return last, fmt.Errorf("cannot tell which rows were sent: %s and no record of this producer is left;"+
-			" re-create the topic to send everything again", cut)
+	if unknown != "" {
+		return last, fmt.Errorf("cannot tell which rows were sent: %s and no record of this producer is left in it;"+
+			" re-create the topic to send everything again", unknown)
 	}
 	if dead == "" {
 		return last, nil
@@ -72,9 +75,9 @@ func resumePoint(ctx context.Context, props map[string]string, admin *kafka.Admi
 	return last, err
 }
 
-// lastOf is the last mark in one topic, and where the topic has lost its first
-// records, if it has.
-func lastOf(ctx context.Context, props map[string]string, admin *kafka.AdminClient, name string, mark marker) (last Mark, cut string, err error) {
+// lastOf is the last mark in one topic, and a partition of which it is unknown
+// whether it held a later one, if there is any.
+func lastOf(ctx context.Context, props map[string]string, admin *kafka.AdminClient, name string, mark marker) (last Mark, unknown string, err error) {
 	t, err := DescribeTopic(ctx, admin, name)
 	if err != nil {
 		return last, "", err
@@ -83,27 +86,32 @@ func lastOf(ctx context.Context, props map[string]string, admin *kafka.AdminClie
 	if err != nil {
 		return last, "", err
 	}
-	for p, low := range bounds.Start {
-		if low > 0 {
-			cut = fmt.Sprintf("topic %q, partition %d starts at offset %d", name, p, low)
-		}
-	}
-	if last, err = lastMark(ctx, props, t, bounds, mark); err != nil {
+	marks, err := lastMarks(ctx, props, t, bounds, mark)
+	if err != nil {
 		return last, "", fmt.Errorf("find the last row in topic %q: %w", name, err)
 	}
-	return last, cut, nil
+	for _, p := range t.Partitions {
+		m, found := marks[p]
+		if found && m.Row > last.Row {
+			last = m
+		}
+		if low := bounds.Start[p]; !found && low > 0 && unknown == "" {
+			unknown = fmt.Sprintf("topic %q, partition %d starts at offset %d", name, p, low)
+		}
+	}
+	return last, unknown, nil
 }
 
 // marker finds a producer's mark on a record.
 type marker func(*kafka.Message) (Mark, bool)
 
-// lastMark reads every partition backwards from its committed end until it
+// lastMarks reads every partition backwards from its committed end until it
 // finds a record of the producer. Within a partition rows are in order, so
 // that record is the partition's last row. Windows grow eightfold: control
 // records, aborted batches and records of others cost no more than reading
 // them once.
-func lastMark(ctx context.Context, props map[string]string, t Topic, bounds Offsets, mark marker) (Mark, error) {
-	var last Mark
+func lastMarks(ctx context.Context, props map[string]string, t Topic, bounds Offsets, mark marker) (map[int32]Mark, error) {
+	last := map[int32]Mark{}
 	upper := map[int32]int64{}
 	for p, end := range bounds.Committed {
 		if end > bounds.Start[p] {
@@ -135,8 +143,8 @@ func lastMark(ctx context.Context, props map[string]string, t Topic, bounds Offs
 		}
 		for p, s := range spans {
 			m, ok := found[p]
-			if ok && m.Row > last.Row {
-				last = m
+			if ok {
+				last[p] = m
 			}
 			if ok || s.from == bounds.Start[p] {
 				delete(upper, p)

@@ -124,6 +124,9 @@ func (p *producer) produce(topic string, key, value []byte, row *source.Row, hea
 func (p *producer) commit() error {
 	if p.open {
 		err := p.run.untilAbort(rpcLimit, func(ctx context.Context) error {
+			if err := p.sameTopic(ctx); err != nil {
+				return err
+			}
 			_, err := retry(ctx, func() (struct{}, error) { return struct{}{}, p.client.CommitTransaction(ctx) })
 			return err
 		})
@@ -142,6 +145,24 @@ func (p *producer) commit() error {
 	}
 	p.pending = ProducerStatus{}
 	return nil
+}
+
+// sameTopic sends what waits and fails when the topic was re-created since the
+// producer found out where to go on: the records of the open transaction, or
+// of those before it, are then not in the topic. A topic's id never comes back,
+// so that what is committed after this went to the topic it was meant for.
+func (p *producer) sameTopic(ctx context.Context) error {
+	for p.client.Flush(50) > 0 {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	t, err := DescribeTopic(ctx, p.run.admin, p.cfg.Topic)
+	if err == nil && t.ID != p.topic.ID {
+		err = fmt.Errorf("topic %q was re-created while rows were sent to it; nothing was committed to the new one:"+
+			" start again to send it the source from the first row", p.cfg.Topic)
+	}
+	return err
 }
 
 // failed sorts an error of the client: fenced and refused are final, the rest

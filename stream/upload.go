@@ -40,7 +40,8 @@ func (c *consumer) send(p *partition) {
 
 // put writes a file and then its dead letters, create-only. The file's blob
 // decides: who creates it says which records the link of the chain holds, and
-// everyone else adopts that.
+// everyone else adopts that. Nothing is written once the topic was re-created:
+// the records may be of the new one.
 func (c *consumer) put(id int32, f *file) (out outcome) {
 	ctx, cancel := context.WithTimeout(c.uploads, c.cfg.UploadTimeout)
 	defer cancel()
@@ -48,6 +49,11 @@ func (c *consumer) put(id int32, f *file) (out outcome) {
 	info := FileInfo{End: f.end, Rows: f.rows, Dead: f.dead, Schema: f.schema, Digest: f.digest}
 	name := c.cfg.fileName(c.topic, id, f.start)
 	letters := c.cfg.letterName(c.topic, id, f.start)
+	// All records were read before this, and a topic's id never comes back: if
+	// it is the same now, it was so for every record.
+	if out.err = c.incarnation(ctx); out.err != nil {
+		return out
+	}
 	err := createBlob(ctx, c.blobs, name, f.body.Bytes(), info.metadata(), retried)
 	if errors.Is(err, errExists) {
 		out.existed = true
