@@ -105,7 +105,11 @@ func (c *consumer) loop(ctx context.Context) error {
 		case <-sent:
 			sent = nil
 			if !c.run.cfg.Follow && !c.draining {
-				bounds, err := TopicOffsets(ctx, c.run.admin, c.topic)
+				topic, err := DescribeTopic(ctx, c.run.admin, c.cfg.Topic) // it may have gained partitions since
+				if err != nil || topic.ID != c.topic.ID {
+					topic = c.topic
+				}
+				bounds, err := TopicOffsets(ctx, c.run.admin, topic)
 				if err != nil && ctx.Err() == nil {
 					return err
 				}
