@@ -61,6 +61,7 @@ type Config struct {
 // Broker is a running cluster. Its methods are safe for concurrent use.
 type Broker struct {
 	cluster   *kfake.Cluster
+	commits   *commits
 	lock      *flock.Flock
 	dir, addr string
 	close     sync.Once
@@ -103,7 +104,11 @@ func start(ctx context.Context, cfg Config) (*Broker, error) {
 	if err := forgetPasswords(data); err != nil {
 		return nil, err
 	}
-	if err := recoverData(ctx, cfg.Dir, data); err != nil {
+	begun, err := loadCommits(cfg.Dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := recoverData(ctx, cfg.Dir, data, begun); err != nil {
 		return nil, fmt.Errorf("recover the data of a process that was killed: %w", err)
 	}
 	opts := []kfake.Opt{
@@ -137,8 +142,9 @@ func start(ctx context.Context, cfg Config) (*Broker, error) {
 		return nil, err
 	}
 	addChecks(cluster, cfg.User, cfg.Password)
+	begun.watch(cluster)
 	debug.FreeOSMemory() // loading reads whole segments; give that back
-	return &Broker{cluster: cluster, dir: data, addr: hostport(ports[0])}, nil
+	return &Broker{cluster: cluster, commits: begun, dir: data, addr: hostport(ports[0])}, nil
 }
 
 // Addr is the bootstrap address, "127.0.0.1:port".

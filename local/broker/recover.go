@@ -2,6 +2,8 @@ package broker
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -18,24 +20,28 @@ const runFile = "running"
 const recoverLimit = 30 * time.Second
 
 // recoverData marks the directory as served. After a process that was killed it first ends the transactions that were
-// open: kfake takes them for aborted when it loads the logs, but writes no marker of that. Readers would skip what the
-// same producer commits later, and after another kill the aborted records would come back with it.
+// open: those that a client had asked to commit are committed, the others aborted. kfake takes all of them for aborted when
+// it loads the logs, but writes no marker of that. Readers would skip what the same producer commits later, and after
+// another kill the aborted records would come back with it.
 //
 // The markers are written through a cluster that nobody else can know, so that no producer is at work meanwhile.
-func recoverData(ctx context.Context, dir, data string) error {
+func recoverData(ctx context.Context, dir, data string, begun *commits) error {
 	path := filepath.Join(dir, runFile)
 	if _, err := os.Stat(path); err == nil {
 		ctx, cancel := context.WithTimeout(ctx, recoverLimit)
 		defer cancel()
-		if err := abortOpen(ctx, data); err != nil {
+		if err := endOpen(ctx, data, begun); err != nil {
+			return err
+		}
+		if err := forgetSnapshots(data); err != nil {
 			return err
 		}
 	}
 	return os.WriteFile(path, nil, 0o600)
 }
 
-// abortOpen writes an abort marker of each transactional producer to each partition that holds records.
-func abortOpen(ctx context.Context, data string) error {
+// endOpen writes a marker of each transactional producer to each partition that holds records.
+func endOpen(ctx context.Context, data string, begun *commits) error {
 	cluster, err := kfake.NewCluster(kfake.DataDir(data), kfake.ClusterID(clusterID), kfake.NumBrokers(brokers), kfake.WithLogger(logger{}))
 	if err != nil {
 		return err
@@ -66,7 +72,13 @@ func abortOpen(ctx context.Context, data string) error {
 	}
 	var markers []kadm.TxnMarkers
 	for _, p := range producers {
-		markers = append(markers, kadm.TxnMarkers{ProducerID: p.ProducerID, ProducerEpoch: p.ProducerEpoch, Topics: written})
+		// kfake gives the producer of an open transaction the next epoch when it loads the logs. A commit that was begun two
+		// epochs ago is over, and it is the transaction after it that was open.
+		epoch, commit := begun.begun[p.ProducerID]
+		commit = commit && p.ProducerEpoch-epoch <= 1
+		markers = append(markers, kadm.TxnMarkers{
+			ProducerID: p.ProducerID, ProducerEpoch: p.ProducerEpoch, Commit: commit, Topics: written,
+		})
 	}
 	answers, err := admin.WriteTxnMarkers(ctx, markers...)
 	if err != nil {
@@ -82,4 +94,18 @@ func abortOpen(ctx context.Context, data string) error {
 		}
 	}
 	return nil
+}
+
+// forgetSnapshots makes kfake read the logs again: what it wrote down when it closed still holds that every open
+// transaction was aborted.
+func forgetSnapshots(data string) error {
+	return filepath.WalkDir(data, func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil
+		case err == nil && entry.Name() == "snapshot.json":
+			return os.Remove(path)
+		}
+		return err
+	})
 }
