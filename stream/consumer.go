@@ -33,6 +33,7 @@ type consumer struct {
 	draining bool
 	ended    bool      // the client is being closed
 	paused   bool      // uploads are behind
+	refused  time.Time // since when no broker lets us in
 	asked    time.Time // when others' partitions were last looked at
 	checked  time.Time // when the topic's incarnation was last looked at
 }
@@ -61,6 +62,8 @@ func (p *partition) idle() bool {
 const (
 	pollTime  = 50 * time.Millisecond
 	tickEvery = 100 * time.Millisecond
+
+	refusedFor = 10 * time.Second // how long a sign-in may fail before that is an answer
 )
 
 func (c *consumer) loop(ctx context.Context) error {
@@ -200,6 +203,7 @@ func (c *consumer) handle(ctx context.Context, event kafka.Event) error {
 		if err := e.TopicPartition.Error; err != nil {
 			return c.fault(err)
 		}
+		c.refused = time.Time{}
 		return c.message(ctx, e)
 	case kafka.PartitionEOF:
 		p := c.parts[e.Partition]
@@ -233,8 +237,17 @@ func (c *consumer) fault(err error) error {
 	case kafka.ErrUnknownTopicOrPart, kafka.ErrUnknownTopic:
 		return fmt.Errorf("topic %q: %w", c.cfg.Topic, err)
 	case kafka.ErrTopicAuthorizationFailed, kafka.ErrGroupAuthorizationFailed, kafka.ErrClusterAuthorizationFailed,
-		kafka.ErrAuthentication, kafka.ErrSaslAuthenticationFailed:
+		kafka.ErrSaslAuthenticationFailed:
 		return fmt.Errorf("kafka refuses the credential: %w", err)
+	case kafka.ErrAuthentication:
+		// librdkafka says so as well when a connection breaks during the sign-in, as it does while a broker restarts:
+		// only what lasts is a refusal.
+		if c.refused.IsZero() {
+			c.refused = time.Now()
+		}
+		if time.Since(c.refused) > refusedFor {
+			return fmt.Errorf("kafka refuses the credential: %w", err)
+		}
 	}
 	return nil // the client tries again by itself
 }

@@ -181,7 +181,7 @@ func (p *producer) failed(err error) error {
 	}
 	switch ke.Code() {
 	case kafka.ErrTopicAuthorizationFailed, kafka.ErrTransactionalIDAuthorizationFailed, kafka.ErrClusterAuthorizationFailed,
-		kafka.ErrAuthentication, kafka.ErrSaslAuthenticationFailed, kafka.ErrUnknownTopic, kafka.ErrUnknownTopicOrPart:
+		kafka.ErrSaslAuthenticationFailed, kafka.ErrUnknownTopic, kafka.ErrUnknownTopicOrPart:
 		return err
 	}
 	// Some brokers tell a fenced producer only when it gives up its transaction.
