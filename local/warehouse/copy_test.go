@@ -151,6 +151,23 @@ func TestCopyAvro(t *testing.T) {
 	l.want(`SELECT * FROM PRICES ORDER BY 1`, "A|2024-01-02T00:00:00Z|1.25|12|2024-01-02T03:04:05.123456Z|{\n  \"k\": 3\n}", "B|1969-12-31T00:00:00Z|NULL|2|1970-01-01T00:00:00Z|{}")
 }
 
+// A decimal keeps every digit, also those that a double has no room for.
+func TestCopyAvroDecimal(t *testing.T) {
+	l := newLab(t)
+	l.pipeline()
+	schema, err := avro.Parse(`{"type":"record","name":"r","fields":[{"name":"n","type":{"type":"bytes","logicalType":"decimal","precision":30,"scale":10}}]}`)
+	check(t, err)
+	var b bytes.Buffer
+	w, err := ocf.NewWriter(&b, schema)
+	check(t, err)
+	check(t, w.Encode(map[string]any{"n": "12345678901234567890.1234567891"}))
+	check(t, w.Close())
+	l.exec(`CREATE TABLE D (N NUMBER(30,10))`)
+	l.upload("landing", "prices/d/1.avro", b.Bytes())
+	l.wantCopy(`COPY INTO D FROM @LANDING/d/ FILE_FORMAT = (TYPE = AVRO) MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE`, "1.avro LOADED 1/1 0")
+	l.want(`SELECT N::VARCHAR FROM D`, "12345678901234567890.1234567891")
+}
+
 func TestShowAndDescribe(t *testing.T) {
 	l := newLab(t)
 	l.pipeline()

@@ -55,7 +55,8 @@ func avroLines(out *bufio.Writer, in io.Reader) (map[string]bool, error) {
 	}
 }
 
-// appendAvro writes a decoded Avro value as JSON: times as ISO text, decimals as numbers, bytes as hex.
+// appendAvro writes a decoded Avro value as JSON: times as ISO text, bytes as hex, decimals as text,
+// because DuckDB reads a JSON number as a double.
 func appendAvro(b []byte, v any) ([]byte, error) {
 	var err error
 	switch v := v.(type) {
@@ -74,10 +75,10 @@ func appendAvro(b []byte, v any) ([]byte, error) {
 	case float64:
 		return appendFloat(b, v, 64), nil
 	case json.Number:
-		return append(b, v...), nil
+		return append(append(append(b, '"'), v...), '"'), nil
 	case *big.Rat:
 		prec, _ := v.FloatPrec()
-		return append(b, v.FloatString(prec)...), nil
+		return append(append(append(b, '"'), v.FloatString(prec)...), '"'), nil
 	case time.Time:
 		b = append(b, '"')
 		b = v.UTC().AppendFormat(b, "2006-01-02T15:04:05.999999999")
