@@ -215,7 +215,15 @@ func (s suite) write(w io.Writer, embedded, real map[string]outcome) {
 }
 
 func cell(results map[string]outcome, name string) string {
-	switch o := results[name]; o.action {
+	o, ran := results[name]
+	if !ran { // skipped with all the others of its test
+		parent, _, _ := strings.Cut(name, "/")
+		o = results[parent]
+	}
+	if !ran && o.action != "skip" {
+		return "not run"
+	}
+	switch o.action {
 	case "pass":
 		return "passes"
 	case "skip":
