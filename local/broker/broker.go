@@ -62,6 +62,7 @@ type Config struct {
 type Broker struct {
 	cluster   *kfake.Cluster
 	commits   *commits
+	members   *members
 	lock      *flock.Flock
 	dir, addr string
 	close     sync.Once
@@ -143,8 +144,14 @@ func start(ctx context.Context, cfg Config) (*Broker, error) {
 	}
 	addChecks(cluster, cfg.User, cfg.Password)
 	begun.watch(cluster)
+	alive := newMembers()
+	alive.watch(cluster)
+	if err := alive.start(hostport(ports[0]), cfg.User, cfg.Password); err != nil {
+		cluster.Close()
+		return nil, err
+	}
 	debug.FreeOSMemory() // loading reads whole segments; give that back
-	return &Broker{cluster: cluster, commits: begun, dir: data, addr: hostport(ports[0])}, nil
+	return &Broker{cluster: cluster, commits: begun, members: alive, dir: data, addr: hostport(ports[0])}, nil
 }
 
 // Addr is the bootstrap address, "127.0.0.1:port".
@@ -155,6 +162,7 @@ func (b *Broker) Addr() string { return b.addr }
 func (b *Broker) Close() error {
 	var err error
 	b.close.Do(func() {
+		b.members.close()
 		b.cluster.Close()
 		err = errors.Join(forgetPasswords(b.dir), os.Remove(filepath.Join(filepath.Dir(b.dir), runFile)), b.lock.Unlock())
 	})

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"github.com/google/renameio/v2"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -24,7 +25,7 @@ type commits struct {
 	path  string
 	begun map[int64]int16 // the epoch of each producer's commit that may be unfinished
 
-	written func() // for tests: called when a commit is on disk and nothing of it is done
+	written atomic.Pointer[func()] // for tests: called when a commit is on disk and nothing of it is done
 }
 
 // loadCommits reads what a process before this one left.
@@ -60,8 +61,8 @@ func (c *commits) begin(producer int64, epoch int16) error {
 	if err := c.save(); err != nil {
 		return err
 	}
-	if c.written != nil {
-		c.written()
+	if fn := c.written.Load(); fn != nil {
+		(*fn)()
 	}
 	return nil
 }
