@@ -48,7 +48,7 @@ func TestRetry(t *testing.T) {
 				if CodeOf(err) != CodeOf(tc.want) {
 					t.Errorf("code %q, want %q", CodeOf(err), CodeOf(tc.want))
 				}
-				if took := time.Since(start); took > RetryFor+CallTimeout || tc.want == error(nobody) && took > 2*ConnectFor {
+				if took := time.Since(start); took > RetryFor+CallTimeout || errors.Is(tc.want, nobody) && took > 2*ConnectFor {
 					t.Errorf("took %s", took)
 				}
 			})

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"sort"
@@ -215,7 +216,8 @@ func reason(err error) string {
 	case os.IsPermission(err):
 		return "permission denied"
 	}
-	if pe, ok := err.(*os.PathError); ok {
+	var pe *os.PathError
+	if errors.As(err, &pe) {
 		return pe.Err.Error()
 	}
 	return err.Error()

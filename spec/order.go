@@ -124,7 +124,7 @@ func (s *Stack) cycle(path []node, n node) *hcl.Diagnostic {
 		names = append(names, step.String())
 	}
 	names = append(names, n.String())
-	rng := hcl.Range{}
+	var rng hcl.Range
 	if n.local != "" {
 		rng = s.locals[n.local].rng
 	} else {

@@ -199,7 +199,7 @@ output "o" {
 	paths := func(addr string) string {
 		var all []string
 		for _, p := range found[addr].Sensitive {
-			all = append(all, fmt.Sprintf("%s", formatPath(p)))
+			all = append(all, formatPath(p))
 		}
 		return strings.Join(all, " ")
 	}

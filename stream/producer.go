@@ -197,7 +197,7 @@ func (p *producer) skipTo(ctx context.Context, src *source.Reader, last Mark) er
 	}
 	for {
 		row, err := src.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return fmt.Errorf("the source changed: topic %q holds its row %d, and the source ends before it;"+
 				" bring the source back or send it under another producer name", p.cfg.Topic, last.Row)
 		}
@@ -241,7 +241,7 @@ func (p *producer) send(ctx context.Context, src *source.Reader) error {
 		switch {
 		case p.late != nil:
 			err = p.late
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			err = p.commit()
 			p.mu.Unlock()
 			return err

@@ -56,7 +56,7 @@ func (p *producer) connect(ctx context.Context) error {
 // away; the broker aborts it when the next producer begins.
 func (p *producer) disconnect() {
 	if p.open {
-		p.client.Purge(kafka.PurgeQueue | kafka.PurgeInFlight)
+		_ = p.client.Purge(kafka.PurgeQueue | kafka.PurgeInFlight)
 	}
 	p.client.Close()
 }
@@ -75,7 +75,7 @@ func isFenced(err error) bool {
 	if many, ok := err.(interface{ Unwrap() []error }); ok {
 		return slices.ContainsFunc(many.Unwrap(), isFenced)
 	}
-	if ke, ok := err.(kafka.Error); ok {
+	if ke, ok := err.(kafka.Error); ok { //nolint:errorlint // each level is looked at in turn
 		switch ke.Code() {
 		case kafka.ErrFenced, kafka.ErrProducerFenced, kafka.ErrInvalidProducerEpoch, kafka.ErrInvalidProducerIDMapping:
 			return true

@@ -197,7 +197,7 @@ func (w *Warehouse) ddlOnce(ctx context.Context, s *session, change func(*ddlTx)
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback()
+	defer func() { _ = tx.Rollback() }() // an error when it was committed
 	d := &ddlTx{ctx: ctx, w: w, s: s, tx: tx}
 	first := w.cat.lastID
 	if err := change(d); err != nil {

@@ -37,7 +37,7 @@ func (w *Warehouse) copyFiles(ctx context.Context, b *boundCopy, files []blobInf
 	defer func() {
 		for _, l := range loads {
 			if l.temp != "" {
-				run(ctx, conn, "DROP TABLE IF EXISTS "+l.temp)
+				_ = run(ctx, conn, "DROP TABLE IF EXISTS "+l.temp) // it ends with the connection
 			}
 		}
 	}()

@@ -78,11 +78,10 @@ func (t *tableDef) addable(name string) error {
 
 type createTable struct {
 	head
-	def     tableDef
-	like    objName
-	query   string
-	comment string
-	opts    options
+	def   tableDef
+	like  objName
+	query string
+	opts  options
 }
 
 func parseCreateTable(p *parser, h head, transient bool) (statement, error) {

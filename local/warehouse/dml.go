@@ -221,7 +221,7 @@ func (s *session) writeOnce(ctx context.Context, conn execer, sql []string) (n i
 		}
 		defer func() {
 			if err != nil {
-				conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+				_, _ = conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK") // err says what went wrong
 			}
 		}()
 	}

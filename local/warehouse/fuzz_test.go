@@ -52,7 +52,7 @@ func FuzzJSONLines(f *testing.F) {
 		var want []any
 		dec := json.NewDecoder(strings.NewReader(s))
 		dec.UseNumber()
-		valid := true
+		var valid bool
 		for {
 			var v any
 			if err := dec.Decode(&v); err != nil {

@@ -31,14 +31,14 @@ func avroLines(out *bufio.Writer, in io.Reader) (map[string]bool, error) {
 	var line []byte
 	for {
 		var v any
-		if err := r.Decode(&v); err == io.EOF {
+		if err := r.Decode(&v); errors.Is(err, io.EOF) {
 			return keys, nil
 		} else if err != nil {
-			return nil, fmt.Errorf("Avro record: %w", err)
+			return nil, fmt.Errorf("record of the Avro file: %w", err)
 		}
 		rec, ok := v.(map[string]any)
 		if !ok {
-			return nil, errors.New("Avro file holds no records")
+			return nil, errors.New("the Avro file holds no records")
 		}
 		for k := range rec {
 			if !keys[k] {

@@ -67,7 +67,6 @@ type csvReader struct {
 	emptyNull bool
 	skipBlank bool
 	nullIf    []string
-	peeked    []byte
 }
 
 var csvEscapes = strings.NewReplacer(`\n`, "\n", `\r`, "\r", `\t`, "\t", `\\`, `\`)
@@ -251,7 +250,7 @@ func csvLines(out *bufio.Writer, in io.Reader, f *formatDef) (header []string, e
 	var line []byte
 	for {
 		rec, err := r.read()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return header, nil
 		}
 		if err != nil {

@@ -71,7 +71,7 @@ func reply(rw http.ResponseWriter, ok bool, data any, err *sqlError) {
 		r.Code, r.Message = &err.Code, &err.Msg
 	}
 	rw.Header().Set("Content-Type", "application/json")
-	json.NewEncoder(rw).Encode(r)
+	_ = json.NewEncoder(rw).Encode(r) // the client has gone
 }
 
 // body decodes a JSON request of at most 64 MiB.
@@ -318,7 +318,7 @@ func (s *session) close() {
 	defer s.mu.Unlock()
 	if s.conn != nil {
 		if s.inTx {
-			s.conn.ExecContext(context.Background(), "ROLLBACK")
+			_, _ = s.conn.ExecContext(context.Background(), "ROLLBACK") // the connection ends as well
 			s.inTx = false
 		}
 		s.conn.Close()

@@ -44,7 +44,7 @@ func (p *pipeWorker) load(ctx context.Context, conn *sql.Conn, o *object, f pend
 		}
 	}
 	if l != nil && l.temp != "" {
-		defer run(ctx, conn, "DROP TABLE IF EXISTS "+l.temp)
+		defer func() { _ = run(ctx, conn, "DROP TABLE IF EXISTS "+l.temp) }() // it ends with the connection
 	}
 	w.ddlMu.RLock()
 	defer w.ddlMu.RUnlock()
@@ -82,7 +82,7 @@ func inTx(ctx context.Context, conn *sql.Conn, do func() error) error {
 		_, err = conn.ExecContext(ctx, "COMMIT")
 	}
 	if err != nil {
-		conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+		_, _ = conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK") // err says what went wrong
 	}
 	return err
 }

@@ -285,7 +285,7 @@ func (r *resolver) column(n map[string]any) error {
 	}
 	start, end, err := r.position(n)
 	if err != nil {
-		return nil
+		return nil //nolint:nilerr // without a place in the text there is nothing to shorten
 	}
 	last := make([]string, 0, 2)
 	for _, p := range names[len(names)-2:] {

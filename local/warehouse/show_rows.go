@@ -108,15 +108,18 @@ func (w *Warehouse) tableSizes(ctx context.Context, list []*object) (map[int64][
 		if err != nil {
 			return nil, err
 		}
-		for rows.Next() {
-			var id, count int64
-			if err := rows.Scan(&id, &count); err != nil {
-				rows.Close()
-				return nil, err
+		err = func() error {
+			defer rows.Close()
+			for rows.Next() {
+				var id, count int64
+				if err := rows.Scan(&id, &count); err != nil {
+					return err
+				}
+				out[id] = [2]int64{count, 0}
 			}
-			out[id] = [2]int64{count, 0}
-		}
-		if err := rows.Err(); err != nil {
+			return rows.Err()
+		}()
+		if err != nil {
 			return nil, err
 		}
 		for _, o := range list[:n] {

@@ -156,7 +156,7 @@ func ask[R any](ctx context.Context, c *cluster, what string, call func(context.
 	last := c.last
 	c.mu.Unlock()
 	if providers.CodeOf(err) == providers.Unavailable && last.Code() != ck.ErrNoError {
-		return none, &providers.Error{Code: providers.Unavailable, Err: fmt.Errorf("%w (%s)", err, plain(last)), Hint: unreachable}
+		return none, &providers.Error{Code: providers.Unavailable, Err: fmt.Errorf("%w (%w)", err, plain(last)), Hint: unreachable}
 	}
 	return none, err
 }

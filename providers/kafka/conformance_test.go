@@ -179,7 +179,7 @@ func empty(t *testing.T, url string) {
 			t.Fatal(err)
 		}
 		for _, name := range subjects {
-			if _, err := c.DeleteSubject(name, false); err == nil {
+			if _, err = c.DeleteSubject(name, false); err == nil {
 				_, err = c.DeleteSubject(name, true)
 			}
 			if err != nil {

@@ -150,12 +150,3 @@ func registryError(what string, err error) error {
 	}
 	return e
 }
-
-// registryCode returns the registry's own error code in err's chain, or 0.
-func registryCode(err error) int {
-	var r *rest.Error
-	if errors.As(err, &r) {
-		return r.Code
-	}
-	return 0
-}

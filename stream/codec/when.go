@@ -175,7 +175,7 @@ func parseTimestamp(b []byte, u row.Unit, local bool) (int64, error) {
 			return 0, errNoTimestamp
 		}
 		if clock, rest, err = parseClock(rest[1:], u); err != nil {
-			if err == errFraction {
+			if errors.Is(err, errFraction) {
 				return 0, err
 			}
 			return 0, errNoTimestamp

@@ -111,7 +111,7 @@ func EachAvro(in io.Reader, f func(schema *codec.Schema, datum []byte) error) er
 	var datum []byte
 	for {
 		var v any
-		if err := r.Decode(&v); err == io.EOF {
+		if err := r.Decode(&v); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
 			return err

@@ -32,7 +32,7 @@ func (t *followed) Read(b []byte) (int, error) {
 	for {
 		n, err := t.f.Read(b)
 		t.read += int64(n)
-		if n > 0 || err != nil && err != io.EOF {
+		if n > 0 || err != nil && !errors.Is(err, io.EOF) {
 			return n, err
 		}
 		if last {
@@ -69,7 +69,7 @@ func (t *followed) left() (bool, error) {
 	}
 	files, err := Files(t.r.cfg.Paths)
 	if err != nil {
-		return false, nil // it was moved away and its successor is not there yet
+		return false, nil //nolint:nilerr // it was moved away and its successor is not there yet
 	}
 	inAge(files)
 	name := t.f.Name()

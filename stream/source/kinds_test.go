@@ -33,7 +33,7 @@ func TestObjects(t *testing.T) {
 	var b strings.Builder
 	for {
 		row, err := r.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

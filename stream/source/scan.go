@@ -81,7 +81,7 @@ func (s *scanner) begin() error {
 // header reads the first record.
 func (s *scanner) header() ([]string, error) {
 	rec, err := s.next()
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("%s: %w", s.name, errEmpty)
 	}
 	if err != nil {
@@ -109,7 +109,7 @@ func (s *scanner) next() (record, error) {
 		}
 		rest := s.buf[s.pos:]
 		end, skip, err := s.split(rest)
-		if err == errMore {
+		if errors.Is(err, errMore) {
 			if len(rest) > s.max {
 				return record{}, fmt.Errorf("%s:%d: the row is longer than %d bytes; is a quote never closed?", s.name, s.line, s.max)
 			}
@@ -118,7 +118,7 @@ func (s *scanner) next() (record, error) {
 			}
 			continue
 		}
-		if err == errUnclosed {
+		if errors.Is(err, errUnclosed) {
 			return record{}, fmt.Errorf("%s:%d: the row opens a quote that is never closed", s.name, s.line)
 		}
 		if end > s.max {

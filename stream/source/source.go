@@ -166,7 +166,7 @@ func (r *Reader) Next() (*Row, error) {
 			}
 		}
 		rec, err := r.scan.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			r.finish()
 			continue
 		}
