@@ -38,6 +38,17 @@ type sighting struct {
 	doubted time.Time     // since when its group is stable without a sign of it; zero while it is not
 }
 
+// WatchMembers makes dead members leave the groups of a cluster, as Start does for its own; stop ends that. It is for
+// tests that run a kfake of their own.
+func WatchMembers(cluster *kfake.Cluster) (stop func(), err error) {
+	m := newMembers()
+	m.watch(cluster)
+	if err := m.start(cluster.ListenAddrs()[0], "", ""); err != nil {
+		return nil, err
+	}
+	return m.close, nil
+}
+
 func newMembers() *members { return &members{seen: map[member]*sighting{}, done: make(chan struct{})} }
 
 // watch puts m in front of kfake's handlers of groups.

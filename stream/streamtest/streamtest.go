@@ -25,6 +25,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 
 	"mkt/internal/realtest"
+	"mkt/local/broker"
 	"mkt/local/registry"
 	"mkt/local/storage"
 )
@@ -80,6 +81,11 @@ func (s *Stack) startKafka(partitions int32) {
 		s.T.Fatal(err)
 	}
 	s.T.Cleanup(c.Close)
+	stop, err := broker.WatchMembers(c)
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	s.T.Cleanup(stop)
 	s.Cluster, s.Props["bootstrap.servers"] = c, strings.Join(c.ListenAddrs(), ",")
 }
 
