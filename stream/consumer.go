@@ -112,11 +112,9 @@ func (c *consumer) loop(ctx context.Context) error {
 				if err != nil || topic.ID != c.topic.ID {
 					topic = c.topic
 				}
-				bounds, err := TopicOffsets(ctx, c.run.admin, topic)
-				if err != nil && ctx.Err() == nil {
+				if c.targets, err = topicEnds(ctx, c.run.admin, topic); err != nil && ctx.Err() == nil {
 					return err
 				}
-				c.targets = bounds.Committed
 			}
 		default:
 		}
