@@ -35,19 +35,22 @@ func (f *File) Load(context.Context) (*Ledger, error) {
 	if err == nil {
 		return l, nil
 	}
-	prev, prevErr := readLedger(f.previous())
-	missing := errors.Is(err, fs.ErrNotExist)
-	switch {
-	case missing && errors.Is(prevErr, fs.ErrNotExist):
-		return New(), nil
-	case missing:
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, prevErr := os.Stat(f.previous()); errors.Is(prevErr, fs.ErrNotExist) {
+			return New(), nil
+		}
 		err = errors.New("it is gone") // a save never leaves the name empty
 	}
-	damaged := &DamagedError{Where: f.path, Err: err}
-	if prevErr == nil {
-		damaged.Previous, damaged.Serial = f.previous(), prev.Serial
+	return nil, f.damaged(err)
+}
+
+// damaged says that the ledger is not whole, and where the generation before is.
+func (f *File) damaged(err error) *DamagedError {
+	d := &DamagedError{Where: f.path, Err: err}
+	if prev, err := readLedger(f.previous()); err == nil {
+		d.Previous, d.Serial = f.previous(), prev.Serial
 	}
-	return nil, damaged
+	return d
 }
 
 func readLedger(path string) (*Ledger, error) {
@@ -97,7 +100,8 @@ func (f *File) save(l *Ledger) error {
 	return syncDir(filepath.Dir(f.path))
 }
 
-// checkGeneration refuses to overwrite what l did not come from. It reads the head of the file alone.
+// checkGeneration refuses to overwrite what l did not come from, and what is not whole. It reads head and tail of the file,
+// and all of it only where the tail is not one that Encode writes.
 func (f *File) checkGeneration(l *Ledger) error {
 	file, err := os.Open(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -111,13 +115,34 @@ func (f *File) checkGeneration(l *Ledger) error {
 	}
 	defer func() { _ = file.Close() }()
 	lineage, serial, err := readHead(file)
+	if err == nil {
+		var whole bool
+		if whole, err = hasTail(file); err == nil && !whole {
+			_, err = readLedger(f.path)
+		}
+	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", f.path, err)
+		return f.damaged(err)
 	}
 	if lineage != l.Lineage || serial != l.Serial {
 		return &StaleError{Where: f.path, Stored: serial, Loaded: l.Serial, ForeignLineage: lineage != l.Lineage}
 	}
 	return nil
+}
+
+// tail is the end of what Encode writes. No part of it ends so: a line with nothing but the brace is the last one.
+const tail = "\n}\n"
+
+func hasTail(file *os.File) (bool, error) {
+	size, err := file.Seek(0, io.SeekEnd)
+	if err != nil || size < int64(len(tail)) {
+		return false, err
+	}
+	end := make([]byte, len(tail))
+	if _, err := file.ReadAt(end, size-int64(len(tail))); err != nil {
+		return false, err
+	}
+	return string(end) == tail, nil
 }
 
 func readHead(r io.Reader) (lineage string, serial uint64, err error) {

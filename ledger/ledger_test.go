@@ -3,6 +3,7 @@ package ledger
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
@@ -136,6 +137,47 @@ func TestDamaged(t *testing.T) {
 				t.Errorf("serial %d", l.Serial)
 			}
 		})
+	}
+}
+
+// TestCutIsNotOverwritten cuts the file short anywhere after it was loaded: a save must leave it and name the way out.
+func TestCutIsNotOverwritten(t *testing.T) {
+	for _, change := range []func(*Ledger){
+		func(*Ledger) {},
+		func(l *Ledger) { clear(l.Intents) },
+		func(l *Ledger) { clear(l.Entries) },
+		func(l *Ledger) { clear(l.Outputs); clear(l.Entries); clear(l.Intents) },
+	} {
+		f := store(t)
+		l := full()
+		change(l)
+		save(t, f, l)
+		save(t, f, l)
+		text, err := os.ReadFile(f.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := len(text) - 2; n >= 0; n -= 1 + 10*(n%2) { // without its last byte, a line's end, it is whole
+			if err := os.WriteFile(f.path, text[:n], 0o600); err != nil {
+				t.Fatal(err)
+			}
+			mine := *l
+			var damaged *DamagedError
+			if err := f.Save(context.Background(), &mine); !errors.As(err, &damaged) || damaged.Previous != f.previous() || damaged.Serial != 1 {
+				t.Fatalf("cut after %d of %d bytes: %v", n, len(text), err)
+			}
+			if now, err := os.ReadFile(f.path); err != nil || !bytes.Equal(now, text[:n]) {
+				t.Fatalf("cut after %d of %d bytes and overwritten by\n%s %v", n, len(text), now, err)
+			}
+		}
+		var indented bytes.Buffer // formatted by somebody, it is still whole
+		if err := json.Indent(&indented, text, "", "    "); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(f.path, bytes.TrimSpace(indented.Bytes()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		save(t, f, l)
 	}
 }
 
