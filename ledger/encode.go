@@ -20,6 +20,7 @@ type file struct {
 	Key     []byte            `json:"key"`
 	Entries []fileEntry       `json:"resources"`
 	Intents []fileIntent      `json:"intents,omitempty"`
+	Waits   []fileWait        `json:"waits,omitempty"`
 	Outputs map[string]string `json:"outputs,omitempty"`
 }
 
@@ -31,6 +32,11 @@ type fileEntry struct {
 type fileIntent struct {
 	Address string `json:"address"`
 	Intent
+}
+
+type fileWait struct {
+	Address string `json:"address"`
+	Wait
 }
 
 // Encode returns the ledger as JSON: entries ordered by address, one to a line, so that two generations compare well.
@@ -66,6 +72,11 @@ func (l *Ledger) Encode() ([]byte, error) {
 	}
 	if len(l.Intents) == 0 {
 		out.WriteString(before)
+	}
+	before = "\n],\n\"waits\": [\n"
+	for _, addr := range slices.SortedFunc(maps.Keys(l.Waits), compareAddr) {
+		errs = append(errs, line(before, fileWait{addr.String(), l.Waits[addr]}))
+		before = ",\n"
 	}
 	errs = append(errs, line("\n],\n\"outputs\": ", l.Outputs))
 	out.WriteString("\n}\n")
@@ -118,6 +129,13 @@ func Decode(text []byte) (*Ledger, error) {
 			return nil, fmt.Errorf("it is damaged: %q is no address", i.Address)
 		}
 		l.Intents[addr] = i.Intent
+	}
+	for _, w := range f.Waits {
+		addr, ok := spec.ParseAddr(w.Address)
+		if !ok {
+			return nil, fmt.Errorf("it is damaged: %q is no address", w.Address)
+		}
+		l.Waits[addr] = w.Wait
 	}
 	maps.Copy(l.Outputs, f.Outputs)
 	return l, nil

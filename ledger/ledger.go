@@ -36,7 +36,8 @@ type Ledger struct {
 	Serial  uint64 // 0: never saved; Store.Save adds one
 	Entries map[spec.Addr]*Entry
 	Intents map[spec.Addr]Intent
-	Outputs map[string]string // digests of the outputs' values, by name
+	Waits   map[spec.Addr]Wait // changes that a person has to do something for, since the last apply
+	Outputs map[string]string  // digests of the outputs' values, by name
 
 	key []byte
 }
@@ -66,6 +67,13 @@ type Intent struct {
 	Since time.Time `json:"since"`
 }
 
+// Wait says what a person has to do before a change can be made. No secret is in it.
+type Wait struct {
+	For   string    `json:"for"`   // what is waited for, a sentence part
+	Steps []string  `json:"steps"` // what to do, in order
+	Since time.Time `json:"since"` // when an apply first came upon it
+}
+
 // New returns an empty ledger of a new lineage.
 func New() *Ledger {
 	lineage := make([]byte, 16)
@@ -76,6 +84,7 @@ func New() *Ledger {
 		Lineage: hex.EncodeToString(lineage),
 		Entries: map[spec.Addr]*Entry{},
 		Intents: map[spec.Addr]Intent{},
+		Waits:   map[spec.Addr]Wait{},
 		Outputs: map[string]string{},
 		key:     key,
 	}
@@ -107,6 +116,7 @@ func (l *Ledger) Forget(addr spec.Addr) bool {
 	_, intent := l.Intents[addr]
 	delete(l.Entries, addr)
 	delete(l.Intents, addr)
+	delete(l.Waits, addr)
 	return entry || intent
 }
 

@@ -29,6 +29,7 @@ func full() *Ledger {
 		Digests: map[string]string{"partitions": l.Digest(cty.NumberIntVal(3))}, Private: map[string]string{"expires": "2027-01-01"}}
 	l.Entries[keyed] = &Entry{ID: "each-ab"}
 	l.Intents[keyed] = Intent{ID: "each-ab", Op: OpUpdate, Since: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)}
+	l.Waits[topic] = Wait{For: "consent", Steps: []string{"Open it."}, Since: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)}
 	l.Outputs["o"] = l.Digest(cty.StringVal("v"))
 	return l
 }

@@ -191,16 +191,20 @@ func (a *applying) end(n *node) {
 		return
 	}
 	n.ended = true
-	why := n.blocked
+	why, waits := n.blocked, n.waits
 	for _, c := range n.changes {
-		if r := a.results[c]; r.Status == Failed {
-			why = c.Addr.String() + " failed"
+		r := a.results[c]
+		if r.Status == Failed {
+			why, waits = c.Addr.String()+" failed", false
 			break
+		}
+		if r.Status == Waiting && why == "" {
+			why, waits = c.Addr.String()+" waits for a person", true
 		}
 	}
 	for _, e := range n.before {
-		if e.strict && why != "" && e.to.blocked == "" {
-			e.to.blocked = why
+		if e.strict && why != "" && (e.to.blocked == "" || e.to.waits && !waits) {
+			e.to.blocked, e.to.waits = why, waits
 		}
 		if e.to.waiting--; e.to.waiting == 0 {
 			a.ready = append(a.ready, e.to)
@@ -368,7 +372,10 @@ func (a *applying) finish() *Report {
 		if r == nil {
 			continue
 		}
-		if r.Status != Done && r.Status != Failed {
+		if r.Status == Waiting && a.removed[c] {
+			r.Reason = "deleted, but not created again yet: " + r.Reason
+		}
+		if r.Status != Done && r.Status != Failed && r.Status != Waiting {
 			if r.Reason == "" {
 				r.Reason = a.stopped
 			}

@@ -27,6 +27,7 @@ type node struct {
 	waiting int     // for so many
 	left    int     // changes not finished
 	blocked string  // why it must not start
+	waits   bool    // and that is no failure: something it depends on waits for a person
 	ended   bool
 }
 

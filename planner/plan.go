@@ -102,6 +102,8 @@ type Change struct {
 	// Moved is the address that owned the object until now, when the stack has renamed its block.
 	Moved spec.Addr
 	Range hcl.Range // of the block; zero for what left the stack
+	// Wait is what a person had to do for it when it was last tried, nil where that is nothing.
+	Wait *ledger.Wait
 
 	inst *spec.Instance // nil for what left the stack
 	live *live
@@ -129,7 +131,9 @@ type OutputChange struct {
 
 // Counts are the numbers of a summary.
 type Counts struct {
-	Create, Update, Replace, Delete, NoOp int
+	Create, Update, Replace, Delete int
+	Adopt, Forget                   int // recorded as owned, or as owned no more, without a change of the object
+	NoOp                            int // the rest
 }
 
 // Counts counts the changes by action.
@@ -146,7 +150,14 @@ func (p *Plan) Counts() Counts {
 		case Delete:
 			n.Delete++
 		default:
-			n.NoOp++
+			switch {
+			case c.inst == nil: // it left the stack and is gone, or stays and is given up
+				n.Forget++
+			case c.Record && c.Before != cty.NilVal && c.live.entry == nil:
+				n.Adopt++
+			default:
+				n.NoOp++
+			}
 		}
 	}
 	return n

@@ -142,6 +142,11 @@ func (p *planning) run(ctx context.Context) {
 		p.planLeaving(l)
 	}
 	p.assemble()
+	for _, c := range p.plan.Changes {
+		if w, ok := p.in.Ledger.Waits[c.Addr]; ok && c.Action != NoOp {
+			c.Wait = &w
+		}
+	}
 	p.askLoss(ctx)
 	p.checkNamed()
 }

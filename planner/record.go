@@ -2,6 +2,7 @@ package planner
 
 import (
 	"errors"
+	"time"
 
 	"github.com/zclconf/go-cty/cty"
 
@@ -26,6 +27,12 @@ func (a *applying) recordFirst() {
 	for c, e := range moved {
 		if e != nil {
 			a.ledger.Entries[c.Addr] = e
+		}
+	}
+	for addr := range a.ledger.Waits {
+		if c := a.plan.index[addr]; c != nil && c.Action == NoOp || c == nil && a.plan.chosen == nil {
+			delete(a.ledger.Waits, addr)
+			a.dirty = true
 		}
 	}
 	for _, c := range a.plan.Changes {
@@ -75,7 +82,12 @@ func (a *applying) absorb(b *batch) {
 		err := a.record(t, r)
 		t.node.left--
 		event := Event{Change: c, Phase: phaseOf(b.key.op), Took: b.took, Status: Done}
+		delete(a.ledger.Waits, c.Addr)
 		switch {
+		case err != nil && providers.CodeOf(err) == providers.Waiting:
+			res.Status, res.Wait = Waiting, a.waitFor(c, err)
+			res.Reason = res.Wait.For
+			event.Status, event.Err = Waiting, err
 		case err != nil:
 			res.Status, res.Err = Failed, err
 			event.Status, event.Err = Failed, err
@@ -140,6 +152,19 @@ func (a *applying) record(t *task, r providers.Result) error {
 	return nil
 }
 
+// waitFor writes down what a change waits for: since when does not change as long as it does.
+func (a *applying) waitFor(c *Change, err error) *ledger.Wait {
+	w := ledger.Wait{For: err.Error(), Since: a.plan.in.Now().UTC().Truncate(time.Second)}
+	if e := providers.Detail(err); e != nil {
+		w.Steps = e.Steps
+	}
+	if c.Wait != nil {
+		w.Since = c.Wait.Since
+	}
+	a.ledger.Waits[c.Addr] = w
+	return &w
+}
+
 // settled reports whether the outcome of a call is certain. After a lost answer it is not, and the intent stays.
 func settled(err error) bool {
 	if err == nil {
@@ -153,6 +178,9 @@ func settled(err error) bool {
 }
 
 func (a *applying) callFailed(t *task, err error) error {
+	if providers.CodeOf(err) == providers.Waiting {
+		return err
+	}
 	c := t.change
 	verb := map[string]string{ledger.OpCreate: "create", ledger.OpUpdate: "update", ledger.OpDelete: "delete"}[t.op()]
 	a.failed.add(c.Addr, blame(c.inst, c.Range, err), "Could not "+verb, sentence(err))

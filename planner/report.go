@@ -31,9 +31,9 @@ type ApplyOptions struct {
 type Event struct {
 	Change *Change
 	Phase  Phase
-	Status Status        // Running at the start of a phase, then Done or Failed
+	Status Status        // Running at the start of a phase, then Done, Failed or Waiting
 	Took   time.Duration // of the phase, at its end
-	Err    error         // when Failed
+	Err    error         // when Failed or Waiting
 }
 
 // Phase is a part of a change: all but replacements have one.
@@ -53,9 +53,11 @@ type Status string
 // The states.
 const (
 	NotStarted Status = "not started"
-	Running    Status = "running"
-	Done       Status = "done"
-	Failed     Status = "failed"
+	// Waiting is for a change that needs a person first, and for what depends on it. It is no failure.
+	Waiting Status = "waiting"
+	Running Status = "running"
+	Done    Status = "done"
+	Failed  Status = "failed"
 )
 
 // Report is the outcome of Apply.
@@ -73,10 +75,22 @@ type Result struct {
 	Status Status
 	Took   time.Duration
 	Err    error  // when Failed
-	Reason string // when NotStarted: "kafka_topic.a failed", "interrupted"
+	Reason string // when NotStarted or Waiting: "kafka_topic.a failed", "interrupted", "snowflake_pipe.a waits for a person"
+	// Wait is what a person has to do; nil for what only depends on it.
+	Wait *ledger.Wait
 }
 
-// Counts counts the results: done, failed and not started.
+// Waiting returns the changes that wait for a person, and what depends on them.
+func (r *Report) Waiting() (list []Result) {
+	for _, res := range r.Results {
+		if res.Status == Waiting {
+			list = append(list, res)
+		}
+	}
+	return list
+}
+
+// Counts counts the results: done, failed and not started. What waits is none of them.
 func (r *Report) Counts() (done, failed, notStarted int) {
 	for _, res := range r.Results {
 		switch res.Status {
@@ -84,6 +98,7 @@ func (r *Report) Counts() (done, failed, notStarted int) {
 			done++
 		case Failed:
 			failed++
+		case Waiting:
 		default:
 			notStarted++
 		}

@@ -13,6 +13,9 @@ func (a *applying) tasks(n *node) []*task {
 	if n.blocked != "" {
 		for _, c := range n.changes {
 			a.skip(n, c, n.blocked)
+			if n.waits && a.results[c].Status == NotStarted {
+				a.results[c].Status = Waiting
+			}
 		}
 		return nil
 	}
@@ -31,7 +34,7 @@ func (a *applying) tasks(n *node) []*task {
 	for _, c := range n.changes {
 		r, w := a.results[c], found[c.Addr]
 		switch {
-		case r.Status == Failed: // its first half, or its evaluation
+		case r.Status == Failed || r.Status == Waiting: // its first half, or its evaluation
 			n.left--
 		case r.Reason != "":
 			n.left--

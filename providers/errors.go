@@ -20,6 +20,9 @@ const (
 	Unavailable Code = "unavailable" // transient: unreachable, timed out, answer lost
 	Conflict    Code = "conflict"    // somebody else changed it, or it is in use
 	Invalid     Code = "invalid"     // the system refuses the value
+	// Waiting: nothing is wrong, but a person has to do something elsewhere first, such as consent to an application. What is
+	// said in Error.Steps. Nothing was left behind, and the same call succeeds once it is done.
+	Waiting Code = "waiting"
 )
 
 // Error is an error with its meaning. Err's text must hold no secret.
@@ -27,7 +30,9 @@ type Error struct {
 	Code Code
 	Path cty.Path // the attribute that is to blame, if one is
 	Hint string   // what to do, a sentence; may be empty
-	Err  error
+	// Steps are what a person has to do, in order, each a sentence that names the where; for Waiting.
+	Steps []string
+	Err   error
 }
 
 func (e *Error) Error() string {

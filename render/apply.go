@@ -19,6 +19,8 @@ func (v *View) ApplyEvent(e planner.Event) {
 		v.Printf("%s %s: %s …\n", v.action(e.Change.Action), addr, e.Phase)
 	case planner.Done:
 		v.Printf("%s %s: %s done in %s\n", v.action(e.Change.Action), addr, e.Phase, short(e.Took))
+	case planner.Waiting:
+		v.Printf("%s %s: %s\n", v.action(e.Change.Action), addr, v.paint("waits for a person", text.FgYellow))
 	case planner.Failed:
 		v.Printf("%s %s: %s\n", v.paint("✗", text.FgRed), addr, v.paint(string(e.Phase)+" failed", text.FgRed))
 	}
@@ -43,26 +45,35 @@ func ApplyEventJSON(w io.Writer, e planner.Event) error {
 // ApplyReport writes how an apply ended. Where something is left it is a table of what is done, failed and not started.
 func (v *View) ApplyReport(r *planner.Report) {
 	done, failed, left := r.Counts()
-	if failed+left > 0 {
+	waiting := r.Waiting()
+	if failed+left+len(waiting) > 0 {
 		v.Printf("\n")
 		for _, res := range r.Results {
 			note := ""
 			switch res.Status {
 			case planner.Failed:
 				note = firstLine(res.Err)
-			case planner.NotStarted:
+			case planner.NotStarted, planner.Waiting:
 				note = res.Reason
 			}
 			v.Printf("  %-12s %s %s  %s\n", v.status(res.Status), v.action(res.Change.Action), res.Change.Addr, v.dim(note))
 		}
 	}
+	v.waits(waiting)
+	also := ""
+	if len(waiting) > 0 {
+		also = fmt.Sprintf(", %d waiting", len(waiting))
+	}
 	switch {
 	case failed > 0:
-		v.Printf("\n%s %d done, %d failed, %d not started. What is done is recorded; apply again goes on from here.\n",
-			v.paint("Apply failed:", text.Bold, text.FgRed), done, failed, left)
+		v.Printf("\n%s %d done, %d failed, %d not started%s. What is done is recorded; apply again goes on from here.\n",
+			v.paint("Apply failed:", text.Bold, text.FgRed), done, failed, left, also)
 	case r.Interrupted || left > 0:
-		v.Printf("\n%s %d done, %d not started. What is done is recorded; apply again goes on from here.\n",
-			v.paint("Apply interrupted:", text.Bold, text.FgYellow), done, left)
+		v.Printf("\n%s %d done, %d not started%s. What is done is recorded; apply again goes on from here.\n",
+			v.paint("Apply interrupted:", text.Bold, text.FgYellow), done, left, also)
+	case len(waiting) > 0:
+		v.Printf("\n%s %d done, %d waiting (exit code 3). Do the above, then apply again: it goes on from here.\n",
+			v.paint("Waiting for a person:", text.Bold, text.FgYellow), done, len(waiting))
 	default:
 		v.Printf("\n%s %s.\n", v.paint("Apply complete:", text.Bold, text.FgGreen), plural(int64(done), "change", "changes"))
 	}
@@ -74,6 +85,8 @@ func (v *View) status(s planner.Status) string {
 		return v.paint(string(s), text.FgGreen)
 	case planner.Failed:
 		return v.paint(string(s), text.FgRed)
+	case planner.Waiting:
+		return v.paint(string(s), text.FgYellow)
 	}
 	return string(s)
 }
@@ -81,11 +94,12 @@ func (v *View) status(s planner.Status) string {
 // ApplyReportJSON writes how an apply ended as one line of JSON.
 func ApplyReportJSON(w io.Writer, r *planner.Report, diags []Diagnostic) error {
 	type result struct {
-		Address string `json:"address"`
-		Action  string `json:"action"`
-		Status  string `json:"status"`
-		Error   string `json:"error,omitempty"`
-		Reason  string `json:"reason,omitempty"`
+		Address string    `json:"address"`
+		Action  string    `json:"action"`
+		Status  string    `json:"status"`
+		Error   string    `json:"error,omitempty"`
+		Reason  string    `json:"reason,omitempty"`
+		Waiting *WaitJSON `json:"waiting,omitempty"`
 	}
 	done, failed, left := r.Counts()
 	out := struct {
@@ -93,12 +107,13 @@ func ApplyReportJSON(w io.Writer, r *planner.Report, diags []Diagnostic) error {
 		Done        int          `json:"done"`
 		Failed      int          `json:"failed"`
 		NotStarted  int          `json:"not_started"`
+		Waiting     int          `json:"waiting"`
 		Results     []result     `json:"results"`
 		Outputs     []OutputJSON `json:"outputs,omitempty"`
 		Diagnostics []Diagnostic `json:"diagnostics,omitempty"`
-	}{"report", done, failed, left, []result{}, nil, diags}
+	}{"report", done, failed, left, len(r.Waiting()), []result{}, nil, diags}
 	for _, res := range r.Results {
-		j := result{Address: res.Change.Addr.String(), Action: actionWords[res.Change.Action], Status: string(res.Status), Reason: res.Reason}
+		j := result{Address: res.Change.Addr.String(), Action: actionWords[res.Change.Action], Status: string(res.Status), Reason: res.Reason, Waiting: newWaitJSON(res.Wait)}
 		if res.Err != nil {
 			j.Error = res.Err.Error()
 		}

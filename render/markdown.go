@@ -87,6 +87,9 @@ func markdownWhat(c *planner.Change) string {
 	if c.Why != "" {
 		parts = append(parts, c.Why)
 	}
+	if c.Wait != nil {
+		parts = append(parts, "waits for a person: "+c.Wait.For)
+	}
 	switch c.Action {
 	case planner.Update, planner.Replace:
 		for _, a := range c.Attrs {

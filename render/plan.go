@@ -53,8 +53,13 @@ func (v *View) Plan(p *planner.Plan) {
 func Summary(p *planner.Plan) string {
 	n := p.Counts()
 	s := fmt.Sprintf("Plan: %d to create, %d to change, %d to replace, %d to delete", n.Create, n.Update, n.Replace, n.Delete)
-	if n.NoOp > 0 {
-		s += fmt.Sprintf(", %d unchanged", n.NoOp)
+	for _, rest := range []struct {
+		count int
+		word  string
+	}{{n.Adopt, "taken over"}, {n.Forget, "forgotten"}, {n.NoOp, "unchanged"}} {
+		if rest.count > 0 {
+			s += fmt.Sprintf(", %d %s", rest.count, rest.word)
+		}
 	}
 	return s + "."
 }
@@ -121,6 +126,9 @@ func (v *View) change(c *planner.Change) {
 		head += v.dim("  # " + strings.Join(notes, "; "))
 	}
 	v.Printf("%s %s\n", v.action(c.Action), head)
+	if c.Wait != nil {
+		v.wait("    ", c.Wait)
+	}
 	if c.Action == planner.Create && len(c.Attrs) == 0 {
 		v.created(c)
 	}
@@ -278,6 +286,7 @@ type ChangeJSON struct {
 	Why     string     `json:"why,omitempty"`
 	Loss    string     `json:"loss,omitempty"`
 	Unnamed bool       `json:"needs_allow_destroy,omitempty"` // it holds data, and nothing named it yet
+	Waiting *WaitJSON  `json:"waiting,omitempty"`             // a person had to do something for it when it was last applied
 	Attrs   []AttrJSON `json:"attributes,omitempty"`
 }
 
@@ -307,6 +316,8 @@ type SummaryJSON struct {
 	Update    int `json:"update"`
 	Replace   int `json:"replace"`
 	Delete    int `json:"delete"`
+	Adopt     int `json:"adopt"`  // taken over as they are
+	Forget    int `json:"forget"` // owned no more, and not touched
 	Unchanged int `json:"unchanged"`
 }
 
@@ -316,14 +327,14 @@ func NewPlanJSON(p *planner.Plan, diags hcl.Diagnostics) PlanJSON {
 	out := PlanJSON{
 		FormatVersion: "1",
 		Changes:       []ChangeJSON{},
-		Summary:       SummaryJSON{n.Create, n.Update, n.Replace, n.Delete, n.NoOp},
+		Summary:       SummaryJSON{n.Create, n.Update, n.Replace, n.Delete, n.Adopt, n.Forget, n.NoOp},
 		Diagnostics:   DiagnosticsJSON(diags),
 	}
 	for _, c := range p.Changes {
 		if c.Action == planner.NoOp && !c.Record {
 			continue
 		}
-		j := ChangeJSON{Address: c.Addr.String(), Kind: c.Kind.Name, Action: actionWords[c.Action], ID: c.ID, Why: c.Why, Loss: c.Loss, Unnamed: c.Unnamed}
+		j := ChangeJSON{Address: c.Addr.String(), Kind: c.Kind.Name, Action: actionWords[c.Action], ID: c.ID, Why: c.Why, Loss: c.Loss, Unnamed: c.Unnamed, Waiting: newWaitJSON(c.Wait)}
 		if c.Moved != (spec.Addr{}) {
 			j.Was = c.Moved.String()
 		}

@@ -32,6 +32,9 @@ func (v *View) Status(s Status) {
 			mark, note = v.action(c.Action), v.dim("  to "+actionWords[c.Action]+": see `mkt plan`")
 		}
 		v.Printf("%s %s  %s%s\n", mark, c.Addr, v.dim(c.ID), note)
+		if c.Wait != nil {
+			v.wait("  ", c.Wait)
+		}
 	}
 	for _, p := range s.Pipes {
 		mark := v.paint("✓", text.FgGreen)
@@ -58,13 +61,15 @@ type ResourceStatusJSON struct {
 	Address string `json:"address"`
 	ID      string `json:"id,omitempty"`
 	Pending string `json:"pending"` // what plan would do: none, create, update, replace or delete
+	// Waiting is what a person has to do first, as the last apply found it.
+	Waiting *WaitJSON `json:"waiting,omitempty"`
 }
 
 // JSON returns s in its JSON form.
 func (s Status) JSON() StatusJSON {
 	out := StatusJSON{Resources: []ResourceStatusJSON{}, Pipes: s.Pipes}
 	for _, c := range s.Plan.Changes {
-		out.Resources = append(out.Resources, ResourceStatusJSON{c.Addr.String(), c.ID, actionWords[c.Action]})
+		out.Resources = append(out.Resources, ResourceStatusJSON{c.Addr.String(), c.ID, actionWords[c.Action], newWaitJSON(c.Wait)})
 	}
 	return out
 }

@@ -30,7 +30,11 @@ func newApply(c *cli) *cobra.Command {
 		Short: "Make the world what the stack says",
 		Long: `apply plans, shows the plan, asks, and does it. With FILE, written by plan -out, it does exactly what was shown then,
 without asking, and refuses when the stack or the world has changed since. It may be interrupted or killed at any
-moment: run again, it goes on from there.`,
+moment: run again, it goes on from there.
+
+Some changes need a person elsewhere first, as the consent that Snowflake's notification integration must be given in
+Azure. apply says what to do, makes all other changes, and ends with exit code 3; run it again afterwards. Otherwise the
+exit code is 0 when all is done, 1 when something failed, and 130 when it was interrupted.`,
 		Args: takes(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
@@ -143,6 +147,8 @@ func (c *cli) apply(ctx context.Context, s *session, p *planner.Plan, lost <-cha
 		return exitError(exitFailed)
 	case report.Interrupted:
 		return exitError(exitInterrupted)
+	case len(report.Waiting()) > 0:
+		return exitError(exitWaiting)
 	}
 	return nil
 }

@@ -21,6 +21,7 @@ const (
 	exitDone        = 0
 	exitFailed      = 1
 	exitChanges     = 2 // -detailed-exitcode
+	exitWaiting     = 3 // apply did all that it could, and waits for a person
 	exitInterrupted = 130
 )
 
@@ -58,7 +59,11 @@ func run(args []string) int {
 		os.Exit(exitInterrupted)
 	}()
 
-	c := newCLI(stopped)
+	return newCLI(stopped).execute(ctx, args)
+}
+
+// execute runs a command line within ctx and returns its exit code.
+func (c *cli) execute(ctx context.Context, args []string) int {
 	root := newRoot(c)
 	root.SetArgs(longFlags(args))
 	err := root.ExecuteContext(ctx)
