@@ -144,6 +144,12 @@ func start(ctx context.Context, cfg Config) (*Broker, error) {
 	}
 	addChecks(cluster, cfg.User, cfg.Password)
 	begun.watch(cluster)
+	factors, err := loadReplicas(cfg.Dir, cluster)
+	if err != nil {
+		cluster.Close()
+		return nil, err
+	}
+	factors.watch()
 	alive := newMembers()
 	alive.watch(cluster)
 	if err := alive.start(hostport(ports[0]), cfg.User, cfg.Password); err != nil {
