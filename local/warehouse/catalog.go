@@ -311,6 +311,9 @@ func (d *ddlTx) drop(o *object) error {
 		if err := d.exec(`DELETE FROM meta.pipe_files WHERE pipe_id = ?`, o.ID); err != nil {
 			return err
 		}
+		if err := d.exec(`DELETE FROM meta.loads WHERE pipe_id = ?`, o.ID); err != nil {
+			return err
+		}
 		return d.exec(`DELETE FROM meta.pipe_pending WHERE pipe_id = ?`, o.ID)
 	}
 	return nil

@@ -83,6 +83,9 @@ func (st *createPipe) run(ctx context.Context, s *session) (*result, error) {
 			if in == nil || in.Integration.Direction == "" {
 				return errNotFound(kindIntegration, def.Integration)
 			}
+			if !s.w.consented() {
+				return errNoConsent()
+			}
 		}
 		// Names are looked up from where the pipe lives and kept qualified.
 		b, err := s.bindCopy(def.Copy, k.db, k.schema, "SKIP_FILE")

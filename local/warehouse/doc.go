@@ -9,6 +9,9 @@
 // It does not know roles and grants (everybody is the owner), time travel, cloning, tasks, streams,
 // user code and internal stages.
 //
+// The consent that a tenant's administrator gives to notification integrations counts as given. While there is a file
+// named no-consent in the warehouse's directory it does not: tests play the wait for it with that.
+//
 // # How it is built
 //
 // The catalog (catalog.go) holds every object as an immutable value, mirrored in the table meta.objects.

@@ -96,6 +96,9 @@ func parseEvent(text string) (ev blobEvent, ok bool, err error) {
 
 // poll takes one batch of messages. A message is deleted when its files are in the pipes' durable lists.
 func (q *queuePoller) poll(ctx context.Context) (int, error) {
+	if !q.w.consented() {
+		return 0, errNoConsent()
+	}
 	client, err := q.w.queue(q.def)
 	if err != nil {
 		return 0, err
@@ -180,6 +183,9 @@ func (q *queuePoller) pipes() []listener {
 
 // outstanding gives the number of messages in the queue, as the queue estimates it.
 func (q *queuePoller) outstanding() (int64, error) {
+	if !q.w.consented() {
+		return 0, errNoConsent()
+	}
 	client, err := q.w.queue(q.def)
 	if err != nil {
 		return 0, err

@@ -3,6 +3,8 @@ package warehouse
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -107,6 +109,7 @@ func TestPipeRecreationForgets(t *testing.T) {
 	l.exec(`CREATE OR REPLACE` + strings.TrimPrefix(pricesPipe, "CREATE"))
 	l.want(`ALTER PIPE PRICES_IN REFRESH MODIFIED_AFTER = '2099-01-01T00:00:00Z'`)
 	l.want(`ALTER PIPE PRICES_IN REFRESH PREFIX = 'nothing'`)
+	l.want(`SELECT COUNT(*) FROM TABLE(INFORMATION_SCHEMA.COPY_HISTORY(TABLE_NAME => 'PRICES', START_TIME => DATEADD('hour', -1, CURRENT_TIMESTAMP())))`, "0")
 	l.want(`ALTER PIPE PRICES_IN REFRESH`, "daily/1.json|SENT")
 	l.eventually(`SELECT COUNT(*) FROM PRICES`, "2")
 	l.fails(1008, "7 days", `ALTER PIPE PRICES_IN REFRESH MODIFIED_AFTER = '2020-01-01T00:00:00Z'`)
@@ -225,4 +228,22 @@ func TestAlterWhileLoading(t *testing.T) {
 	}
 	check(t, <-altered)
 	l.eventually(`SELECT COUNT(*) FROM PRICES`, fmt.Sprint(files*50))
+}
+
+// TestConsent holds consent back: no pipe can be made, one that is there hears of nothing, and once it is given both go on.
+func TestConsent(t *testing.T) {
+	l := newLab(t)
+	l.pipeline()
+	switchFile := filepath.Join(l.dir, consentFile)
+	check(t, os.WriteFile(switchFile, nil, 0o600))
+	l.fails(603, "could not locate queue", `CREATE OR REPLACE`+strings.TrimPrefix(pricesPipe, "CREATE"))
+	l.put("prices/daily/1.json", []byte(row1))
+	l.waitStatus("the pipe says why", func(m map[string]any) bool {
+		text, _ := m["error"].(string)
+		return strings.Contains(text, "could not locate queue")
+	})
+	l.want(`SELECT COUNT(*) FROM PRICES`, "0")
+	check(t, os.Remove(switchFile))
+	l.eventually(`SELECT COUNT(*) FROM PRICES`, "1")
+	l.exec(`CREATE OR REPLACE` + strings.TrimPrefix(pricesPipe, "CREATE"))
 }
