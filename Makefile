@@ -12,7 +12,7 @@ GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 BENCHSTAT     := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 
-.PHONY: all build demo demo-real test test-real check lint fuzz bench docs docs-check fmt-check clean
+.PHONY: all build demo demo-real test test-real check lint fuzz bench bench-planner docs docs-check fmt-check clean
 
 all: build
 
@@ -45,6 +45,10 @@ fuzz: ## Run every fuzz target for a few seconds. Not a part of check: what it f
 
 bench: ## Run the benchmarks; compare two outputs with benchstat.
 	$(GO) test -run '^$$' -bench . -benchmem -count "$${COUNT:-1}" -tags $(TAGS) ./...
+
+bench-planner: build ## Measure plans beside OpenTofu, which it builds from the Go module proxy. Prints the first table of docs/benchmarks.md.
+	GO="$(GO)" ./internal/bench/planner/peers.sh bin/bench
+	$(GO) run ./internal/bench/planner -mkt $(BIN) -tofu bin/bench/tofu -providers bin/bench
 
 docs: build ## Write docs/reference/ anew from the described kinds and commands.
 	$(BIN) docs docs/reference
