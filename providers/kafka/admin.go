@@ -18,7 +18,8 @@ import (
 // cluster is the connection to the brokers, opened at its first use. It is safe
 // for concurrent use.
 type cluster struct {
-	conn Connection
+	conn   Connection
+	second *second // for what librdkafka cannot ask
 
 	open     sync.Once
 	openErr  error
@@ -102,7 +103,12 @@ func (c *cluster) watch() {
 	}
 }
 
+func newCluster(conn Connection) *cluster {
+	return &cluster{conn: conn, second: &second{conn: conn}}
+}
+
 func (c *cluster) close() {
+	c.second.close()
 	c.open.Do(func() { c.openErr = errors.New("the Kafka client is closed") })
 	if c.stop == nil {
 		return

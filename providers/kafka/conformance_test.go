@@ -106,6 +106,38 @@ func TestTopicConforms(t *testing.T) {
 			{Name: "delete to compact,delete", Stack: `kafka_topic "subject" {
 				config = { "cleanup.policy" = "compact,delete", "retention.ms" = "7d" }
 			}`, Attrs: []string{`config["cleanup.policy"]`}},
+			{Name: "fewer replicas", Stack: `kafka_topic "subject" {
+				replication_factor = 2
+				config = { "cleanup.policy" = "delete", "retention.ms" = "7d" }
+			}`, Attrs: []string{"replication_factor"}},
+			{Name: "one replica and a setting that allows it", From: `kafka_topic "subject" {
+				replication_factor = 3
+				config = { "min.insync.replicas" = 2 }
+			}`, Stack: `kafka_topic "subject" {
+				replication_factor = 1
+				config = { "min.insync.replicas" = 1 }
+			}`, Attrs: []string{"replication_factor", `config["min.insync.replicas"]`}},
+			{Name: "more replicas", From: `kafka_topic "subject" {
+				partitions         = 5
+				replication_factor = 1
+			}`, Stack: `kafka_topic "subject" {
+				replication_factor = 3
+			}`, Attrs: []string{"replication_factor"}},
+			{Name: "more replicas, partitions and settings at once", From: `kafka_topic "subject" {
+				partitions         = 2
+				replication_factor = 1
+			}`, Stack: `kafka_topic "subject" {
+				partitions         = 4
+				replication_factor = 2
+				config             = { "min.insync.replicas" = 2 }
+			}`, Attrs: []string{"replication_factor", "partitions", `config["min.insync.replicas"]`}},
+			{Name: "fewer replicas and more partitions", From: `kafka_topic "subject" {
+				partitions         = 2
+				replication_factor = 3
+			}`, Stack: `kafka_topic "subject" {
+				partitions         = 4
+				replication_factor = 1
+			}`, Attrs: []string{"replication_factor", "partitions"}},
 			{Name: "unlimited", Stack: `kafka_topic "subject" {
 				partitions = 4
 				config = { "cleanup.policy" = "delete", "retention.ms" = "-1" }
@@ -123,10 +155,10 @@ func TestTopicConforms(t *testing.T) {
 				partitions = 2
 				config = { "cleanup.policy" = "delete", "retention.ms" = "7d" }
 			}`, Want: "make a new topic"},
-			{Name: "replicas", Stack: `kafka_topic "subject" {
-				replication_factor = 1
+			{Name: "more replicas than brokers", Stack: `kafka_topic "subject" {
+				replication_factor = 4
 				config = { "cleanup.policy" = "delete", "retention.ms" = "7d" }
-			}`, Want: "kafka-reassign-partitions"},
+			}`, Want: "the cluster has 3 live brokers"},
 		},
 		Outside: func(t *testing.T, w providertest.World, id string) {
 			config := ck.ConfigMap{}

@@ -12,7 +12,7 @@ const pingWait = 500 * time.Millisecond
 
 // Ping signs in to the cluster and counts what it has.
 func (c Connection) Ping(ctx context.Context) (brokers, topics int, err error) {
-	cl := &cluster{conn: c}
+	cl := newCluster(c)
 	defer cl.close()
 	m, err := ask(ctx, cl, "ask for the cluster's metadata", func(ctx context.Context, admin *ck.AdminClient) (*ck.Metadata, error) {
 		for { // it takes no context: many short waits end with ctx

@@ -21,7 +21,7 @@ func New(conn Connection) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Provider{cluster: &cluster{conn: conn}, registry: registry}, nil
+	return &Provider{cluster: newCluster(conn), registry: registry}, nil
 }
 
 // Resource implements providers.Provider.

@@ -39,10 +39,11 @@ var Topic = &spec.Kind{
 		},
 		{
 			Name: "replication_factor", Type: cty.Number, Optional: true, Computed: true,
-			Doc:   "Copies of each partition. The cluster's default when absent. Confluent Cloud wants 3.",
-			Check: atLeast(1),
-			Change: spec.Refused("mkt does not reassign replicas; change the factor with kafka-reassign-partitions " +
-				"and then set replication_factor to what the topic has"),
+			Doc: "Copies of each partition, each on a broker of its own. The cluster's default when absent. It is changed by reassigning replicas, " +
+				"which Kafka can since 2.4: apply waits until they are copied, half an hour at most, and the next one goes on waiting. Managed services " +
+				"may refuse it; Confluent Cloud wants 3.",
+			Check:  atLeast(1),
+			Change: changeFactor,
 		},
 		{
 			Name: "config", Type: cty.Map(cty.String), Default: cty.MapValEmpty(cty.String),
@@ -102,6 +103,16 @@ func changePartitions(before, after cty.Value) spec.Verdict {
 		return spec.Verdict{Act: spec.Refuse, Why: "a topic's partitions cannot be taken away; make a new topic with fewer, move its consumers, and remove this one"}
 	}
 	return spec.Verdict{Act: spec.InPlace, Why: "records written from now on may land in another partition than earlier ones with the same key"}
+}
+
+func changeFactor(before, after cty.Value) spec.Verdict {
+	switch {
+	case before.IsNull() || after.IsNull() || !after.IsKnown():
+		return spec.Verdict{Act: spec.InPlace}
+	case after.LessThan(before).True():
+		return spec.Verdict{Act: spec.InPlace, Why: "the topic outlives the loss of fewer brokers"}
+	}
+	return spec.Verdict{Act: spec.InPlace, Why: "every record is copied to more brokers, which takes its time"}
 }
 
 func changeSettings(before, after cty.Value) spec.Verdict {

@@ -3,8 +3,10 @@ package kafka
 import (
 	"context"
 	"fmt"
+	"math"
 
 	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/zclconf/go-cty/cty"
 
 	"mkt/providers"
@@ -61,6 +63,7 @@ func (t *topics) describe(ctx context.Context, names []string) (map[string]topic
 	for _, c := range configs {
 		byName[c.Name] = c
 	}
+	arriving := t.arriving(ctx, found)
 	for _, d := range found {
 		c := byName[d.Name]
 		err := kafkaError(fmt.Sprintf("describe the settings of topic %q", d.Name), c.Error)
@@ -72,21 +75,23 @@ func (t *topics) describe(ctx context.Context, names []string) (map[string]topic
 		case err != nil:
 			states[d.Name] = topicState{err: err}
 		default:
-			states[d.Name] = stateOf(d, c)
+			states[d.Name] = stateOf(d, c, arriving[d.Name])
 		}
 	}
 	return states, nil
 }
 
-func stateOf(d ck.TopicDescription, c ck.ConfigResourceResult) topicState {
+// stateOf puts a topic's value together. Its replication factor is that of the partition which has the fewest replicas;
+// those that are still being copied do not count.
+func stateOf(d ck.TopicDescription, c ck.ConfigResourceResult, arriving map[int32]kadm.ListPartitionReassignmentsResponse) topicState {
 	s := topicState{}
 	if d.TopicID.GetMostSignificantBits() != 0 || d.TopicID.GetLeastSignificantBits() != 0 { // brokers before 2.8 have none
 		s.id = d.TopicID.String()
 	}
-	replicas := 0
+	replicas := math.MaxInt32
 	for _, p := range d.Partitions {
 		s.partitions = append(s.partitions, p.Partition)
-		replicas = max(replicas, len(p.Replicas))
+		replicas = min(replicas, len(p.Replicas)-len(arriving[int32(p.Partition)].AddingReplicas))
 	}
 	config := map[string]cty.Value{}
 	for name, entry := range c.Config {

@@ -77,14 +77,17 @@ func (t *topics) Create(ctx context.Context, changes []providers.Change) []provi
 }
 
 // Update implements providers.Resource: one request for all new partitions, one
-// for all settings.
+// for all settings, one for all replicas. Copies come before settings that may need
+// them (min.insync.replicas), and go after those that may have needed them.
 func (t *topics) Update(ctx context.Context, changes []providers.Change) []providers.Result {
 	errs := make([]error, len(changes))
+	t.refactor(ctx, changes, errs, func(before, after int) bool { return after > before })
 	t.some(ctx, changes, errs, func(ch providers.Change) bool {
 		return number(ch.After.GetAttr("partitions"), -1) > number(ch.Before.GetAttr("partitions"), -1)
 	}, t.grow)
 	altered := func(ch providers.Change) bool { return !maps.Equal(settings(ch.Before), settings(ch.After)) }
 	t.some(ctx, changes, errs, altered, t.configure)
+	t.refactor(ctx, changes, errs, func(before, after int) bool { return after < before })
 	return t.await(ctx, changes, errs, func(ch providers.Change, s topicState) bool {
 		return shows(ch, s.value)
 	})
