@@ -190,12 +190,7 @@ func (p *planning) suffers(w *wanted) string {
 	if !ok {
 		return ""
 	}
-	var changes []providers.RefChange
-	for _, ref := range w.inst.Objects {
-		if c := p.byAddr[ref.Addr]; c != nil && (c.Action == Update || c.Action == Replace) {
-			changes = append(changes, providers.RefChange{Path: ref.Path, Kind: c.Kind.Name, Replaced: c.Action == Replace, Before: c.Before, After: c.After})
-		}
-	}
+	changes := p.refChanges(w, nil, map[spec.Addr]bool{})
 	if len(changes) == 0 {
 		return ""
 	}
@@ -204,6 +199,29 @@ func (p *planning) suffers(w *wanted) string {
 		return v.Why
 	}
 	return ""
+}
+
+// refChanges are the changes of what an instance refers to, directly or through objects that are not replaced. Path is that of the
+// instance's own attribute; nil stands for that of each reference.
+func (p *planning) refChanges(w *wanted, path cty.Path, seen map[spec.Addr]bool) (changes []providers.RefChange) {
+	for _, ref := range w.inst.Objects {
+		c := p.byAddr[ref.Addr]
+		if c == nil || seen[ref.Addr] {
+			continue
+		}
+		seen[ref.Addr] = true
+		at := path
+		if at == nil {
+			at = ref.Path
+		}
+		if c.Action == Update || c.Action == Replace {
+			changes = append(changes, providers.RefChange{Path: at, Kind: c.Kind.Name, Replaced: c.Action == Replace, Before: c.Before, After: c.After})
+		}
+		if next := p.wanted[ref.Addr]; next != nil && c.Action != Replace {
+			changes = append(changes, p.refChanges(next, at, seen)...)
+		}
+	}
+	return changes
 }
 
 // triggeredBy returns the first replace_triggered_by that fires, "" if none does.

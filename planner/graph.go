@@ -52,7 +52,10 @@ type graph struct {
 
 // newGraph orders the phases:
 //   - a block is put after the blocks it depends on, and after its own replaced objects are removed;
-//   - an object is removed or dropped after everything that depended on it when it was applied;
+//   - an object is removed or dropped after everything that depended on it when it was applied, also through
+//     objects that stay;
+//   - an object is changed in place after the replaced ones that depended on it are removed: they may have to come to
+//     rest on what they know;
 //   - an object is dropped after the blocks that depended on it have been changed not to. This is given up where
 //     it contradicts the rest, and so are dependencies recorded at different times that contradict each other.
 func newGraph(p *Plan) *graph {
@@ -113,8 +116,10 @@ func newGraph(p *Plan) *graph {
 		}
 		return addrOrder(a[1], b[1])
 	})
+	uses := map[spec.Addr][]spec.Addr{}
 	for _, pair := range pairs {
 		user, used := pair[0], pair[1]
+		uses[user] = append(uses[user], used)
 		for _, gone := range []phase{removing, dropping} {
 			for _, first := range []phase{removing, dropping} {
 				g.connect(g.byKey[nodeKey{user, first}], g.byKey[nodeKey{used, gone}], true, 1)
@@ -122,12 +127,50 @@ func newGraph(p *Plan) *graph {
 		}
 		g.connect(g.byKey[nodeKey{user, putting}], g.byKey[nodeKey{used, dropping}], true, 2)
 	}
+	g.removeFirst(uses)
 	for soft := 2; soft > 0 && g.relax(soft); soft-- {
 	}
 	for _, n := range g.nodes {
 		n.waiting, n.left = len(n.after), len(n.changes)
 	}
 	return g
+}
+
+// removeFirst has the first half of each replacement come before the changes of what the object used, directly or through
+// objects that stay as they are.
+func (g *graph) removeFirst(uses map[spec.Addr][]spec.Addr) {
+	for _, user := range g.nodes {
+		if user.phase != removing {
+			continue
+		}
+		seen := map[spec.Addr]bool{user.addr: true}
+		var visit func(addr spec.Addr, direct bool)
+		visit = func(addr spec.Addr, direct bool) {
+			for _, used := range uses[addr] {
+				if seen[used] {
+					continue
+				}
+				seen[used] = true
+				gone := g.byKey[nodeKey{used, removing}]
+				put := g.byKey[nodeKey{used, putting}]
+				if put != nil && len(put.changes) > 0 && !put.makesOnly() {
+					g.connect(user, put, true, 1)
+				}
+				if gone != nil && !direct {
+					g.connect(user, gone, true, 1)
+				}
+				if gone == nil && g.byKey[nodeKey{used, dropping}] == nil {
+					visit(used, false)
+				}
+			}
+		}
+		visit(user.addr, true)
+	}
+}
+
+// makesOnly reports whether nothing that exists is changed in place.
+func (n *node) makesOnly() bool {
+	return !slices.ContainsFunc(n.changes, func(c *Change) bool { return c.Action == Update })
 }
 
 func (n *node) add(c *Change) { n.changes = append(n.changes, c) }

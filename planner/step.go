@@ -22,7 +22,9 @@ func (a *applying) tasks(n *node) []*task {
 	if n.phase != putting {
 		var list []*task
 		for _, c := range n.changes {
-			list = append(list, &task{node: n, change: c, request: c.contract(cty.NilVal)})
+			t := &task{node: n, change: c, request: c.contract(cty.NilVal)}
+			t.request.Replaced = n.phase == removing
+			list = append(list, t)
 		}
 		return list
 	}

@@ -59,7 +59,8 @@ type Refiner interface {
 
 // Dependent is implemented by resources whose objects suffer when an object that they refer to changes: a pipe stops for
 // good when its stage moves, although nothing about the pipe itself is different. Suffers is pure; it is called at
-// plan for objects that exist, with those of their references that change in place or are replaced. The verdict Replace
+// plan for objects that exist, with those of their references that change in place or are replaced, and with those of what
+// these refer to as long as they are not replaced themselves. The verdict Replace
 // replaces the object; Same leaves it alone; the others are not used.
 type Dependent interface {
 	Suffers(v cty.Value, changes []RefChange) spec.Verdict
@@ -67,7 +68,7 @@ type Dependent interface {
 
 // RefChange is a planned change of an object that another one refers to.
 type RefChange struct {
-	Path          cty.Path // of the attribute that refers, in the value of the one that suffers
+	Path          cty.Path // of the attribute that refers, at first hand or not, in the value of the one that suffers
 	Kind          string
 	Replaced      bool
 	Before, After cty.Value // After may be partly unknown
@@ -110,6 +111,8 @@ type Change struct {
 	Before  cty.Value // NilVal for a create
 	After   cty.Value // NilVal for a delete; may be partly unknown in computed attributes
 	Private map[string]string
+	// Replaced is true for the delete of an object that the same apply creates again.
+	Replaced bool
 }
 
 // Result is the outcome of one change.
