@@ -20,17 +20,17 @@ type assert struct {
 }
 
 // addCheck takes one check block.
-func (s *Stack) addCheck(b *hclsyntax.Block) (diags hcl.Diagnostics) {
+func (m *module) addCheck(b *hclsyntax.Block) (diags hcl.Diagnostics) {
 	if len(b.Labels) != 1 || !hclsyntax.ValidIdentifier(b.Labels[0]) {
 		return hcl.Diagnostics{errorAt(b.DefRange(), "Wrong number of labels", "A check block has one label, its name: check \"retention\" { … }.")}
 	}
 	c := &assertions{name: b.Labels[0], rng: b.DefRange()}
-	for _, other := range s.checks {
+	for _, other := range m.checks {
 		if other.name == c.name {
 			return hcl.Diagnostics{errorAt(c.rng, "Duplicate check", "The check %q is declared already, at %s.", c.name, place(other.rng))}
 		}
 	}
-	s.checks = append(s.checks, c)
+	m.checks = append(m.checks, c)
 	for _, a := range sortedAttributes(b.Body) {
 		diags = append(diags, errorAt(a.NameRange, "Unknown attribute", "A check block holds assert blocks: put %s into assert { … }.", a.Name))
 	}
@@ -68,20 +68,22 @@ func (s *Stack) addCheck(b *hclsyntax.Block) (diags hcl.Diagnostics) {
 // Checks evaluates the check blocks with the objects set so far. What does not hold, or cannot be evaluated, is a warning: it
 // stops nothing. A condition that is not known yet says nothing.
 func (sc *Scope) Checks() (diags hcl.Diagnostics) {
-	for _, c := range sc.stack.checks {
-		for _, a := range c.asserts {
-			for _, d := range sc.assert(c, a) {
-				w := *d
-				w.Severity = hcl.DiagWarning
-				diags = append(diags, &w)
+	for _, in := range sc.stack.instances {
+		for _, c := range in.module.checks {
+			for _, a := range c.asserts {
+				for _, d := range in.say(sc.assert(in, c, a)) {
+					w := *d
+					w.Severity = hcl.DiagWarning
+					diags = append(diags, &w)
+				}
 			}
 		}
 	}
 	return unique(diags)
 }
 
-func (sc *Scope) assert(c *assertions, a assert) hcl.Diagnostics {
-	v, diags := sc.eval(a.condition, a.refs)
+func (sc *Scope) assert(in *moduleInstance, c *assertions, a assert) hcl.Diagnostics {
+	v, diags := sc.eval(in, a.condition, a.refs)
 	if diags.HasErrors() {
 		return diags
 	}
@@ -96,7 +98,7 @@ func (sc *Scope) assert(c *assertions, a assert) hcl.Diagnostics {
 	case ok.True():
 		return nil
 	}
-	message, diags := sc.eval(a.message, a.refs)
+	message, diags := sc.eval(in, a.message, a.refs)
 	text, err := convert.Convert(message, cty.String)
 	detail := "The condition does not hold; the message is withheld because it is sensitive."
 	switch {
@@ -109,5 +111,5 @@ func (sc *Scope) assert(c *assertions, a assert) hcl.Diagnostics {
 	case !text.IsMarked():
 		detail = text.AsString()
 	}
-	return hcl.Diagnostics{errorAt(a.condition.Range(), "Check failed", "check.%s: %s", c.name, detail)}
+	return hcl.Diagnostics{errorAt(a.condition.Range(), "Check failed", "%scheck.%s: %s", in.prefix(), c.name, detail)}
 }

@@ -28,6 +28,40 @@ func chain(n int) string {
 	return b.String()
 }
 
+// modular is n resources in instances of a module: each of them has one that refers to the instance before through outputs.
+func modular(t testing.TB, n int) *Stack {
+	dir := t.TempDir()
+	write(t, dir+"/main.hcl", fmt.Sprintf(`
+locals { all = { for i in range(%d) : "k${i}" => i + 1 } }
+module "one" {
+  source   = "./one"
+  for_each = local.all
+  name     = each.key
+  n        = each.value
+}
+output "names" { value = [for m in module.one : m.name] }
+`, n/2))
+	write(t, dir+"/one/main.hcl", `
+variable "name" { type = string }
+variable "n" { type = number }
+locals { full = "x-${var.name}" }
+kafka_topic "t" {
+  name       = local.full
+  partitions = var.n
+}
+schema_subject "s" {
+  name   = kafka_topic.t.name
+  schema = jsonencode({ type = "string" })
+}
+output "name" { value = schema_subject.s.name }
+`)
+	s, diags := Load(dir, testOptions())
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	return s
+}
+
 func BenchmarkStack(b *testing.B) {
 	for _, bench := range []struct {
 		name string
@@ -48,17 +82,25 @@ func BenchmarkStack(b *testing.B) {
 
 // Ten times the resources may take about ten times as long, never a hundred times.
 func TestLinear(t *testing.T) {
-	cost := func(src string) time.Duration {
+	cost := func(load func(int) *Stack, n int) time.Duration {
 		best := time.Hour
 		for range 3 {
 			start := time.Now()
-			all(t, mustLoad(t, src, nil))
+			sc, _ := all(t, load(n))
+			if _, diags := sc.Outputs(); diags.HasErrors() {
+				t.Fatal(diags)
+			}
 			best = min(best, time.Since(start))
 		}
 		return best
 	}
-	for name, make := range map[string]func(int) string{"wide": wide, "chain": chain} {
-		small, large := cost(make(400)), cost(make(4000))
+	source := func(src func(int) string) func(int) *Stack {
+		return func(n int) *Stack { return mustLoad(t, src(n), nil) }
+	}
+	for name, load := range map[string]func(int) *Stack{
+		"wide": source(wide), "chain": source(chain), "modules": func(n int) *Stack { return modular(t, n) },
+	} {
+		small, large := cost(load, 400), cost(load, 4000)
 		t.Logf("%s: 400 in %v, 4000 in %v", name, small, large)
 		if large > 40*small {
 			t.Errorf("%s: 400 take %v, 4000 take %v", name, small, large)

@@ -19,11 +19,12 @@ type Block struct {
 	Lifecycle Lifecycle
 	ForEach   bool // has for_each
 
+	in         *moduleInstance // nil in a module that is only declared
 	body       *hclsyntax.Body
 	forEach    hclsyntax.Expression
 	labelRange hcl.Range
-	refs       refs
-	after      []Addr // of depends_on and replace_triggered_by
+	refs       refs   // relative to the module
+	after      []Addr // of depends_on and replace_triggered_by: blocks and modules, relative to the module
 	broken     bool   // the body does not fit the kind; reported by Load
 	dynamic    bool   // holds dynamic blocks
 }
@@ -65,7 +66,7 @@ type Trigger struct {
 	Range hcl.Range
 }
 
-func (s *Stack) addBlock(b *hclsyntax.Block, kind *Kind) hcl.Diagnostics {
+func (m *module) addBlock(b *hclsyntax.Block, kind *Kind) hcl.Diagnostics {
 	if len(b.Labels) != 1 {
 		return hcl.Diagnostics{errorAt(b.DefRange(), "Wrong number of labels",
 			"A %s block has one label, its name: %s \"name\" { … }.", b.Type, b.Type)}
@@ -81,15 +82,15 @@ func (s *Stack) addBlock(b *hclsyntax.Block, kind *Kind) hcl.Diagnostics {
 		body:       b.Body,
 		labelRange: b.LabelRanges[0],
 	}
-	if other := s.byAddr[block.Addr]; other != nil {
+	if other := m.byAddr[block.Addr]; other != nil {
 		return hcl.Diagnostics{errorAt(b.DefRange(), "Duplicate block",
 			"%s is declared already, at %s. Addresses must be unique: rename one of the two.", block.Addr, place(other.Range))}
 	}
-	s.blocks = append(s.blocks, block)
-	s.byAddr[block.Addr] = block
+	m.blocks = append(m.blocks, block)
+	m.byAddr[block.Addr] = block
 
-	diags := s.setMeta(block)
-	fit := checkBody(b.Body, s.shapes[kind], block.meta(), kind.Name)
+	diags := m.setMeta(block)
+	fit := checkBody(b.Body, m.stack.shapes[kind], block.meta(), kind.Name)
 	block.broken = fit.HasErrors()
 	return append(diags, fit...)
 }
@@ -99,7 +100,7 @@ func (b *Block) meta() map[string]bool {
 	return map[string]bool{"depends_on": true, "for_each": true, "count": true, "lifecycle": true}
 }
 
-func (s *Stack) setMeta(b *Block) (diags hcl.Diagnostics) {
+func (m *module) setMeta(b *Block) (diags hcl.Diagnostics) {
 	if a := b.body.Attributes["for_each"]; a != nil {
 		if b.Kind.Name == "query" {
 			diags = append(diags, errorAt(a.SrcRange, "No for_each here", "A query is asked by its name, so there is one for each block. Write one block for each."))
@@ -108,17 +109,10 @@ func (s *Stack) setMeta(b *Block) (diags hcl.Diagnostics) {
 		}
 	}
 	if a := b.body.Attributes["count"]; a != nil {
-		diags = append(diags, errorAt(a.SrcRange, "No count in this language",
-			"Use for_each with a map or a set: its keys name the instances, so removing one does not renumber the others."))
+		diags = append(diags, noCount(a))
 	}
 	if a := b.body.Attributes["depends_on"]; a != nil {
-		for _, expr := range items(a.Expr, &diags) {
-			if t, more := s.target(expr, false); more.HasErrors() {
-				diags = append(diags, more...)
-			} else {
-				b.after = append(b.after, t.Addr.Block())
-			}
-		}
+		b.after, diags = m.dependsOn(a, diags)
 	}
 	seen := false
 	for _, nested := range b.body.Blocks {
@@ -130,12 +124,12 @@ func (s *Stack) setMeta(b *Block) (diags hcl.Diagnostics) {
 			continue
 		}
 		seen = true
-		diags = append(diags, s.setLifecycle(b, nested)...)
+		diags = append(diags, m.setLifecycle(b, nested)...)
 	}
 	return diags
 }
 
-func (s *Stack) setLifecycle(b *Block, nested *hclsyntax.Block) (diags hcl.Diagnostics) {
+func (m *module) setLifecycle(b *Block, nested *hclsyntax.Block) (diags hcl.Diagnostics) {
 	known := []string{"prevent_destroy", "ignore_changes", "replace_triggered_by", "silence"}
 	if b.App() {
 		known = []string{"silence"}
@@ -161,12 +155,15 @@ func (s *Stack) setLifecycle(b *Block, nested *hclsyntax.Block) (diags hcl.Diagn
 				b.Lifecycle.PreventDestroy, b.Lifecycle.PreventRange = v.True(), attr.SrcRange
 			}
 		case "ignore_changes":
-			diags = append(diags, s.setIgnore(b, attr)...)
+			diags = append(diags, m.setIgnore(b, attr)...)
 		case "replace_triggered_by":
 			for _, expr := range items(attr.Expr, &diags) {
-				t, more := s.target(expr, true)
+				t, more := target(expr, true)
 				diags = append(diags, more...)
-				if !more.HasErrors() {
+				if !more.HasErrors() && t.Addr.Module != "" {
+					diags = append(diags, errorAt(expr.Range(), "Invalid reference",
+						"What is in a module is not seen from outside: replace_triggered_by names blocks beside this one."))
+				} else if !more.HasErrors() {
 					b.Lifecycle.ReplaceTriggeredBy = append(b.Lifecycle.ReplaceTriggeredBy, t)
 					b.after = append(b.after, t.Addr.Block())
 				}
@@ -203,12 +200,12 @@ func silences(attr *hclsyntax.Attribute) (list []Silence, diags hcl.Diagnostics)
 	return list, diags
 }
 
-func (s *Stack) setIgnore(b *Block, attr *hclsyntax.Attribute) (diags hcl.Diagnostics) {
+func (m *module) setIgnore(b *Block, attr *hclsyntax.Attribute) (diags hcl.Diagnostics) {
 	if hcl.ExprAsKeyword(attr.Expr) == "all" {
 		b.Lifecycle.IgnoreAll = true
 		return nil
 	}
-	known := s.shapes[b.Kind].names()
+	known := m.stack.shapes[b.Kind].names()
 	for _, expr := range items(attr.Expr, &diags) {
 		t, more := hcl.RelTraversalForExpr(expr)
 		if more.HasErrors() || len(t) != 1 {
@@ -227,34 +224,66 @@ func (s *Stack) setIgnore(b *Block, attr *hclsyntax.Attribute) (diags hcl.Diagno
 	return diags
 }
 
-// target reads the address of a block from an expression: kafka_topic.prices, kafka_topic.prices["eu"] and, where
-// attributes are allowed, kafka_topic.prices.partitions. Whether it exists is checked with the other references.
-func (s *Stack) target(expr hcl.Expression, attrs bool) (Trigger, hcl.Diagnostics) {
+func noCount(a *hclsyntax.Attribute) *hcl.Diagnostic {
+	return errorAt(a.SrcRange, "No count in this language",
+		"Use for_each with a map or a set: its keys name the instances, so removing one does not renumber the others.")
+}
+
+// target reads the address of a block or a module from an expression: kafka_topic.prices, kafka_topic.prices["eu"],
+// module.eu, module.eu.kafka_topic.prices and, where attributes are allowed, kafka_topic.prices.partitions. Whether it exists
+// is checked with the other references.
+func target(expr hcl.Expression, attrs bool) (Trigger, hcl.Diagnostics) {
 	bad := hcl.Diagnostics{errorAt(expr.Range(), "Invalid reference",
 		"Write the address of a block without quotes, as in kafka_topic.prices.")}
 	t, diags := hcl.AbsTraversalForExpr(expr)
 	if diags.HasErrors() || len(t) < 2 {
 		return Trigger{}, bad
 	}
-	name, ok := t[1].(hcl.TraverseAttr)
-	if !ok {
-		return Trigger{}, bad
+	words := make([]hcl.Traverser, len(t))
+	copy(words, t)
+	words[0] = hcl.TraverseAttr{Name: t.RootName()}
+	word := func() (name string, ok bool) {
+		if len(words) == 0 {
+			return "", false
+		}
+		attr, ok := words[0].(hcl.TraverseAttr)
+		words = words[1:]
+		return attr.Name, ok
 	}
-	trigger := Trigger{Addr: Addr{Kind: t.RootName(), Name: name.Name}, Range: expr.Range()}
-	rest := t[2:]
-	if len(rest) > 0 {
-		if index, ok := rest[0].(hcl.TraverseIndex); ok && index.Key.Type() == cty.String {
-			trigger.Addr.Key, trigger.Addr.Keyed = index.Key.AsString(), true
-			rest = rest[1:]
+	key := func() (key string, ok bool) {
+		if len(words) == 0 {
+			return "", false
+		}
+		index, ok := words[0].(hcl.TraverseIndex)
+		if !ok || index.Key.Type() != cty.String {
+			return "", false
+		}
+		words = words[1:]
+		return index.Key.AsString(), true
+	}
+	trigger := Trigger{Range: expr.Range()}
+	var steps []moduleStep
+	for {
+		kind, _ := word()
+		name, ok := word()
+		if !ok {
+			return Trigger{}, bad
+		}
+		text, keyed := key()
+		if kind != "module" {
+			trigger.Addr = Addr{Module: modulePath(steps), Kind: kind, Name: name, Key: text, Keyed: keyed}
+			break
+		}
+		steps = append(steps, moduleStep{name, text, keyed})
+		if len(words) == 0 {
+			trigger.Addr.Module = modulePath(steps)
+			return trigger, nil
 		}
 	}
-	if len(rest) > 0 && attrs {
-		if attr, ok := rest[0].(hcl.TraverseAttr); ok {
-			trigger.Attr = attr.Name
-			rest = rest[1:]
-		}
+	if attrs && len(words) > 0 {
+		trigger.Attr, _ = word()
 	}
-	if len(rest) > 0 {
+	if len(words) > 0 {
 		return Trigger{}, bad
 	}
 	return trigger, nil

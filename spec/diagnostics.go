@@ -73,7 +73,8 @@ func list(names []string) string {
 	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
 }
 
-// unique drops diagnostics that say the same about the same place, as the instances of one block do.
+// unique drops diagnostics that say the same about the same place, as the instances of one block do; those of instances of
+// a module become one that names them.
 func unique(diags hcl.Diagnostics) hcl.Diagnostics {
 	if len(diags) < 2 {
 		return diags
@@ -83,17 +84,22 @@ func unique(diags hcl.Diagnostics) hcl.Diagnostics {
 		summary, detail string
 		subject         hcl.Range
 	}
-	seen := make(map[key]bool, len(diags))
+	seen := make(map[key]int, len(diags))
 	kept := diags[:0]
 	for _, d := range diags {
 		k := key{severity: d.Severity, summary: d.Summary, detail: d.Detail}
+		if m, ok := d.Extra.(inModule); ok {
+			k.detail = m.detail
+		}
 		if d.Subject != nil {
 			k.subject = *d.Subject
 		}
-		if !seen[k] {
-			seen[k] = true
-			kept = append(kept, d)
+		if at, repeated := seen[k]; repeated {
+			kept[at] = joined(kept[at], d)
+			continue
 		}
+		seen[k] = len(kept)
+		kept = append(kept, d)
 	}
 	return kept
 }

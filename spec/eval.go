@@ -28,11 +28,13 @@ func (s *Stack) validate(failed bool) hcl.Diagnostics {
 			sc.Set(inst.Addr, inst.Value)
 		}
 	}
-	for _, name := range sortedKeys(s.locals) {
-		sc.mu.Lock()
-		_, more := sc.local(name)
-		sc.mu.Unlock()
-		diags = append(diags, more...)
+	for _, in := range s.instances {
+		for _, name := range sortedKeys(in.module.locals) {
+			sc.mu.Lock()
+			_, more := sc.local(in, name)
+			sc.mu.Unlock()
+			diags = append(diags, more...)
+		}
 	}
 	_, more := sc.Outputs()
 	diags = append(diags, more...)
@@ -42,15 +44,17 @@ func (s *Stack) validate(failed bool) hcl.Diagnostics {
 	return inSourceOrder(unique(diags))
 }
 
-// Outputs evaluates the outputs with the objects set so far. An output of a sensitive value must say so.
+// Outputs evaluates the stack's outputs with the objects set so far, and what modules are given and give. An output of a
+// sensitive value must say so.
 func (sc *Scope) Outputs() (map[string]OutputValue, hcl.Diagnostics) {
 	var diags hcl.Diagnostics
 	values := map[string]OutputValue{}
-	for _, o := range sc.stack.outputs {
+	diags = append(diags, sc.interfaces()...)
+	for _, o := range sc.stack.top.module.outputs {
 		if o.expr == nil {
 			continue
 		}
-		v, more := sc.eval(o.expr, o.refs)
+		v, more := sc.eval(sc.stack.top, o.expr, o.refs)
 		diags = append(diags, more...)
 		if more.HasErrors() {
 			continue
@@ -72,12 +76,12 @@ func (sc *Scope) Eval(src string) (OutputValue, hcl.Diagnostics) {
 	if diags.HasErrors() {
 		return OutputValue{}, diags
 	}
-	c := &collector{stack: sc.stack, within: within{blocks: true}}
+	c := &collector{module: sc.stack.top.module, within: within{blocks: true}}
 	c.expr(expr, nil)
 	if c.diags.HasErrors() {
 		return OutputValue{}, c.diags
 	}
-	v, diags := sc.eval(expr, c.refs())
+	v, diags := sc.eval(sc.stack.top, expr, c.refs())
 	if diags.HasErrors() {
 		return OutputValue{}, diags
 	}
@@ -86,8 +90,8 @@ func (sc *Scope) Eval(src string) (OutputValue, hcl.Diagnostics) {
 	return OutputValue{Value: v, Sensitive: marked}, diags
 }
 
-func (sc *Scope) eval(expr hclsyntax.Expression, r refs) (cty.Value, hcl.Diagnostics) {
-	ctx, diags := sc.context(r)
+func (sc *Scope) eval(in *moduleInstance, expr hclsyntax.Expression, r refs) (cty.Value, hcl.Diagnostics) {
+	ctx, diags := sc.context(in, r)
 	v, more := expr.Value(ctx)
 	return v, append(diags, evaluated(more)...)
 }

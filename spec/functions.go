@@ -27,8 +27,8 @@ const sensitive mark = "sensitive"
 // unrepeatable are functions that people look for and that cannot be part of a plan that says the same twice.
 var unrepeatable = map[string]bool{"timestamp": true, "plantimestamp": true, "uuid": true, "bcrypt": true}
 
-// functions returns the functions of the language. Files are read relative to the stack's directory.
-func (s *Stack) functions() map[string]function.Function {
+// newFunctions returns the functions of the language. Files are read relative to the stack's directory.
+func (s *Stack) newFunctions() map[string]function.Function {
 	fns := map[string]function.Function{
 		"abs": stdlib.AbsoluteFunc, "ceil": stdlib.CeilFunc, "floor": stdlib.FloorFunc, "log": stdlib.LogFunc,
 		"max": stdlib.MaxFunc, "min": stdlib.MinFunc, "parseint": stdlib.ParseIntFunc, "pow": stdlib.PowFunc, "signum": stdlib.SignumFunc,
@@ -75,7 +75,7 @@ func (s *Stack) functions() map[string]function.Function {
 }
 
 // Functions returns the names of the language's functions, sorted.
-func (s *Stack) Functions() []string { return sortedKeys(s.root.Functions) }
+func (s *Stack) Functions() []string { return sortedKeys(s.functions.Functions) }
 
 // checkCalls reports calls of functions that do not exist, evaluated or not.
 func checkCalls(expr hclsyntax.Expression, known map[string]function.Function) (diags hcl.Diagnostics) {

@@ -38,20 +38,22 @@ type Stack struct {
 	providers map[string]*providerBlock
 	shapes    map[*Kind]*shape
 
+	modules map[string]*module // by directory, but for the stack itself
+	loading []string           // the directories of those that are being declared, from the outside in
+	top     *moduleInstance    // the stack itself
+
+	// What all instances of modules have together, with whole addresses.
+	instances []*moduleInstance // outer ones first
+	byPath    map[string]*moduleInstance
 	blocks    []*Block
 	byAddr    map[Addr]*Block
 	order     []*Block
-	variables map[string]*variable
-	locals    map[string]*local
-	outputs   []*output
 	moved     []Moved
 	removed   []Removed
 	imports   []Import
-	checks    []*assertions
-	unknown   map[string]bool // types of blocks that no kind describes; reported once each
 
-	root  *hcl.EvalContext // the functions
-	reads *reads
+	functions *hcl.EvalContext
+	reads     *reads
 }
 
 // Load reads the stack at path, a file or a directory of *.hcl files, and checks all that needs no remote system.
@@ -64,10 +66,9 @@ func Load(path string, opts Options) (*Stack, hcl.Diagnostics) {
 		kinds:     map[string]*Kind{},
 		providers: map[string]*providerBlock{},
 		shapes:    map[*Kind]*shape{},
+		modules:   map[string]*module{},
+		byPath:    map[string]*moduleInstance{},
 		byAddr:    map[Addr]*Block{},
-		variables: map[string]*variable{},
-		locals:    map[string]*local{},
-		unknown:   map[string]bool{},
 	}
 	s.reads = &reads{files: map[string]fileRead{}, env: map[string]string{}, getenv: opts.Getenv}
 	if s.reads.getenv == nil {
@@ -82,30 +83,27 @@ func Load(path string, opts Options) (*Stack, hcl.Diagnostics) {
 		s.shapes[k] = newShape(k.Attrs, k.Blocks)
 	}
 
+	s.top = &moduleInstance{module: s.newModule("", path)} // until there is more
 	bodies, diags := s.parse(opts.VarFiles)
 	if diags.HasErrors() {
 		return s, diags
 	}
-	s.root = &hcl.EvalContext{Functions: s.functions()}
+	s.functions = &hcl.EvalContext{Functions: s.newFunctions()}
 
-	var settings []*hclsyntax.Block
-	for _, body := range bodies {
-		for _, attr := range sortedAttributes(body) {
-			diags = append(diags, errorAt(attr.NameRange, "Attribute outside of a block",
-				"A stack file holds blocks only. Put %s into a locals block, or into the block it belongs to.", attr.Name))
-		}
-		for _, b := range body.Blocks {
-			if b.Type == "mkt" {
-				settings = append(settings, b)
-				continue
-			}
-			diags = append(diags, s.add(b)...)
-		}
+	root := s.newModule(s.Dir, s.Path)
+	root.root = true
+	if dir, err := filepath.EvalSymlinks(s.Dir); err == nil {
+		s.modules[dir] = root
+		s.loading = []string{dir}
 	}
-	diags = append(diags, s.setVariables(opts)...)
-	diags = append(diags, s.setSettings(settings, opts.Version)...)
-	misled := s.checkReferences()
+	settings, more := root.declare(bodies)
+	s.loading = nil
+	diags = append(diags, more...)
+	diags = append(diags, root.setVariables(opts)...)
+	diags = append(diags, s.setSettings(root, settings, opts.Version)...)
+	misled := s.checkReferences(root)
 	diags = append(diags, misled...)
+	diags = append(diags, s.expand(root, diags.HasErrors())...)
 	diags = append(diags, s.checkMoves()...)
 	cycles := s.sortBlocks()
 	diags = append(diags, cycles...)
@@ -113,42 +111,6 @@ func Load(path string, opts Options) (*Stack, hcl.Diagnostics) {
 		diags = append(diags, apartFrom(misled, s.validate(true))...)
 	}
 	return s, inSourceOrder(unique(diags))
-}
-
-// add takes one top-level block.
-func (s *Stack) add(b *hclsyntax.Block) hcl.Diagnostics {
-	switch b.Type {
-	case "variable":
-		return s.addVariable(b)
-	case "locals":
-		return s.addLocals(b)
-	case "output":
-		return s.addOutput(b)
-	case "provider":
-		return s.addProvider(b)
-	case "moved", "removed", "import":
-		return s.addMoves(b)
-	case "check":
-		return s.addCheck(b)
-	case "module":
-		return hcl.Diagnostics{errorAt(b.TypeRange, "Not supported by this version",
-			"%s blocks are part of the language, but this version of mkt does not support them yet. Remove the block.", b.Type)}
-	case "resource", "data":
-		return hcl.Diagnostics{errorAt(b.DefRange(), "Unknown kind of block",
-			"Blocks are bare in this language: write kafka_topic \"name\" { … } without %q before it.", b.Type)}
-	}
-	if kind := s.kinds[b.Type]; kind != nil {
-		return s.addBlock(b, kind)
-	}
-	first := !s.unknown[b.Type]
-	s.unknown[b.Type] = true
-	known := append(s.kindNames(), "mkt", "variable", "locals", "output", "provider", "moved", "removed", "import", "check")
-	detail := "No kind is called %q.%s"
-	suggestion := DidYouMean(b.Type, known)
-	if suggestion == "" && first {
-		suggestion = " The kinds are " + list(s.kindNames()) + "."
-	}
-	return hcl.Diagnostics{errorAt(b.TypeRange, "Unknown kind of block", detail, b.Type, suggestion)}
 }
 
 // parse finds and parses the files. The names in ranges are the path as given, joined with the file's name.
@@ -177,8 +139,10 @@ func (s *Stack) parse(varFiles []string) ([]*hclsyntax.Body, hcl.Diagnostics) {
 		s.Name = strings.TrimSuffix(filepath.Base(s.Path), ".hcl")
 	}
 
-	var bodies []*hclsyntax.Body
-	var diags hcl.Diagnostics
+	return s.parseFiles(names)
+}
+
+func (s *Stack) parseFiles(names []string) (bodies []*hclsyntax.Body, diags hcl.Diagnostics) {
 	for _, name := range names {
 		body, more := s.parseFile(name, "Stack file not readable")
 		diags = append(diags, more...)
@@ -265,7 +229,7 @@ func (s *Stack) kindNames() []string {
 	return names
 }
 
-// Blocks returns the resources and the blocks of the app in source order, files by name.
+// Blocks returns the resources and the blocks of the app in source order, files by name, each module's after its caller's.
 func (s *Stack) Blocks() []*Block { return s.blocks }
 
 // Block returns the block that addr names (its key is ignored), or nil.

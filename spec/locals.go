@@ -14,7 +14,7 @@ type local struct {
 	refs refs
 }
 
-func (s *Stack) addLocals(b *hclsyntax.Block) (diags hcl.Diagnostics) {
+func (m *module) addLocals(b *hclsyntax.Block) (diags hcl.Diagnostics) {
 	if len(b.Labels) > 0 {
 		diags = append(diags, errorAt(b.LabelRanges[0], "Wrong number of labels", "A locals block has no labels."))
 	}
@@ -22,11 +22,11 @@ func (s *Stack) addLocals(b *hclsyntax.Block) (diags hcl.Diagnostics) {
 		diags = append(diags, errorAt(inner.TypeRange, "Unknown block", "A locals block holds attributes only: write %s = { … } with an equals sign.", inner.Type))
 	}
 	for _, a := range sortedAttributes(b.Body) {
-		if other := s.locals[a.Name]; other != nil {
+		if other := m.locals[a.Name]; other != nil {
 			diags = append(diags, errorAt(a.NameRange, "Duplicate local value", "The local value %q is declared already, at %s.", a.Name, place(other.rng)))
 			continue
 		}
-		s.locals[a.Name] = &local{name: a.Name, expr: a.Expr, rng: a.SrcRange}
+		m.locals[a.Name] = &local{name: a.Name, expr: a.Expr, rng: a.SrcRange}
 	}
 	return diags
 }
@@ -47,17 +47,17 @@ type OutputValue struct {
 	Description string
 }
 
-func (s *Stack) addOutput(b *hclsyntax.Block) (diags hcl.Diagnostics) {
+func (m *module) addOutput(b *hclsyntax.Block) (diags hcl.Diagnostics) {
 	if len(b.Labels) != 1 || !hclsyntax.ValidIdentifier(b.Labels[0]) {
 		return hcl.Diagnostics{errorAt(b.DefRange(), "Wrong number of labels", "An output block has one label, its name: output \"topic\" { … }.")}
 	}
 	o := &output{name: b.Labels[0], rng: b.DefRange()}
-	for _, other := range s.outputs {
+	for _, other := range m.outputs {
 		if other.name == o.name {
 			return hcl.Diagnostics{errorAt(o.rng, "Duplicate output", "The output %q is declared already, at %s.", o.name, place(other.rng))}
 		}
 	}
-	s.outputs = append(s.outputs, o)
+	m.outputs = append(m.outputs, o)
 	for _, a := range sortedAttributes(b.Body) {
 		switch a.Name {
 		case "value":
@@ -92,8 +92,8 @@ func literal(a *hclsyntax.Attribute, want cty.Type, set func(cty.Value)) hcl.Dia
 
 // OutputNames returns the names of the declared outputs in source order.
 func (s *Stack) OutputNames() []string {
-	names := make([]string, 0, len(s.outputs))
-	for _, o := range s.outputs {
+	names := make([]string, 0, len(s.top.module.outputs))
+	for _, o := range s.top.module.outputs {
 		names = append(names, o.name)
 	}
 	return names

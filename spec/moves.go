@@ -10,7 +10,7 @@ import (
 )
 
 // Moved says that what one address owned belongs to another from now on. Addresses without a key stand for the block
-// and all its instances.
+// and all its instances; without a kind, for all that is in a module.
 type Moved struct {
 	From, To Addr
 	Range    hcl.Range // of the header
@@ -18,7 +18,7 @@ type Moved struct {
 
 // Removed says what becomes of the object of a block that was taken out of the stack.
 type Removed struct {
-	From    Addr // without a key: the block and all its instances
+	From    Addr // without a key: the block and all its instances; without a kind: all that is in a module
 	Destroy bool // false: the object stays and is owned no more
 	Range   hcl.Range
 }
@@ -63,16 +63,55 @@ func (s *Stack) movedOnce(addr Addr) (Addr, bool) {
 	}
 	for _, m := range s.moved {
 		if addr.Keyed && m.From == addr.Block() && !m.To.Keyed {
-			return Addr{Kind: m.To.Kind, Name: m.To.Name, Key: addr.Key, Keyed: true}, true
+			to := m.To
+			to.Key, to.Keyed = addr.Key, true
+			return to, true
+		}
+	}
+	if addr.Module == "" {
+		return addr, false
+	}
+	steps := moduleSteps(addr.Module)
+	for _, m := range s.moved {
+		if path, moves := m.path(steps); moves {
+			addr.Module = path
+			return addr, true
 		}
 	}
 	return addr, false
 }
 
+// path is where the moved block of a module puts what is in the module instance at steps. A module without a key stands
+// for all its instances, unless the other one has a key.
+func (m *Moved) path(steps []moduleStep) (path string, moves bool) {
+	if m.From.Kind != "" {
+		return "", false
+	}
+	from, to := moduleSteps(m.From.Module), moduleSteps(m.To.Module)
+	last := len(from) - 1
+	if len(steps) <= last || steps[last].name != from[last].name {
+		return "", false
+	}
+	for i := range last {
+		if steps[i] != from[i] {
+			return "", false
+		}
+	}
+	here, end := steps[last], len(to)-1
+	switch {
+	case here == from[last]:
+	case !from[last].keyed && !to[end].keyed:
+		to[end].key, to[end].keyed = here.key, true
+	default:
+		return "", false
+	}
+	return modulePath(append(to, steps[last+1:]...)), true
+}
+
 // RemovedBy returns the removed block that speaks of an address, or nil.
 func (s *Stack) RemovedBy(addr Addr) *Removed {
 	for i := range s.removed {
-		if from := s.removed[i].From; from == addr || from == addr.Block() {
+		if s.removed[i].From.Covers(addr) {
 			return &s.removed[i]
 		}
 	}
@@ -80,32 +119,32 @@ func (s *Stack) RemovedBy(addr Addr) *Removed {
 }
 
 // addMoves takes one moved, removed or import block.
-func (s *Stack) addMoves(b *hclsyntax.Block) hcl.Diagnostics {
+func (m *module) addMoves(b *hclsyntax.Block) hcl.Diagnostics {
 	diags := noLabels(b)
 	switch b.Type {
 	case "moved":
-		m := Moved{Range: b.DefRange()}
-		diags = append(diags, s.addresses(b, map[string]*Addr{"from": &m.From, "to": &m.To}, nil)...)
+		move := Moved{Range: b.DefRange()}
+		diags = append(diags, m.addresses(b, map[string]*Addr{"from": &move.From, "to": &move.To}, nil)...)
 		diags = append(diags, onlyBlocks(b)...)
 		if !diags.HasErrors() {
-			s.moved = append(s.moved, m)
+			m.moved = append(m.moved, move)
 		}
 	case "removed":
 		r := Removed{Range: b.DefRange()}
-		diags = append(diags, s.addresses(b, map[string]*Addr{"from": &r.From}, nil)...)
+		diags = append(diags, m.addresses(b, map[string]*Addr{"from": &r.From}, nil)...)
 		diags = append(diags, r.setLifecycle(b)...)
 		if !diags.HasErrors() {
-			s.removed = append(s.removed, r)
+			m.removed = append(m.removed, r)
 		}
 	case "import":
 		i := Import{Range: b.DefRange(), IDRange: b.DefRange()}
-		diags = append(diags, s.addresses(b, map[string]*Addr{"to": &i.To}, []string{"id"})...)
+		diags = append(diags, m.addresses(b, map[string]*Addr{"to": &i.To}, []string{"id"})...)
 		diags = append(diags, onlyBlocks(b)...)
 		if a := b.Body.Attributes["id"]; a != nil {
 			i.id, i.IDRange = a.Expr, a.Expr.Range()
 		}
 		if !diags.HasErrors() {
-			s.imports = append(s.imports, i)
+			m.stack.imports = append(m.stack.imports, i)
 		}
 	}
 	return diags
@@ -128,7 +167,7 @@ func onlyBlocks(b *hclsyntax.Block, allowed ...string) (diags hcl.Diagnostics) {
 }
 
 // addresses reads the attributes of a block that are addresses of resources, all of them required.
-func (s *Stack) addresses(b *hclsyntax.Block, set map[string]*Addr, others []string) (diags hcl.Diagnostics) {
+func (m *module) addresses(b *hclsyntax.Block, set map[string]*Addr, others []string) (diags hcl.Diagnostics) {
 	known := append(sortedKeys(set), others...)
 	for _, a := range sortedAttributes(b.Body) {
 		if !contains(known, a.Name) {
@@ -139,14 +178,17 @@ func (s *Stack) addresses(b *hclsyntax.Block, set map[string]*Addr, others []str
 		if addr == nil {
 			continue
 		}
-		t, more := s.target(a.Expr, false)
+		t, more := target(a.Expr, false)
 		diags = append(diags, more...)
 		if more.HasErrors() {
 			continue
 		}
-		switch kind := s.kinds[t.Addr.Kind]; {
+		switch kind := m.stack.kinds[t.Addr.Kind]; {
+		case t.Addr.Kind == "" && b.Type == "import":
+			diags = append(diags, errorAt(a.Expr.Range(), "Invalid reference", "A module is no object. Name a block in it, as in %s.kafka_topic.prices.", t.Addr))
+		case t.Addr.Kind == "":
 		case kind == nil:
-			diags = append(diags, errorAt(a.Expr.Range(), "Unknown kind of block", "No kind is called %q.%s", t.Addr.Kind, DidYouMean(t.Addr.Kind, s.kindNames())))
+			diags = append(diags, errorAt(a.Expr.Range(), "Unknown kind of block", "No kind is called %q.%s", t.Addr.Kind, DidYouMean(t.Addr.Kind, m.stack.kindNames())))
 		case kind.System == "":
 			diags = append(diags, errorAt(a.Expr.Range(), "Nothing to own", "A %s is a part of the app: it is nothing that mkt owns, so there is nothing to say about it here.", kind.Name))
 		}
@@ -194,6 +236,9 @@ func (s *Stack) checkMoves() (diags hcl.Diagnostics) {
 		case m.From == m.To:
 			diags = append(diags, errorAt(m.Range, "Moved to itself", "from and to are both %s. Remove the block.", m.From))
 			continue
+		case (m.From.Kind == "") != (m.To.Kind == ""):
+			diags = append(diags, errorAt(m.Range, "Moved to another kind", "One of %s and %s is a module and the other a block. Move a module to a module, or a block to a block.", m.From, m.To))
+			continue
 		case m.From.Kind != m.To.Kind:
 			diags = append(diags, errorAt(m.Range, "Moved to another kind", "%s cannot become %s: an object keeps its kind.", m.From, m.To))
 			continue
@@ -206,6 +251,10 @@ func (s *Stack) checkMoves() (diags hcl.Diagnostics) {
 			continue
 		}
 		from[m.From], to[m.To] = m, m
+		if call := s.stillCalled(m); call != nil {
+			diags = append(diags, errorAt(m.Range, "Moved module still in the stack",
+				"%s is still in the stack, at %s, so it needs its objects itself. Rename that block, or remove this one.", m.From, place(call.rng)))
+		}
 		if block := s.byAddr[m.From.Block()]; block != nil && !m.From.Keyed && !(block.ForEach && m.To.Keyed) {
 			diags = append(diags, errorAt(m.Range, "Moved block still in the stack",
 				"%s is still in the stack, at %s, so it needs its object itself. Rename that block to %s, or remove this one.", m.From, place(block.Range), m.To))
@@ -240,9 +289,10 @@ func (s *Stack) checkMoves() (diags hcl.Diagnostics) {
 			continue
 		}
 		seen[r.From] = r
-		if block := s.byAddr[r.From.Block()]; block != nil && (!r.From.Keyed || !block.ForEach) {
+		for _, block := range s.covered(r.From) {
 			diags = append(diags, errorAt(r.Range, "Removed block still in the stack",
-				"%s is still in the stack, at %s. Remove that block, or this one.", r.From.Block(), place(block.Range)))
+				"%s is still in the stack, at %s. Remove that block, or this one.", block.Addr, place(block.Range)))
+			break
 		}
 		if _, moved := from[r.From]; moved {
 			diags = append(diags, errorAt(r.Range, "Moved and removed", "%s is moved as well, at %s. Keep one of the two.", r.From, place(from[r.From].Range)))
@@ -264,13 +314,13 @@ func (s *Stack) checkImports() (diags hcl.Diagnostics) {
 		if i.id == nil {
 			continue
 		}
-		c := &collector{stack: s, within: within{owner: "an import block"}}
+		c := &collector{module: s.top.module, within: within{owner: "an import block"}}
 		c.expr(i.id, nil)
 		i.refs, diags = c.refs(), append(diags, c.diags...)
 		if c.diags.HasErrors() {
 			continue
 		}
-		v, more := s.NewScope().eval(i.id, i.refs)
+		v, more := s.NewScope().eval(s.top, i.id, i.refs)
 		diags = append(diags, more...)
 		if more.HasErrors() {
 			continue
@@ -289,9 +339,24 @@ func (s *Stack) checkImports() (diags hcl.Diagnostics) {
 // checkInstance reports an address that stands for nothing in the stack. Whether a key exists is known at plan.
 func (s *Stack) checkInstance(addr Addr, rng hcl.Range, summary string) hcl.Diagnostics {
 	block := s.byAddr[addr.Block()]
+	in := s.byPath[addr.Module]
 	switch {
+	case addr.Kind == "" && in != nil:
+		return nil
+	case in == nil && s.covers(addr.Module):
+		return hcl.Diagnostics{errorAt(rng, summary, "%s has for_each, so one of its instances must be named, as in %s[\"key\"].", addr.Module, addr.Module)}
+	case in == nil:
+		var paths []string
+		for _, other := range s.instances[1:] {
+			paths = append(paths, other.path)
+		}
+		hint := DidYouMean(addr.Module, paths)
+		if hint == "" && len(paths) > 0 {
+			hint = " It has " + list(paths) + "."
+		}
+		return hcl.Diagnostics{errorAt(rng, summary, "The stack has no %s.%s", addr.Module, hint)}
 	case block == nil:
-		names := s.namesOf(addr.Kind)
+		names := in.module.namesOf(addr.Kind)
 		hint := DidYouMean(addr.Name, names)
 		if hint == "" && len(names) > 0 {
 			hint = " It has " + list(names) + "."
@@ -301,6 +366,46 @@ func (s *Stack) checkInstance(addr Addr, rng hcl.Range, summary string) hcl.Diag
 		return hcl.Diagnostics{errorAt(rng, summary, "%s has no for_each, so it has no instance %s.", block.Addr, strconv.Quote(addr.Key))}
 	case summary == "Import of nothing" && block.ForEach && !addr.Keyed:
 		return hcl.Diagnostics{errorAt(rng, summary, "%s has for_each, so one of its instances must be named, as in %s[\"key\"].", block.Addr, block.Addr)}
+	}
+	return nil
+}
+
+// covered are the blocks of the stack that addr speaks of as a whole.
+func (s *Stack) covered(addr Addr) (list []*Block) {
+	if addr.Kind != "" && (addr.Module == "" || s.byPath[addr.Module] != nil) {
+		if b := s.byAddr[addr.Block()]; b != nil && (!addr.Keyed || !b.ForEach) {
+			list = append(list, b)
+		}
+		return list
+	}
+	for _, b := range s.blocks {
+		if addr.Covers(b.Addr) {
+			list = append(list, b)
+		}
+	}
+	return list
+}
+
+// covers reports whether a module without a key stands for instances that have one.
+func (s *Stack) covers(path string) bool {
+	for _, in := range s.instances {
+		if in.path != "" && (Addr{Module: path}).Covers(Addr{Module: in.path}) {
+			return true
+		}
+	}
+	return false
+}
+
+// stillCalled returns the module block that still makes what a moved block takes away, or nil.
+func (s *Stack) stillCalled(m Moved) *call {
+	if m.From.Kind != "" {
+		return nil
+	}
+	for _, in := range s.instances[1:] {
+		steps := moduleSteps(in.path)
+		if _, moves := m.path(steps); moves && len(steps) == len(moduleSteps(m.From.Module)) {
+			return in.call
+		}
 	}
 	return nil
 }

@@ -32,7 +32,7 @@ type Ledger struct {
 
 var ledgerTypes = map[string][]string{"azure": {"container", "key", "account"}, "file": {"path"}}
 
-func (s *Stack) setSettings(blocks []*hclsyntax.Block, running string) (diags hcl.Diagnostics) {
+func (s *Stack) setSettings(root *module, blocks []*hclsyntax.Block, running string) (diags hcl.Diagnostics) {
 	for i, b := range blocks {
 		if i > 0 || len(b.Labels) > 0 {
 			diags = append(diags, errorAt(b.DefRange(), "Duplicate mkt block", "A stack has at most one mkt block, without labels."))
@@ -52,7 +52,7 @@ func (s *Stack) setSettings(blocks []*hclsyntax.Block, running string) (diags hc
 				diags = append(diags, errorAt(inner.TypeRange, "Unknown block", "The mkt block has no block %q.%s", inner.Type, DidYouMean(inner.Type, []string{"ledger"})))
 				continue
 			}
-			diags = append(diags, s.setLedger(inner)...)
+			diags = append(diags, s.setLedger(root, inner)...)
 		}
 	}
 	return diags
@@ -76,7 +76,7 @@ func (s *Stack) checkVersion(a *hclsyntax.Attribute, running string) hcl.Diagnos
 	return hcl.Diagnostics{errorAt(a.Expr.Range(), "Wrong version of mkt", "The stack needs mkt %s; this is %s.", s.Settings.RequiredVersion, running)}
 }
 
-func (s *Stack) setLedger(b *hclsyntax.Block) (diags hcl.Diagnostics) {
+func (s *Stack) setLedger(root *module, b *hclsyntax.Block) (diags hcl.Diagnostics) {
 	if len(b.Labels) != 1 || ledgerTypes[b.Labels[0]] == nil {
 		return hcl.Diagnostics{errorAt(b.DefRange(), "Unknown ledger", "A ledger block has one label, where the ledger is kept: \"azure\" or \"file\".")}
 	}
@@ -92,14 +92,14 @@ func (s *Stack) setLedger(b *hclsyntax.Block) (diags hcl.Diagnostics) {
 			diags = append(diags, errorAt(a.NameRange, "Unknown attribute", "A ledger of type %q has no attribute %q.%s", l.Type, a.Name, DidYouMean(a.Name, known)))
 			continue
 		}
-		c := &collector{stack: s, within: within{owner: "the ledger block"}}
+		c := &collector{module: root, within: within{owner: "the ledger block"}}
 		c.expr(a.Expr, nil)
 		diags = append(diags, c.diags...)
 		if c.diags.HasErrors() {
 			continue
 		}
-		ctx := s.root.NewChild()
-		ctx.Variables = s.constants(c.refs())
+		ctx := s.functions.NewChild()
+		ctx.Variables = root.constants(c.refs())
 		v, more := a.Expr.Value(ctx)
 		diags = append(diags, evaluated(more)...)
 		if more.HasErrors() {
@@ -165,18 +165,25 @@ func (s *Stack) addProvider(b *hclsyntax.Block) hcl.Diagnostics {
 }
 
 // checkProviderLocals reports local values behind a provider block that depend on resources.
-func (s *Stack) checkProviderLocals(p *providerBlock) (diags hcl.Diagnostics) {
+func (m *module) checkProviderLocals(p *providerBlock) (diags hcl.Diagnostics) {
 	seen := map[string]bool{}
 	var visit func(r refs, via string)
 	visit = func(r refs, via string) {
-		if via != "" && len(r.blocks) > 0 {
+		var behind []string
+		for _, addr := range r.blocks {
+			behind = append(behind, addr.String())
+		}
+		for _, o := range r.outputs {
+			behind = append(behind, "module."+o.call)
+		}
+		if via != "" && len(behind) > 0 {
 			diags = append(diags, errorAt(p.rng, "Reference not possible here",
-				"A provider block can use variables and local values that depend on no resource, but local.%s refers to %s.", via, r.blocks[0]))
+				"A provider block can use variables and local values that depend on no resource, but local.%s refers to %s.", via, behind[0]))
 		}
 		for _, name := range r.locals {
-			if l := s.locals[name]; l != nil && !seen[name] {
+			if l := m.locals[name]; l != nil && !seen[name] {
 				seen[name] = true
-				c := &collector{stack: s, within: within{blocks: true}}
+				c := &collector{module: m, within: within{blocks: true}}
 				c.expr(l.expr, nil)
 				visit(c.refs(), name)
 			}
@@ -214,7 +221,13 @@ func (s *Stack) ProviderRange(name string, path cty.Path) (rng hcl.Range, ok boo
 func (s *Stack) ConfigHash() string {
 	h := sha256.New()
 	for _, name := range sortedKeys(s.Files) {
-		fmt.Fprintf(h, "file %q %x\n", filepath.Base(name), sha256.Sum256(s.Files[name].Bytes))
+		shown := filepath.Base(name)
+		if abs, err := filepath.Abs(name); err == nil {
+			if rel, err := filepath.Rel(s.Dir, abs); err == nil && filepath.IsLocal(rel) {
+				shown = rel // a module's
+			}
+		}
+		fmt.Fprintf(h, "file %q %x\n", shown, sha256.Sum256(s.Files[name].Bytes))
 	}
 	for _, v := range s.Variables() {
 		value, err := ctyjson.Marshal(v.Value, cty.DynamicPseudoType)

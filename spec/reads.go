@@ -73,7 +73,11 @@ func (s *Stack) resolve(path string) string {
 func (s *Stack) readText(path string) (string, error) {
 	f := s.reads.file(s.resolve(path))
 	if f.err != nil {
-		return "", fmt.Errorf("cannot read %q: %s (relative paths start at the stack's directory)", path, reason(f.err))
+		hint := ""
+		if len(s.modules) > 1 {
+			hint = "; in a module write ${path.module}/… for those of its own"
+		}
+		return "", fmt.Errorf("cannot read %q: %s (relative paths start at the stack's directory%s)", path, reason(f.err), hint)
 	}
 	if !utf8.ValidString(f.text) {
 		return "", fmt.Errorf("%q is not UTF-8 text", path)

@@ -9,61 +9,37 @@ import (
 	"github.com/zclconf/go-cty/cty"
 )
 
-// refs is what expressions refer to, each once and sorted, so that they can be evaluated with nothing else at hand.
+// refs is what expressions refer to, each once and sorted, so that they can be evaluated with nothing else at hand. It is
+// relative to the module that holds the expressions.
 type refs struct {
 	vars, locals []string
-	blocks       []Addr // without keys
-	path         bool
+	blocks       []Addr      // without keys
+	outputs      []outputRef // by call
+	path, each   bool
+}
+
+// outputRef is a reference to an output of a module, of one of its instances or of all.
+type outputRef struct {
+	call  string
+	key   string // of one instance, when keyed
+	keyed bool
+	name  string // "" for the instances as such, whatever they give
 }
 
 // within says which references an expression may hold.
 type within struct {
 	each   bool   // each.key and each.value
-	blocks bool   // resources and app blocks
+	blocks bool   // resources, app blocks and modules
 	owner  string // for messages: "variable validation"
 }
 
-// checkReferences collects and checks the references of every block, local and output.
-func (s *Stack) checkReferences() (diags hcl.Diagnostics) {
-	for _, b := range s.blocks {
-		c := &collector{stack: s, within: within{each: b.ForEach, blocks: true}}
-		if b.ForEach {
-			c.within.each = false
-			c.expr(b.forEach, nil)
-			c.within.each = true
-		}
-		c.body(b.body, s.shapes[b.Kind], map[string]bool{"for_each": true, "depends_on": true, "count": true, "lifecycle": true}, nil)
-		b.dynamic = c.dynamic
-		b.refs, diags = c.refs(), append(diags, c.diags...)
-		for _, t := range b.Lifecycle.ReplaceTriggeredBy {
-			diags = append(diags, s.checkTrigger(t)...)
-		}
-		for _, expr := range dependsOn(b.body) {
-			if t, more := s.target(expr, false); !more.HasErrors() {
-				t.Range = expr.Range()
-				diags = append(diags, s.checkTrigger(t)...)
-			}
-		}
-	}
-	for _, name := range sortedKeys(s.locals) {
-		l := s.locals[name]
-		c := &collector{stack: s, within: within{blocks: true}}
-		c.expr(l.expr, nil)
-		l.refs, diags = c.refs(), append(diags, c.diags...)
-	}
-	for _, o := range s.outputs {
-		c := &collector{stack: s, within: within{blocks: true}}
-		if o.expr != nil {
-			c.expr(o.expr, nil)
-		}
-		o.refs, diags = c.refs(), append(diags, c.diags...)
-	}
-	for _, check := range s.checks {
-		for i := range check.asserts {
-			c := &collector{stack: s, within: within{blocks: true}}
-			c.expr(check.asserts[i].condition, nil)
-			c.expr(check.asserts[i].message, nil)
-			check.asserts[i].refs, diags = c.refs(), append(diags, c.diags...)
+// checkReferences collects and checks the references in the stack's own files and in its modules.
+func (s *Stack) checkReferences(root *module) (diags hcl.Diagnostics) {
+	diags = root.checkReferences()
+	for _, dir := range sortedKeys(s.modules) {
+		if m := s.modules[dir]; m != root && !m.broken {
+			diags = append(diags, m.checkReferences()...)
+			diags = append(diags, m.checkValidations()...)
 		}
 	}
 	for _, name := range sortedKeys(s.providers) {
@@ -71,33 +47,103 @@ func (s *Stack) checkReferences() (diags hcl.Diagnostics) {
 		if p.body == nil {
 			continue
 		}
-		c := &collector{stack: s, within: within{owner: "a provider block"}}
+		c := &collector{module: root, within: within{owner: "a provider block"}}
 		c.body(p.body, s.shapes[p.kind], nil, nil)
 		p.dynamic = c.dynamic
 		p.refs, diags = c.refs(), append(diags, c.diags...)
-		diags = append(diags, s.checkProviderLocals(p)...)
+		diags = append(diags, root.checkProviderLocals(p)...)
 	}
 	return diags
 }
 
-func dependsOn(body *hclsyntax.Body) []hcl.Expression {
-	a := body.Attributes["depends_on"]
+// checkReferences collects and checks the references of every block, local, output and argument of a module.
+func (m *module) checkReferences() (diags hcl.Diagnostics) {
+	for _, b := range m.blocks {
+		c := &collector{module: m, within: within{each: b.ForEach, blocks: true}}
+		if b.ForEach {
+			c.within.each = false
+			c.expr(b.forEach, nil)
+			c.within.each = true
+		}
+		c.body(b.body, m.stack.shapes[b.Kind], map[string]bool{"for_each": true, "depends_on": true, "count": true, "lifecycle": true}, nil)
+		b.dynamic = c.dynamic
+		b.refs, diags = c.refs(), append(diags, c.diags...)
+		for _, t := range b.Lifecycle.ReplaceTriggeredBy {
+			diags = append(diags, m.checkTrigger(t)...)
+		}
+		diags = append(diags, m.checkDependsOn(b.body.Attributes["depends_on"])...)
+	}
+	for _, name := range sortedKeys(m.locals) {
+		l := m.locals[name]
+		l.refs, diags = m.collect(l.expr, false, diags)
+	}
+	for _, o := range m.outputs {
+		if o.expr != nil {
+			o.refs, diags = m.collect(o.expr, false, diags)
+		}
+	}
+	for _, check := range m.checks {
+		for i := range check.asserts {
+			c := &collector{module: m, within: within{blocks: true}}
+			c.expr(check.asserts[i].condition, nil)
+			c.expr(check.asserts[i].message, nil)
+			check.asserts[i].refs, diags = c.refs(), append(diags, c.diags...)
+		}
+	}
+	for _, name := range sortedKeys(m.calls) {
+		call := m.calls[name]
+		if call.forEach != nil {
+			call.keys, diags = m.collect(call.forEach, false, diags)
+		}
+		for _, arg := range sortedKeys(call.args) {
+			a := call.args[arg]
+			a.refs, diags = m.collect(a.expr, call.forEach != nil, diags)
+		}
+		diags = append(diags, m.checkDependsOn(call.waits)...)
+	}
+	return diags
+}
+
+// collect gathers the references of one expression.
+func (m *module) collect(expr hclsyntax.Expression, each bool, diags hcl.Diagnostics) (refs, hcl.Diagnostics) {
+	c := &collector{module: m, within: within{each: each, blocks: true}}
+	c.expr(expr, nil)
+	return c.refs(), append(diags, c.diags...)
+}
+
+func (m *module) checkDependsOn(a *hclsyntax.Attribute) (diags hcl.Diagnostics) {
 	if a == nil {
 		return nil
 	}
 	var reported hcl.Diagnostics
-	return items(a.Expr, &reported)
+	for _, expr := range items(a.Expr, &reported) {
+		if t, more := target(expr, false); !more.HasErrors() {
+			t.Range = expr.Range()
+			diags = append(diags, m.checkTrigger(t)...)
+		}
+	}
+	return diags
 }
 
-func (s *Stack) checkTrigger(t Trigger) hcl.Diagnostics {
-	block := s.byAddr[t.Addr.Block()]
+// checkTrigger reports a block or a module that is named and does not exist.
+func (m *module) checkTrigger(t Trigger) hcl.Diagnostics {
+	if t.Addr.Module != "" {
+		if t.Addr.Kind != "" {
+			return nil // reported
+		}
+		if name := moduleSteps(t.Addr.Module)[0].name; m.calls[name] == nil {
+			return hcl.Diagnostics{m.unknownModule(name, t.Range)}
+		}
+		return nil
+	}
+	block := m.byAddr[t.Addr.Block()]
 	if block == nil {
-		if s.unknown[t.Addr.Kind] {
+		if m.unknown[t.Addr.Kind] {
 			return nil
 		}
-		return hcl.Diagnostics{s.unknownBlockRef(t.Addr.Kind, t.Addr.Name, t.Range)}
+		return hcl.Diagnostics{m.unknownBlockRef(t.Addr.Kind, t.Addr.Name, t.Range)}
 	}
-	if sh := s.shapes[block.Kind]; t.Attr != "" && sh.attr(t.Attr) == nil {
+	if sh := m.stack.shapes[block.Kind]; t.Attr != "" && sh.attr(t.Attr) == nil {
 		if nested, _ := sh.block(t.Attr); nested == nil {
 			return hcl.Diagnostics{unknownAttributeRef(block, sh, t.Attr, t.Range)}
 		}
@@ -107,22 +153,38 @@ func (s *Stack) checkTrigger(t Trigger) hcl.Diagnostics {
 
 // collector gathers the references of expressions and reports those that lead nowhere.
 type collector struct {
-	stack   *Stack
+	module  *module
 	within  within
 	diags   hcl.Diagnostics
 	dynamic bool
 
 	vars, locals map[string]bool
 	blocks       map[Addr]bool
-	path         bool
+	outputs      map[outputRef]bool
+	path, each   bool
 }
 
 func (c *collector) refs() refs {
-	r := refs{vars: sortedKeys(c.vars), locals: sortedKeys(c.locals), path: c.path}
+	r := refs{vars: sortedKeys(c.vars), locals: sortedKeys(c.locals), path: c.path, each: c.each}
 	for addr := range c.blocks {
 		r.blocks = append(r.blocks, addr)
 	}
 	sort.Slice(r.blocks, func(i, j int) bool { return r.blocks[i].Less(r.blocks[j]) })
+	for o := range c.outputs {
+		r.outputs = append(r.outputs, o)
+	}
+	sort.Slice(r.outputs, func(i, j int) bool {
+		a, b := r.outputs[i], r.outputs[j]
+		switch {
+		case a.call != b.call:
+			return a.call < b.call
+		case a.key != b.key:
+			return a.key < b.key
+		case a.keyed != b.keyed:
+			return b.keyed
+		}
+		return a.name < b.name
+	})
 	return r
 }
 
@@ -177,7 +239,7 @@ func nestedShape(sh *shape, name string) *shape {
 }
 
 func (c *collector) expr(expr hclsyntax.Expression, hidden []string) {
-	c.diags = append(c.diags, checkCalls(expr, c.stack.root.Functions)...)
+	c.diags = append(c.diags, checkCalls(expr, c.module.stack.functions.Functions)...)
 next:
 	for _, t := range hclsyntax.Variables(expr) {
 		for _, name := range hidden {
@@ -193,7 +255,7 @@ next:
 
 // reference takes one reference; it returns what is wrong with it.
 func (c *collector) reference(t hcl.Traversal) *hcl.Diagnostic {
-	s, root, rng := c.stack, t.RootName(), t.SourceRange()
+	m, root, rng := c.module, t.RootName(), t.SourceRange()
 	name, second := "", rng
 	if len(t) > 1 {
 		if attr, ok := t[1].(hcl.TraverseAttr); ok {
@@ -202,18 +264,18 @@ func (c *collector) reference(t hcl.Traversal) *hcl.Diagnostic {
 	}
 	switch root {
 	case "var":
-		if s.variables[name] == nil {
-			return errorAt(rng, "Unknown variable", "The stack declares no variable %q.%s", name, DidYouMean(name, sortedKeys(s.variables)))
+		if m.variables[name] == nil {
+			return errorAt(rng, "Unknown variable", "%s declares no variable %q.%s", m.name(), name, DidYouMean(name, sortedKeys(m.variables)))
 		}
 		note(&c.vars, name)
 	case "local":
-		if s.locals[name] == nil {
-			return errorAt(rng, "Unknown local value", "The stack declares no local value %q.%s", name, DidYouMean(name, sortedKeys(s.locals)))
+		if m.locals[name] == nil {
+			return errorAt(rng, "Unknown local value", "%s declares no local value %q.%s", m.name(), name, DidYouMean(name, sortedKeys(m.locals)))
 		}
 		note(&c.locals, name)
 	case "path":
-		if name != "stack" {
-			return errorAt(rng, "Unknown path", "The only path is path.stack, the directory of the stack.%s", DidYouMean(name, []string{"stack"}))
+		if name != "stack" && name != "module" {
+			return errorAt(rng, "Unknown path", "The paths are path.stack, the directory of the stack, and path.module, that of the module.%s", DidYouMean(name, []string{"stack", "module"}))
 		}
 		c.path = true
 	case "each":
@@ -223,6 +285,9 @@ func (c *collector) reference(t hcl.Traversal) *hcl.Diagnostic {
 		if name != "key" && name != "value" {
 			return errorAt(second, "Unknown attribute", "each has two attributes, each.key and each.value.")
 		}
+		c.each = true
+	case "module":
+		return c.outputReference(t, name, rng)
 	case "row":
 		return errorAt(rng, "No row here",
 			"row.Column names a column of the source and is possible only where an attribute asks for one, as a producer's key does; it has no value at plan.")
@@ -233,12 +298,12 @@ func (c *collector) reference(t hcl.Traversal) *hcl.Diagnostic {
 }
 
 func (c *collector) blockReference(t hcl.Traversal, root, name string, rng hcl.Range) *hcl.Diagnostic {
-	s := c.stack
+	m, s := c.module, c.module.stack
 	if s.kinds[root] == nil {
-		if s.unknown[root] {
+		if m.unknown[root] {
 			return nil
 		}
-		known := append(s.kindNames(), "var", "local", "path", "each")
+		known := append(s.kindNames(), "var", "local", "path", "each", "module")
 		hint := DidYouMean(root, known)
 		if hint == "" && len(t) == 1 {
 			hint = " If it is meant as text, put it in quotes."
@@ -250,12 +315,12 @@ func (c *collector) blockReference(t hcl.Traversal, root, name string, rng hcl.R
 			"%s can refer to variables and local values only: it is needed before any resource is looked at.", capital(c.within.owner))
 	}
 	if name == "" {
-		return errorAt(rng, "Incomplete reference", "A reference to a %s needs its name, as in %s.", root, s.exampleOf(root))
+		return errorAt(rng, "Incomplete reference", "A reference to a %s needs its name, as in %s.", root, m.exampleOf(root))
 	}
 	addr := Addr{Kind: root, Name: name}
-	block := s.byAddr[addr]
+	block := m.byAddr[addr]
 	if block == nil {
-		return s.unknownBlockRef(root, name, rng)
+		return m.unknownBlockRef(root, name, rng)
 	}
 	if c.blocks == nil {
 		c.blocks = map[Addr]bool{}
@@ -296,25 +361,33 @@ func unknownAttributeRef(b *Block, sh *shape, name string, rng hcl.Range) *hcl.D
 	return errorAt(rng, "Unknown attribute", "A %s has no attribute %q.%s", b.Kind.Name, name, suggest(name, sh, nil))
 }
 
-func (s *Stack) unknownBlockRef(kind, name string, rng hcl.Range) *hcl.Diagnostic {
-	if s.kinds[kind] == nil {
-		return errorAt(rng, "Unknown reference", "There is nothing called %q to refer to.%s", kind, DidYouMean(kind, s.kindNames()))
+func (m *module) unknownBlockRef(kind, name string, rng hcl.Range) *hcl.Diagnostic {
+	if m.stack.kinds[kind] == nil {
+		return errorAt(rng, "Unknown reference", "There is nothing called %q to refer to.%s", kind, DidYouMean(kind, m.stack.kindNames()))
 	}
-	names := s.namesOf(kind)
+	names := m.namesOf(kind)
 	hint := DidYouMean(name, names)
 	switch {
 	case hint != "":
 	case len(names) == 0:
-		hint = " The stack has no " + kind + " at all."
+		hint = " " + m.name() + " has no " + kind + " at all."
 	default:
-		hint = " The stack has " + list(names) + "."
+		hint = " " + m.name() + " has " + list(names) + "."
 	}
-	return errorAt(rng, "Reference to nothing", "The stack declares no %s %q.%s", kind, name, hint)
+	return errorAt(rng, "Reference to nothing", "%s declares no %s %q.%s", m.name(), kind, name, hint)
 }
 
-func (s *Stack) namesOf(kind string) []string {
+// name is what messages call the module.
+func (m *module) name() string {
+	if m.root {
+		return "The stack"
+	}
+	return "The module"
+}
+
+func (m *module) namesOf(kind string) []string {
 	var names []string
-	for _, b := range s.blocks {
+	for _, b := range m.blocks {
 		if b.Kind.Name == kind {
 			names = append(names, b.Addr.Name)
 		}
@@ -323,8 +396,8 @@ func (s *Stack) namesOf(kind string) []string {
 	return names
 }
 
-func (s *Stack) exampleOf(kind string) string {
-	if names := s.namesOf(kind); len(names) > 0 {
+func (m *module) exampleOf(kind string) string {
+	if names := m.namesOf(kind); len(names) > 0 {
 		return kind + "." + names[0]
 	}
 	return kind + ".name"

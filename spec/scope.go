@@ -16,7 +16,12 @@ type Scope struct {
 	stack *Stack
 
 	mu      sync.Mutex
-	locals  map[string]cty.Value
+	static  bool // instances of modules are being made: what modules give is unknown
+	locals  map[named]cty.Value
+	inputs  map[named]cty.Value // what modules are given
+	results map[named]cty.Value // what modules give
+	keys    map[named]*each     // of modules with for_each, by module block
+	wholes  map[wholeKey]cty.Value
 	objects map[Addr]*object
 	blocks  map[Addr]*blockValues
 	unset   map[Addr]cty.Value // what stands for blocks without objects
@@ -50,7 +55,11 @@ type each struct {
 func (s *Stack) NewScope() *Scope {
 	return &Scope{
 		stack:   s,
-		locals:  map[string]cty.Value{},
+		locals:  map[named]cty.Value{},
+		inputs:  map[named]cty.Value{},
+		results: map[named]cty.Value{},
+		keys:    map[named]*each{},
+		wholes:  map[wholeKey]cty.Value{},
 		objects: map[Addr]*object{},
 		blocks:  map[Addr]*blockValues{},
 		unset:   map[Addr]cty.Value{},
@@ -117,7 +126,7 @@ func (sc *Scope) Evaluated(addr Addr) *Instance {
 // Instances evaluates the block: one instance, or with for_each one for each key, sorted by key. The diagnostics are
 // complete; instances whose evaluation failed are left out.
 func (sc *Scope) Instances(b *Block) ([]*Instance, hcl.Diagnostics) {
-	ctx, diags := sc.context(b.refs)
+	ctx, diags := sc.context(b.in, b.refs)
 	if !b.ForEach {
 		inst, more := sc.instance(b, b.Addr, ctx)
 		diags = append(diags, more...)
@@ -127,13 +136,15 @@ func (sc *Scope) Instances(b *Block) ([]*Instance, hcl.Diagnostics) {
 		return []*Instance{inst}, diags
 	}
 	fe, more := sc.forEach(b, ctx)
-	diags = append(diags, more...)
+	diags = append(diags, b.in.say(more)...)
 	if !fe.ok {
 		return nil, diags
 	}
 	instances := make([]*Instance, 0, len(fe.keys))
 	for _, key := range fe.keys {
-		inst, more := sc.instance(b, Addr{Kind: b.Addr.Kind, Name: b.Addr.Name, Key: key, Keyed: true}, fe.context(ctx, key))
+		addr := b.Addr
+		addr.Key, addr.Keyed = key, true
+		inst, more := sc.instance(b, addr, fe.context(ctx, key))
 		diags = append(diags, more...)
 		if !more.HasErrors() {
 			instances = append(instances, inst)
@@ -149,10 +160,10 @@ func (sc *Scope) Instance(addr Addr) (*Instance, hcl.Diagnostics) {
 	if b == nil || b.ForEach != addr.Keyed {
 		return nil, nil
 	}
-	ctx, diags := sc.context(b.refs)
+	ctx, diags := sc.context(b.in, b.refs)
 	if b.ForEach {
 		fe, more := sc.forEach(b, ctx)
-		diags = append(diags, more...)
+		diags = append(diags, b.in.say(more)...)
 		if _, exists := fe.values[addr.Key]; !fe.ok || !exists {
 			return nil, diags
 		}
@@ -178,14 +189,20 @@ func (sc *Scope) forEach(b *Block, ctx *hcl.EvalContext) (*each, hcl.Diagnostics
 	if values.each != nil {
 		return values.each, nil
 	}
-	fe := &each{values: map[string]cty.Value{}}
+	fe, diags := sc.keysOf(b.forEach, ctx)
 	values.each = fe
-	v, diags := b.forEach.Value(ctx)
+	return fe, diags
+}
+
+// keysOf evaluates the for_each of a block or a module.
+func (sc *Scope) keysOf(expr hclsyntax.Expression, ctx *hcl.EvalContext) (*each, hcl.Diagnostics) {
+	fe := &each{values: map[string]cty.Value{}}
+	v, diags := expr.Value(ctx)
 	diags = evaluated(diags)
 	if diags.HasErrors() {
 		return fe, diags
 	}
-	rng := b.forEach.Range()
+	rng := expr.Range()
 	invalid := func(format string, args ...any) (*each, hcl.Diagnostics) {
 		return fe, append(diags, errorAt(rng, "Invalid for_each", format, args...))
 	}
@@ -195,8 +212,10 @@ func (sc *Scope) forEach(b *Block, ctx *hcl.EvalContext) (*each, hcl.Diagnostics
 		return invalid("The value is sensitive. Its keys name the instances in every plan, so it cannot be used; use nonsensitive() on the keys if they are no secret.")
 	case v.IsNull():
 		return invalid("The value is null. Use an empty map for no instances.")
-	case !v.IsKnown() && sc.failed:
+	case !v.IsKnown() && sc.failed, ty.IsSetType() && !v.IsWhollyKnown() && sc.failed:
 		return fe, diags
+	case sc.static && (!v.IsKnown() || ty.IsSetType() && !v.IsWhollyKnown()):
+		return invalid("The value depends on a resource or on another module. What instances a module has must follow from variables and local values alone, so use keys that are written in the stack.")
 	case !v.IsKnown():
 		return invalid("The value depends on something that is known only after apply, so the instances cannot be planned. Use keys that are written in the stack.")
 	case ty.IsListType() || ty.IsTupleType():
@@ -205,8 +224,6 @@ func (sc *Scope) forEach(b *Block, ctx *hcl.EvalContext) (*each, hcl.Diagnostics
 		return invalid("A map or a set of strings is needed, not %s.", ty.FriendlyName())
 	case ty.IsSetType() && ty.ElementType() != cty.String && !(ty.ElementType() == cty.DynamicPseudoType && v.LengthInt() == 0):
 		return invalid("A set for for_each holds strings, not %s.", ty.ElementType().FriendlyName())
-	case ty.IsSetType() && !v.IsWhollyKnown() && sc.failed:
-		return fe, diags
 	case ty.IsSetType() && !v.IsWhollyKnown():
 		return invalid("The set holds values that are known only after apply, so the instances cannot be named. Use a map whose keys are written in the stack.")
 	}
@@ -237,7 +254,7 @@ func (sc *Scope) instance(b *Block, addr Addr, ctx *hcl.EvalContext) (*Instance,
 		sc.of(addr.Block()).sensitive[addr.Key] = inst.Sensitive
 		sc.failed = sc.failed || d.diags.HasErrors()
 	}
-	return inst, d.diags
+	return inst, b.in.say(d.diags)
 }
 
 // provider evaluates a provider's block.
@@ -247,27 +264,31 @@ func (sc *Scope) provider(p *providerBlock) (*Instance, hcl.Diagnostics) {
 	if body == nil {
 		body = &hclsyntax.Body{}
 	}
-	ctx, diags := sc.context(p.refs)
+	ctx, diags := sc.context(sc.stack.top, p.refs)
 	d := &decoder{scope: sc, kind: p.kind, quiet: p.broken}
 	inst := d.instance(expanded(body, p.dynamic, ctx), ctx, rng, rng, sc.stack.shapes[p.kind])
 	return inst, unique(append(diags, d.diags...))
 }
 
-// context returns what r refers to and nothing else.
-func (sc *Scope) context(r refs) (*hcl.EvalContext, hcl.Diagnostics) {
+// context returns what r refers to in a module and nothing else.
+func (sc *Scope) context(in *moduleInstance, r refs) (*hcl.EvalContext, hcl.Diagnostics) {
 	sc.mu.Lock()
 	defer sc.mu.Unlock()
-	return sc.contextLocked(r)
+	return sc.contextLocked(in, r)
 }
 
-func (sc *Scope) contextLocked(r refs) (*hcl.EvalContext, hcl.Diagnostics) {
+func (sc *Scope) contextLocked(in *moduleInstance, r refs) (*hcl.EvalContext, hcl.Diagnostics) {
 	var diags hcl.Diagnostics
-	ctx := sc.stack.root.NewChild()
-	ctx.Variables = sc.stack.constants(r)
+	ctx := sc.stack.functions.NewChild()
+	if in.call == nil {
+		ctx.Variables = in.module.constants(r)
+	} else {
+		ctx.Variables, diags = sc.given(in, r)
+	}
 	if len(r.locals) > 0 {
 		locals := make(map[string]cty.Value, len(r.locals))
 		for _, name := range r.locals {
-			v, more := sc.local(name)
+			v, more := sc.local(in, name)
 			diags = append(diags, more...)
 			locals[name] = v
 		}
@@ -277,29 +298,35 @@ func (sc *Scope) contextLocked(r refs) (*hcl.EvalContext, hcl.Diagnostics) {
 		kind := r.blocks[i].Kind
 		byName := map[string]cty.Value{}
 		for ; i < len(r.blocks) && r.blocks[i].Kind == kind; i++ {
-			byName[r.blocks[i].Name] = sc.value(r.blocks[i])
+			byName[r.blocks[i].Name] = sc.value(r.blocks[i].in(in.path))
 		}
 		ctx.Variables[kind] = cty.ObjectVal(byName)
+	}
+	if len(r.outputs) > 0 {
+		v, more := sc.modules(in, r.outputs)
+		ctx.Variables["module"] = v
+		diags = append(diags, more...)
 	}
 	return ctx, diags
 }
 
 // local evaluates a local value, once in a scope; its diagnostics go to who asks first.
-func (sc *Scope) local(name string) (cty.Value, hcl.Diagnostics) {
-	if v, known := sc.locals[name]; known {
+func (sc *Scope) local(in *moduleInstance, name string) (cty.Value, hcl.Diagnostics) {
+	if v, known := sc.locals[named{in, name}]; known {
 		return v, nil
 	}
-	l := sc.stack.locals[name]
+	l := in.module.locals[name]
 	if l == nil {
 		return cty.DynamicVal, nil
 	}
-	ctx, diags := sc.contextLocked(l.refs)
+	sc.locals[named{in, name}] = cty.DynamicVal // while it leads back to itself, which is reported as a cycle
+	ctx, diags := sc.contextLocked(in, l.refs)
 	v, more := l.expr.Value(ctx)
-	diags = append(diags, evaluated(more)...)
+	diags = append(diags, in.say(evaluated(more))...)
 	if more.HasErrors() {
 		v, sc.failed = cty.DynamicVal, true
 	}
-	sc.locals[name] = v
+	sc.locals[named{in, name}] = v
 	return v, diags
 }
 
@@ -327,7 +354,9 @@ func (sc *Scope) value(addr Addr) cty.Value {
 	objects := make(map[string]cty.Value, len(values.keys))
 	for _, key := range values.keys {
 		k := key.AsString()
-		objects[k] = sc.objects[Addr{Kind: addr.Kind, Name: addr.Name, Key: k, Keyed: true}].ref
+		one := addr
+		one.Key, one.Keyed = k, true
+		objects[k] = sc.objects[one].ref
 		same = same && objects[k].Type().Equals(object)
 	}
 	switch {

@@ -24,10 +24,12 @@ func (s *Stack) PlainSecrets() []PlainSecret {
 			found = append(found, plainSecrets(p.body, s.shapes[p.kind], "provider \""+name+"\"", "", []hcl.Range{p.rng})...)
 		}
 	}
+	seen := map[*hclsyntax.Body]bool{} // a module's, for the first of its instances
 	for _, b := range s.blocks {
-		if !hasSecrets(b.Kind.Attrs, b.Kind.Blocks) {
+		if seen[b.body] || !hasSecrets(b.Kind.Attrs, b.Kind.Blocks) {
 			continue
 		}
+		seen[b.body] = true
 		found = append(found, plainSecrets(b.body, s.shapes[b.Kind], b.Addr.String(), "", []hcl.Range{b.Range})...)
 	}
 	return found

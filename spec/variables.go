@@ -22,7 +22,7 @@ type variable struct {
 	nullable    bool
 	validations []validation
 
-	value cty.Value // marked when sensitive
+	value cty.Value // the stack's own variables alone have one for good; marked when sensitive
 	from  string
 }
 
@@ -30,6 +30,8 @@ type validation struct {
 	condition hclsyntax.Expression
 	message   string
 	rng       hcl.Range
+	refs      refs
+	broken    bool // refers to what it cannot; reported
 }
 
 // Variable is one variable as a person wants to see it. Value is unmarked: do not show it when Sensitive.
@@ -44,8 +46,8 @@ type Variable struct {
 // Variables returns the declared variables by name.
 func (s *Stack) Variables() []Variable {
 	var all []Variable
-	for _, name := range sortedKeys(s.variables) {
-		v := s.variables[name]
+	for _, name := range sortedKeys(s.top.module.variables) {
+		v := s.top.module.variables[name]
 		value, _ := v.value.UnmarkDeep()
 		all = append(all, Variable{
 			Name: v.name, Description: v.description, Type: v.typ.WithoutOptionalAttributesDeep(),
@@ -55,16 +57,16 @@ func (s *Stack) Variables() []Variable {
 	return all
 }
 
-func (s *Stack) addVariable(b *hclsyntax.Block) (diags hcl.Diagnostics) {
+func (m *module) addVariable(b *hclsyntax.Block) (diags hcl.Diagnostics) {
 	if len(b.Labels) != 1 || !hclsyntax.ValidIdentifier(b.Labels[0]) {
 		return hcl.Diagnostics{errorAt(b.DefRange(), "Wrong number of labels", "A variable block has one label, its name: variable \"account\" { … }.")}
 	}
 	v := &variable{name: b.Labels[0], rng: b.DefRange(), typ: cty.DynamicPseudoType, nullable: true}
 	v.value = cty.DynamicVal
-	if other := s.variables[v.name]; other != nil {
+	if other := m.variables[v.name]; other != nil {
 		return hcl.Diagnostics{errorAt(v.rng, "Duplicate variable", "The variable %q is declared already, at %s.", v.name, place(other.rng))}
 	}
-	s.variables[v.name] = v
+	m.variables[v.name] = v
 
 	known := []string{"type", "default", "description", "sensitive", "nullable", "validation"}
 	var fallback *hclsyntax.Attribute
@@ -153,7 +155,7 @@ func (v *variable) convert(value cty.Value) (cty.Value, error) {
 }
 
 // setVariables gives each variable its value: default, then MKT_VAR_name, then the var files in order, then -var.
-func (s *Stack) setVariables(opts Options) (diags hcl.Diagnostics) {
+func (m *module) setVariables(opts Options) (diags hcl.Diagnostics) {
 	set := func(v *variable, value cty.Value, rng hcl.Range, from string) {
 		converted, err := v.convert(value)
 		if err != nil {
@@ -162,19 +164,19 @@ func (s *Stack) setVariables(opts Options) (diags hcl.Diagnostics) {
 		}
 		v.value, v.from = converted, from
 	}
-	for _, name := range sortedKeys(s.variables) {
-		v := s.variables[name]
+	for _, name := range sortedKeys(m.variables) {
+		v := m.variables[name]
 		if v.fallback != cty.NilVal {
 			v.value, v.from = v.fallback, "default"
 		}
-		if raw := s.reads.getenv("MKT_VAR_" + name); raw != "" {
+		if raw := m.stack.reads.getenv("MKT_VAR_" + name); raw != "" {
 			value, more := v.parse(raw, "MKT_VAR_"+name)
 			diags = append(diags, more...)
 			set(v, value, v.rng, "MKT_VAR_"+name)
 		}
 	}
 	for _, file := range opts.VarFiles {
-		body, parsing := s.parseFile(file, "Var file not readable")
+		body, parsing := m.stack.parseFile(file, "Var file not readable")
 		diags = append(diags, parsing...)
 		if body == nil {
 			continue
@@ -183,10 +185,10 @@ func (s *Stack) setVariables(opts Options) (diags hcl.Diagnostics) {
 			diags = append(diags, errorAt(b.DefRange(), "Unknown block", "A var file holds attributes only: write %s = { … } with an equals sign.", b.Type))
 		}
 		for _, a := range sortedAttributes(body) {
-			v := s.variables[a.Name]
+			v := m.variables[a.Name]
 			if v == nil {
 				diags = append(diags, warningAt(a.NameRange, "Value for an unknown variable",
-					"The stack declares no variable %q, so this value is not used.%s", a.Name, DidYouMean(a.Name, sortedKeys(s.variables))))
+					"The stack declares no variable %q, so this value is not used.%s", a.Name, DidYouMean(a.Name, sortedKeys(m.variables))))
 				continue
 			}
 			value, more := a.Expr.Value(nil)
@@ -201,18 +203,18 @@ func (s *Stack) setVariables(opts Options) (diags hcl.Diagnostics) {
 		}
 	}
 	for _, name := range sortedKeys(opts.Vars) {
-		v := s.variables[name]
+		v := m.variables[name]
 		if v == nil {
 			diags = append(diags, errorNowhere("Value for an unknown variable",
-				"-var sets %q, but the stack declares no such variable.%s", name, DidYouMean(name, sortedKeys(s.variables))))
+				"-var sets %q, but the stack declares no such variable.%s", name, DidYouMean(name, sortedKeys(m.variables))))
 			continue
 		}
 		value, more := v.parse(opts.Vars[name], "-var")
 		diags = append(diags, more...)
 		set(v, value, v.rng, "-var")
 	}
-	for _, name := range sortedKeys(s.variables) {
-		v := s.variables[name]
+	for _, name := range sortedKeys(m.variables) {
+		v := m.variables[name]
 		if v.from == "" {
 			diags = append(diags, errorAt(v.rng, "No value for variable",
 				"The variable %q has no default. Give it a value with -var '%s=…', in a file named by -var-file, or as MKT_VAR_%s in the environment.", name, name, name))
@@ -222,7 +224,16 @@ func (s *Stack) setVariables(opts Options) (diags hcl.Diagnostics) {
 			v.value = v.value.Mark(sensitive)
 		}
 	}
-	return append(diags, s.validateVariables()...)
+	diags = append(diags, m.checkValidations()...)
+	for _, name := range sortedKeys(m.variables) {
+		v := m.variables[name]
+		for _, check := range v.validations {
+			ctx := m.stack.functions.NewChild()
+			ctx.Variables = m.constants(check.refs)
+			diags = append(diags, check.hold(ctx, v.rng, "The value comes from "+v.from+".")...)
+		}
+	}
+	return diags
 }
 
 // parse reads a value given as text: plain text for strings, numbers and bools, an HCL expression for anything else.
@@ -247,50 +258,60 @@ func looksLikeExpression(raw string) bool {
 	return len(raw) > 0 && (raw[0] == '[' || raw[0] == '{' || raw[0] == '"')
 }
 
-func (s *Stack) validateVariables() (diags hcl.Diagnostics) {
-	for _, name := range sortedKeys(s.variables) {
-		v := s.variables[name]
-		for _, check := range v.validations {
-			c := &collector{stack: s, within: within{owner: "a variable's validation"}}
+// checkValidations collects what the validations of a module's variables refer to: variables of the same module.
+func (m *module) checkValidations() (diags hcl.Diagnostics) {
+	for _, name := range sortedKeys(m.variables) {
+		v := m.variables[name]
+		for i := range v.validations {
+			check := &v.validations[i]
+			c := &collector{module: m, within: within{owner: "a variable's validation"}}
 			c.expr(check.condition, nil)
 			for _, local := range sortedKeys(c.locals) {
 				c.diags = append(c.diags, errorAt(check.rng, "Reference not possible here", "A validation can refer to variables only, not to local.%s.", local))
 			}
-			if c.diags.HasErrors() {
-				diags = append(diags, c.diags...)
-				continue
-			}
-			r := c.refs()
-			ctx := s.root.NewChild()
-			ctx.Variables = s.constants(r)
-			result, more := check.condition.Value(ctx)
-			diags = append(diags, evaluated(more)...)
-			result, _ = result.UnmarkDeep()
-			if more.HasErrors() || !result.IsKnown() {
-				continue
-			}
-			if ok, err := convert.Convert(result, cty.Bool); err != nil || ok.IsNull() {
-				diags = append(diags, errorAt(check.rng, "Invalid validation", "The condition of a validation is true or false."))
-			} else if ok.False() {
-				diags = append(diags, errorAt(v.rng, "Variable refused by its validation", "%s (The value comes from %s.)", check.message, v.from))
-			}
+			check.broken, diags = c.diags.HasErrors(), append(diags, c.diags...)
+			check.refs = c.refs()
 		}
 	}
 	return diags
 }
 
-// constants are the values that need no scope: variables and the path.
-func (s *Stack) constants(r refs) map[string]cty.Value {
+// hold reports a value, given at rng, that the validation refuses. What depends on unknown values is not refused.
+func (check *validation) hold(ctx *hcl.EvalContext, rng hcl.Range, from string) hcl.Diagnostics {
+	if check.broken {
+		return nil
+	}
+	result, diags := check.condition.Value(ctx)
+	failed := diags.HasErrors()
+	diags = evaluated(diags)
+	result, _ = result.UnmarkDeep()
+	if failed || !result.IsKnown() {
+		return diags
+	}
+	if ok, err := convert.Convert(result, cty.Bool); err != nil || ok.IsNull() {
+		diags = append(diags, errorAt(check.rng, "Invalid validation", "The condition of a validation is true or false."))
+	} else if ok.False() {
+		diags = append(diags, errorAt(rng, "Variable refused by its validation", "%s (%s)", check.message, from))
+	}
+	return diags
+}
+
+// constants are the values of the stack's own files that need no scope: variables and the paths.
+func (m *module) constants(r refs) map[string]cty.Value {
 	values := map[string]cty.Value{}
 	if len(r.vars) > 0 {
 		vars := make(map[string]cty.Value, len(r.vars))
 		for _, name := range r.vars {
-			vars[name] = s.variables[name].value
+			vars[name] = m.variables[name].value
 		}
 		values["var"] = cty.ObjectVal(vars)
 	}
 	if r.path {
-		values["path"] = cty.ObjectVal(map[string]cty.Value{"stack": cty.StringVal(s.Dir)})
+		values["path"] = m.paths()
 	}
 	return values
+}
+
+func (m *module) paths() cty.Value {
+	return cty.ObjectVal(map[string]cty.Value{"stack": cty.StringVal(m.stack.Dir), "module": cty.StringVal(m.dir)})
 }
