@@ -7,23 +7,17 @@ import (
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+
+	"mkt/stream/engine"
 )
 
-// assigned takes over partitions. It runs inside Poll; an error ends loop.
-func (c *consumer) assigned(ctx context.Context, tps []kafka.TopicPartition) {
-	ids := make([]int32, 0, len(tps))
-	for _, tp := range tps {
-		ids = append(ids, tp.Partition)
-	}
+// assigned takes over partitions.
+func (c *consumer) assigned(ctx context.Context, ids []int32) error {
 	starts, committed, err := c.positions(ctx, ids)
 	if err != nil {
-		c.err = fmt.Errorf("find where to go on in topic %q: %w", c.cfg.Topic, err)
-		return
+		return fmt.Errorf("find where to go on in topic %q: %w", c.cfg.Topic, err)
 	}
-	for i := range tps {
-		id := tps[i].Partition
-		at := starts[id]
-		tps[i].Offset = kafka.Offset(at)
+	for id, at := range starts {
 		c.epoch++
 		// A start that is not committed is: other members, and whoever comes
 		// next, then know it.
@@ -34,55 +28,38 @@ func (c *consumer) assigned(ctx context.Context, tps []kafka.TopicPartition) {
 		c.parts[id] = &partition{id: id, epoch: c.epoch, start: at, next: at, commit: at, commits: commits}
 	}
 	c.paused = false // a new partition is not
-	if c.client.GetRebalanceProtocol() == "COOPERATIVE" {
-		err = c.client.IncrementalAssign(tps)
-	} else {
-		err = c.client.Assign(tps)
+	if err := c.client.Assign(starts); err != nil {
+		return fmt.Errorf("take over partitions of topic %q: %w", c.cfg.Topic, err)
 	}
-	if err != nil {
-		c.err = fmt.Errorf("take over partitions of topic %q: %w", c.cfg.Topic, err)
-	}
+	return nil
 }
 
 // revoked gives partitions up: what is buffered of them is dropped, the next
 // owner reads it again from the last commit. An upload that is on its way may
 // still land; the next owner then adopts it.
-func (c *consumer) revoked(tps []kafka.TopicPartition) {
-	for _, tp := range tps {
-		delete(c.parts, tp.Partition)
+func (c *consumer) revoked(ids []int32) error {
+	for _, id := range ids {
+		delete(c.parts, id)
 	}
-	var err error
-	if c.client.GetRebalanceProtocol() == "COOPERATIVE" {
-		err = c.client.IncrementalUnassign(tps)
-	} else {
-		err = c.client.Unassign()
+	if err := c.client.Unassign(ids); err != nil {
+		return fmt.Errorf("give up partitions of topic %q: %w", c.cfg.Topic, err)
 	}
-	if err != nil && c.err == nil {
-		c.err = fmt.Errorf("give up partitions of topic %q: %w", c.cfg.Topic, err)
-	}
+	return nil
 }
 
 // committed is the group's committed offset of each partition that has one
 // for this incarnation of the topic. Each commit carries the topic's id: the
 // offsets of a topic that is gone say nothing about its successor.
 func (c *consumer) committed(ids []int32, limit time.Duration) (map[int32]int64, error) {
-	ask := make([]kafka.TopicPartition, 0, len(ids))
-	for _, id := range ids {
-		ask = append(ask, kafka.TopicPartition{Topic: &c.cfg.Topic, Partition: id})
-	}
-	got, err := c.client.Committed(ask, int(limit/time.Millisecond))
+	got, err := c.client.Committed(ids, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read committed offsets of group %q: %w", c.cfg.Group, err)
 	}
 	out := map[int32]int64{}
-	for _, tp := range got {
-		if tp.Error != nil {
-			return nil, fmt.Errorf("read committed offsets of group %q: %w", c.cfg.Group, tp.Error)
+	for _, at := range got {
+		if at.Offset >= 0 && (at.Meta == "" || at.Meta == c.topic.ID) {
+			out[at.Partition] = at.Offset
 		}
-		if tp.Offset < 0 || tp.Metadata != nil && *tp.Metadata != "" && *tp.Metadata != c.topic.ID {
-			continue
-		}
-		out[tp.Partition] = int64(tp.Offset)
 	}
 	return out, nil
 }
@@ -122,7 +99,7 @@ func (c *consumer) positions(ctx context.Context, ids []int32) (out, committed m
 		}
 		latest = len(all) == 0
 	}
-	var first []kafka.TopicPartition
+	var first []engine.Position
 	for _, id := range ids {
 		if _, ok := out[id]; ok {
 			continue
@@ -138,11 +115,11 @@ func (c *consumer) positions(ctx context.Context, ids []int32) (out, committed m
 			}
 		}
 		out[id] = at
-		first = append(first, kafka.TopicPartition{Topic: &c.cfg.Topic, Partition: id, Offset: kafka.Offset(at), Metadata: &c.topic.ID})
+		first = append(first, engine.Position{Partition: id, Offset: at, Meta: c.topic.ID})
 	}
 	if latest {
 		// Without this a crash before the first file would move the start.
-		if _, err := c.client.CommitOffsets(first); err != nil && !lostOwnership(err) {
+		if _, err := c.client.Commit(first); err != nil && !lostOwnership(err) {
 			return nil, nil, fmt.Errorf("commit where group %q starts: %w", c.cfg.Group, err)
 		}
 	}
@@ -220,25 +197,25 @@ func (c *consumer) unfinished(f File) error {
 // commitAll commits the chain ends that are new. A commit that a rebalance
 // refuses is tried again while the partition is still owned.
 func (c *consumer) commitAll() error {
-	var tps []kafka.TopicPartition
+	var ends []engine.Position
 	for id, p := range c.parts {
 		if p.commit > p.commits {
-			tps = append(tps, kafka.TopicPartition{Topic: &c.cfg.Topic, Partition: id, Offset: kafka.Offset(p.commit), Metadata: &c.topic.ID})
+			ends = append(ends, engine.Position{Partition: id, Offset: p.commit, Meta: c.topic.ID})
 		}
 	}
-	if len(tps) == 0 {
+	if len(ends) == 0 {
 		return nil
 	}
-	done, err := c.client.CommitOffsets(tps)
+	done, err := c.client.Commit(ends)
 	if err != nil {
 		if lostOwnership(err) || transient(err) {
 			return nil
 		}
 		return fmt.Errorf("commit offsets of group %q: %w", c.cfg.Group, err)
 	}
-	for _, tp := range done {
-		if p := c.parts[tp.Partition]; p != nil && tp.Error == nil {
-			p.commits = max(p.commits, int64(tp.Offset))
+	for _, at := range done {
+		if p := c.parts[at.Partition]; p != nil {
+			p.commits = max(p.commits, at.Offset)
 		}
 	}
 	return nil
@@ -262,8 +239,7 @@ func lostOwnership(err error) bool {
 func (c *consumer) rewind(p *partition, at int64) error {
 	c.epoch++
 	*p = partition{id: p.id, epoch: c.epoch, start: at, next: at, commit: p.commit, commits: p.commits}
-	_, err := c.client.SeekPartitions([]kafka.TopicPartition{{Topic: &c.cfg.Topic, Partition: p.id, Offset: kafka.Offset(at)}})
-	if err != nil {
+	if err := c.client.Seek(p.id, at); err != nil {
 		return fmt.Errorf("go back to offset %d of topic %q, partition %d: %w", at, c.cfg.Topic, p.id, err)
 	}
 	return nil

@@ -9,9 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
-
 	"mkt/stream/codec"
+	"mkt/stream/engine"
 	"mkt/stream/rowfile"
 )
 
@@ -54,15 +53,15 @@ func (f *file) add(schema *codec.Schema, datum []byte, format, compression strin
 }
 
 // addDead appends a record that is no row.
-func (f *file) addDead(msg *kafka.Message, reason error) error {
+func (f *file) addDead(topic string, rec engine.Record, reason error) error {
 	b := append(f.letters.Line(), `{"reason":`...)
 	b = codec.AppendString(b, strings.TrimPrefix(reason.Error(), ErrPoison.Error()+": "))
-	b = codec.AppendString(append(b, `,"topic":`...), *msg.TopicPartition.Topic)
-	b = strconv.AppendInt(append(b, `,"partition":`...), int64(msg.TopicPartition.Partition), 10)
-	b = strconv.AppendInt(append(b, `,"offset":`...), int64(msg.TopicPartition.Offset), 10)
-	b = codec.AppendString(append(b, `,"timestamp":`...), msg.Timestamp.UTC().Format(time.RFC3339Nano))
-	b = appendBase64(append(b, `,"key_base64":`...), msg.Key)
-	b = appendBase64(append(b, `,"value_base64":`...), msg.Value)
+	b = codec.AppendString(append(b, `,"topic":`...), topic)
+	b = strconv.AppendInt(append(b, `,"partition":`...), int64(rec.Partition), 10)
+	b = strconv.AppendInt(append(b, `,"offset":`...), rec.Offset, 10)
+	b = codec.AppendString(append(b, `,"timestamp":`...), rec.Time.UTC().Format(time.RFC3339Nano))
+	b = appendBase64(append(b, `,"key_base64":`...), rec.Key)
+	b = appendBase64(append(b, `,"value_base64":`...), rec.Value)
 	f.dead++
 	return f.letters.Append(append(b, '}'))
 }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
 
 // finished says whether every partition of the topic is written up to its
@@ -41,9 +39,6 @@ func (c *consumer) finished(ctx context.Context, now time.Time) (bool, error) {
 // writtenByOthers says whether the group has committed the partitions up to
 // their targets, control records aside.
 func (c *consumer) writtenByOthers(ctx context.Context, ids []int32) (bool, error) {
-	if len(c.parts) == 0 && c.client.IsClosed() {
-		return false, nil
-	}
 	// While the group changes the broker answers late, and the group waits for
 	// this member to poll.
 	committed, err := c.committed(ids, 500*time.Millisecond)
@@ -118,15 +113,8 @@ func (c *consumer) drain(ctx context.Context) error {
 		if err := c.pause(true); err != nil {
 			return err
 		}
-		if event := c.client.Poll(0); event != nil {
-			if _, isRecord := event.(*kafka.Message); !isRecord {
-				if err := c.handle(ctx, event); err != nil {
-					return err
-				}
-			}
-		}
-		if c.err != nil {
-			return c.err
+		if err := c.handle(ctx, c.client.Poll(0, &c.records)); err != nil { // records are left to the next run
+			return err
 		}
 	}
 }

@@ -7,12 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+
+	"mkt/stream/engine"
 )
 
 // Topic is a topic as it stands now.
@@ -22,16 +25,23 @@ type Topic struct {
 	Partitions []int32
 }
 
-// configMap merges librdkafka properties, later ones over earlier ones. Those
-// of the Go client itself ("go.…") are booleans, not text.
+// merged is librdkafka properties, later ones over earlier ones.
+func merged(layers ...map[string]string) map[string]string {
+	out := map[string]string{}
+	for _, l := range layers {
+		maps.Copy(out, l)
+	}
+	return out
+}
+
+// configMap is merged for the public Go client, whose own properties ("go.…")
+// are booleans, not text.
 func configMap(layers ...map[string]string) *kafka.ConfigMap {
 	out := kafka.ConfigMap{}
-	for _, l := range layers {
-		for k, v := range l {
-			out[k] = v
-			if strings.HasPrefix(k, "go.") {
-				out[k] = v == "true"
-			}
+	for k, v := range merged(layers...) {
+		out[k] = v
+		if strings.HasPrefix(k, "go.") {
+			out[k] = v == "true"
 		}
 	}
 	return &out
@@ -184,6 +194,10 @@ func explain(props map[string]string, err error) error {
 func transient(err error) bool {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return true
+	}
+	var ee *engine.Error
+	if errors.As(err, &ee) && (ee.Abort || ee.Fatal || ee.Retriable) {
+		return ee.Retriable && !ee.Abort && !ee.Fatal
 	}
 	var ke kafka.Error
 	if !errors.As(err, &ke) || ke.IsFatal() || ke.TxnRequiresAbort() {

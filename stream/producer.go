@@ -12,9 +12,9 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
-	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 
 	"mkt/stream/codec"
+	"mkt/stream/engine"
 	"mkt/stream/source"
 )
 
@@ -26,7 +26,7 @@ type producer struct {
 	counts producerCounts
 	header string
 	schema *codec.Schema
-	client *kafka.Producer
+	client engine.Sender
 	topic  Topic
 	dead   string // the dead-letter topic, if there is one
 
@@ -45,6 +45,9 @@ type producer struct {
 	pending ProducerStatus // rows, bytes, dead letters, skipped since the last commit
 	value   []byte
 	keyText []byte
+	marked  []byte
+	batch   engine.Batch // not handed to client yet
+	largest int          // bytes of a record
 }
 
 // restart is an error after which everything not committed is sent again.
@@ -90,7 +93,7 @@ func (p *producer) once(ctx context.Context) error {
 	if err := p.connect(ctx); err != nil {
 		return err
 	}
-	defer p.disconnect()
+	defer p.client.Close()
 	last, err := resumePoint(ctx, p.run.cfg.Kafka, p.run.admin, p.header, p.topic, p.dead)
 	if err != nil {
 		return err
@@ -347,16 +350,15 @@ func (p *producer) row(row *source.Row) error {
 			key = strconv.AppendUint(key, row.Number, 10)
 		}
 		p.keyText = key
-		err := p.produce(p.cfg.Topic, key, p.value, row, p.mark(row))
-		var ke kafka.Error
-		if !errors.As(err, &ke) || ke.Code() != kafka.ErrMsgSizeTooLarge {
-			if err == nil {
+		// What is too large was not lined up; any other error is not of this row.
+		n := int64(len(p.value))
+		if bad = p.produce(toTopic, key, p.value, p.mark(row)); !errors.Is(bad, errTooLarge) {
+			if bad == nil {
 				p.pending.Rows++
-				p.pending.Bytes += int64(len(p.value))
+				p.pending.Bytes += n
 			}
-			return err
+			return bad
 		}
-		bad = fmt.Errorf("the row is too large for a record: %w", ke)
 	}
 	switch p.cfg.OnError {
 	case Skip:
@@ -364,8 +366,8 @@ func (p *producer) row(row *source.Row) error {
 		return nil
 	case DeadLetter:
 		p.pending.DeadLetters++
-		return p.produce(p.cfg.DeadLetters(), nil, DeadLetterValue(row, bad), row,
-			p.mark(row), kafka.Header{Key: headerTopicID, Value: []byte(p.topic.ID)})
+		return p.produce(toDeadLetters, nil, DeadLetterValue(row, bad),
+			p.mark(row), engine.Header{Name: headerTopicID, Value: []byte(p.topic.ID)})
 	}
 	return p.finish(fmt.Errorf("%s:%d: row %d: %w", row.File, row.Line, row.Number, bad))
 }

@@ -18,11 +18,8 @@ type Mark struct {
 // HeaderOf is the name of the header that a producer's records carry.
 func HeaderOf(producer string) string { return "mkt." + producer }
 
-func (m Mark) bytes() []byte {
-	b := make([]byte, 16)
-	binary.BigEndian.PutUint64(b, m.Row)
-	binary.BigEndian.PutUint64(b[8:], m.Digest)
-	return b
+func (m Mark) append(b []byte) []byte {
+	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(b, m.Row), m.Digest)
 }
 
 // MarkOf finds the mark that a producer left on a record.

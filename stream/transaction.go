@@ -5,17 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 
+	"mkt/stream/engine"
 	"mkt/stream/source"
 )
 
 // connect opens the transactional producer. Its first act fences a process
 // that ran the same producer before and ends what that one left open (KIP-98).
 func (p *producer) connect(ctx context.Context) error {
-	client, err := kafka.NewProducer(logged(configMap(quiet, map[string]string{
+	props := merged(quiet, map[string]string{
 		"linger.ms":                    "20",
 		"batch.size":                   "1000000",
 		"batch.num.messages":           "100000",
@@ -28,37 +30,26 @@ func (p *producer) connect(ctx context.Context) error {
 		"enable.idempotence": "true",
 		"acks":               "all",
 		"partitioner":        "murmur2_random",
-		// The commit of the transaction is the delivery report of its rows.
-		"go.delivery.reports": "false",
-		"go.batch.producer":   "false",
-	})))
+	})
+	client, err := engine.NewSender(props, p.cfg.Topic, p.cfg.DeadLetters())
 	if err != nil {
 		return fmt.Errorf("kafka producer: %w", err)
 	}
-	p.client, p.open = client, false
-	go func() {
-		for range client.Events() { // closed by Close
-		}
-	}()
+	p.client, p.open, p.largest = client, false, largestRecord
+	if n, err := strconv.Atoi(props["message.max.bytes"]); err == nil {
+		p.largest = n
+	}
+	p.batch.Reset()
 	_, err = retry(ctx, func() (struct{}, error) {
 		ctx, cancel := context.WithTimeout(ctx, rpcLimit)
 		defer cancel()
-		return struct{}{}, client.InitTransactions(ctx)
+		return struct{}{}, client.Init(ctx)
 	})
 	if err != nil {
-		p.disconnect()
+		client.Close()
 		return fmt.Errorf("begin as transactional producer: %w", p.fenced(err))
 	}
 	return nil
-}
-
-// disconnect closes the client. What is in no committed transaction is thrown
-// away; the broker aborts it when the next producer begins.
-func (p *producer) disconnect() {
-	if p.open {
-		_ = p.client.Purge(kafka.PurgeQueue | kafka.PurgeInFlight)
-	}
-	p.client.Close()
 }
 
 // fenced says in words that another process took over.
@@ -85,37 +76,65 @@ func isFenced(err error) bool {
 	return one != nil && isFenced(one)
 }
 
-func (p *producer) mark(row *source.Row) kafka.Header {
-	return kafka.Header{Key: p.header, Value: Mark{row.Number, row.Digest}.bytes()}
+// mark is valid until the next one.
+func (p *producer) mark(row *source.Row) engine.Header {
+	p.marked = Mark{row.Number, row.Digest}.append(p.marked[:0])
+	return engine.Header{Name: p.header, Value: p.marked}
 }
 
-// produce hands a record to the client, beginning a transaction when none is
-// open. A full queue is waited for.
-func (p *producer) produce(topic string, key, value []byte, row *source.Row, headers ...kafka.Header) error {
+// The topics of a sender, by index.
+const (
+	toTopic = iota
+	toDeadLetters
+)
+
+const (
+	batchRows  = 1000
+	batchBytes = 1 << 20
+	// largestRecord is librdkafka's message.max.bytes when nobody sets it.
+	largestRecord = 1_000_000
+)
+
+var errTooLarge = errors.New("the row is too large for a record")
+
+// produce lines a record up to be sent, beginning a transaction when none is
+// open. A record that is larger than the client takes is errTooLarge.
+func (p *producer) produce(topic int, key, value []byte, headers ...engine.Header) error {
+	if len(key)+len(value) > p.largest {
+		return fmt.Errorf("%w: key and value have %d bytes, and message.max.bytes is %d", errTooLarge, len(key)+len(value), p.largest)
+	}
 	if !p.open {
-		if err := p.client.BeginTransaction(); err != nil {
+		if err := p.client.Begin(); err != nil {
 			return p.failed(fmt.Errorf("begin transaction: %w", err))
 		}
 		p.open, p.began = true, time.Now()
 	}
-	msg := kafka.Message{TopicPartition: kafka.TopicPartition{Topic: &topic, Partition: kafka.PartitionAny}, Key: key, Value: value, Headers: headers}
-	for {
-		err := p.client.Produce(&msg, nil)
-		var ke kafka.Error
-		if !errors.As(err, &ke) || ke.Code() != kafka.ErrQueueFull {
-			if err != nil && ke.Code() != kafka.ErrMsgSizeTooLarge {
-				return p.failed(fmt.Errorf("produce row %d to topic %q: %w", row.Number, topic, err))
-			}
-			return err
-		}
-		if p.run.aborted() {
-			return context.Canceled
-		}
-		if time.Since(p.began) > 5*time.Minute {
-			return p.failed(fmt.Errorf("produce row %d to topic %q: %w", row.Number, topic, err))
-		}
-		time.Sleep(time.Millisecond)
+	p.batch.Add(topic, key, value, headers...)
+	if p.batch.Len() < batchRows && p.batch.Size() < batchBytes {
+		return nil
 	}
+	return p.hand()
+}
+
+// hand gives what is lined up to the client. A full queue is waited for.
+func (p *producer) hand() error {
+	err := p.client.Send(&p.batch, p.waitQueue)
+	if err != nil && !errors.Is(err, context.Canceled) {
+		return p.failed(fmt.Errorf("produce to topic %q: %w", p.cfg.Topic, err))
+	}
+	return err
+}
+
+// waitQueue waits a moment for the brokers to take what they were sent.
+func (p *producer) waitQueue() error {
+	if p.run.aborted() {
+		return context.Canceled
+	}
+	if time.Since(p.began) > 5*time.Minute {
+		return fmt.Errorf("the brokers took nothing for 5 minutes: %w", context.DeadlineExceeded)
+	}
+	time.Sleep(time.Millisecond)
+	return nil
 }
 
 // commit commits the open transaction, if any, and counts its rows. It does
@@ -123,11 +142,14 @@ func (p *producer) produce(topic string, key, value []byte, row *source.Row, hea
 // abort leaves it.
 func (p *producer) commit() error {
 	if p.open {
+		if err := p.hand(); err != nil {
+			return err
+		}
 		err := p.run.untilAbort(rpcLimit, func(ctx context.Context) error {
 			if err := p.sameTopic(ctx); err != nil {
 				return err
 			}
-			_, err := retry(ctx, func() (struct{}, error) { return struct{}{}, p.client.CommitTransaction(ctx) })
+			_, err := retry(ctx, func() (struct{}, error) { return struct{}{}, p.client.Commit(ctx) })
 			return err
 		})
 		if err != nil {
@@ -152,10 +174,8 @@ func (p *producer) commit() error {
 // of those before it, are then not in the topic. A topic's id never comes back,
 // so that what is committed after this went to the topic it was meant for.
 func (p *producer) sameTopic(ctx context.Context) error {
-	for p.client.Flush(50) > 0 {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
+	if err := p.client.Flush(ctx); err != nil {
+		return err
 	}
 	t, err := DescribeTopic(ctx, p.run.admin, p.cfg.Topic)
 	if err == nil && t.ID != p.topic.ID {
@@ -169,7 +189,7 @@ func (p *producer) sameTopic(ctx context.Context) error {
 // is begun anew from what is committed. Whether a commit whose answer was
 // lost took place, the next beginning finds out.
 func (p *producer) failed(err error) error {
-	if fatal := p.client.GetFatalError(); fatal != nil {
+	if fatal := p.client.Fatal(); fatal != nil {
 		err = fmt.Errorf("%w: %w", err, fatal) // err may only say that the client is done
 	}
 	var ke kafka.Error
@@ -185,7 +205,7 @@ func (p *producer) failed(err error) error {
 		return err
 	}
 	// Some brokers tell a fenced producer only when it gives up its transaction.
-	abort := p.run.untilAbort(10*time.Second, func(ctx context.Context) error { return p.client.AbortTransaction(ctx) })
+	abort := p.run.untilAbort(10*time.Second, func(ctx context.Context) error { return p.client.Abort(ctx) })
 	if isFenced(abort) {
 		return p.fenced(fmt.Errorf("%w: %w", err, abort))
 	}

@@ -33,8 +33,9 @@ type parquetFile struct {
 	columns []*parquet.ColumnWriter // by field
 	fields  []parquetField
 	values  []codec.Value
-	waiting int // rows in the fields' values
-	pending int // bytes of data since the last row group
+	held    []byte // the data that the fields' values point into
+	waiting int    // rows in the fields' values
+	pending int    // bytes of data since the last row group
 }
 
 // parquetField turns the values of one field into those of its column.
@@ -133,7 +134,9 @@ func (f *parquetFile) Add(datum []byte) (unfit, err error) {
 	if unfit := f.schema.Valid(datum); unfit != nil {
 		return unfit, nil
 	}
-	if f.values, unfit = f.schema.Values(f.values[:0], datum); unfit != nil {
+	at := len(f.held)
+	f.held = append(f.held, datum...)
+	if f.values, unfit = f.schema.Values(f.values[:0], f.held[at:]); unfit != nil {
 		return unfit, nil
 	}
 	for i := range f.fields {
@@ -230,7 +233,7 @@ func (f *parquetFile) hand() error {
 		clear(c.values) // they point into the data
 		c.values = c.values[:0]
 	}
-	f.waiting = 0
+	f.waiting, f.held = 0, f.held[:0]
 	return nil
 }
 

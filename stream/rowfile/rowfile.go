@@ -61,7 +61,6 @@ func Suffix(format, compression string) string {
 type Writer interface {
 	// Add appends a row. It says unfit when the datum has no form in the
 	// file (Unfit), which then is as it was; any other error ends the file.
-	// The datum must not change until the file is closed.
 	Add(datum []byte) (unfit, err error)
 	// Stored is how many bytes the file has so far, without what is not
 	// compressed yet.
