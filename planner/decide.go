@@ -227,8 +227,12 @@ func (p *planning) refChanges(w *wanted, path cty.Path, seen map[spec.Addr]bool)
 // triggeredBy returns the first replace_triggered_by that fires, "" if none does.
 func (p *planning) triggeredBy(b *spec.Block) string {
 	for _, t := range b.Lifecycle.ReplaceTriggeredBy {
-		for addr, c := range p.byAddr {
-			if addr != t.Addr && (t.Addr.Keyed || addr.Block() != t.Addr) {
+		changes := p.byAddr
+		if b := p.in.Stack.Block(t.Addr); t.Addr.Keyed || b != nil && !b.ForEach {
+			changes = map[spec.Addr]*Change{t.Addr: p.byAddr[t.Addr]}
+		}
+		for addr, c := range changes {
+			if c == nil || addr != t.Addr && addr.Block() != t.Addr {
 				continue
 			}
 			if c.Action == Create || c.Action == Replace || c.Action == Update && (t.Attr == "" || c.touches(t.Attr)) {

@@ -69,7 +69,7 @@ func (p *planning) leaves(addr spec.Addr) bool {
 	if p.wanted[addr] != nil || p.stays(addr) {
 		return false
 	}
-	return len(p.targets) == 0 || p.targets[addr] || p.targets[addr.Block()]
+	return len(p.in.Targets) == 0 || p.targets.cover(addr)
 }
 
 // planLeaving plans the delete of one object, if it is still there, ours and not protected.

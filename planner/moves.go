@@ -46,7 +46,7 @@ func (p *planning) follow() {
 
 func (p *planning) movedRange(from spec.Addr) hcl.Range {
 	for _, m := range p.in.Stack.Moved() {
-		if m.From == from || m.From == from.Block() {
+		if m.From.Covers(from) {
 			return m.Range
 		}
 	}

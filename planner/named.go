@@ -1,22 +1,45 @@
 package planner
 
 import (
+	"slices"
+
 	"github.com/hashicorp/hcl/v2"
 
 	"mkt/spec"
 )
 
+// named are addresses that a person gave: of instances, of blocks, or of modules with all that is in them.
+type named struct {
+	exact   map[spec.Addr]bool
+	modules []spec.Addr // those that are in a module, or are one
+}
+
+func newNamed(addrs []spec.Addr) named {
+	n := named{exact: addrSet(addrs)}
+	for _, a := range addrs {
+		if a.Module != "" {
+			n.modules = append(n.modules, a)
+		}
+	}
+	return n
+}
+
+// cover reports whether one of the addresses is about addr.
+func (n named) cover(addr spec.Addr) bool {
+	return n.exact[addr] || n.exact[addr.Block()] || slices.ContainsFunc(n.modules, func(a spec.Addr) bool { return a.Covers(addr) })
+}
+
 // checkNamed marks what destroys data without being named. That a kind may hold data is enough, empty or not: what has to be
 // named must not depend on the moment.
 func (p *planning) checkNamed() {
-	allowed := addrSet(p.in.AllowDestroy)
+	allowed := newNamed(p.in.AllowDestroy)
 	for _, c := range p.plan.Changes {
 		destroyed := c.Kind.HoldsData && (c.Action == Delete || c.Action == Replace)
 		if !destroyed && (c.Action != Update || c.Loss == "") {
 			continue
 		}
 		removed := c.inst == nil && !p.in.Destroy && p.removedBy(c.Addr) != nil
-		c.Unnamed = !removed && !p.in.AllowDestroyAll && !allowed[c.Addr] && !allowed[c.Addr.Block()]
+		c.Unnamed = !removed && !p.in.AllowDestroyAll && !allowed.cover(c.Addr)
 	}
 }
 

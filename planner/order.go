@@ -8,13 +8,31 @@ import (
 
 // choose turns the targets into the blocks that the plan is about. It reports whether all targets exist.
 func (p *planning) choose() bool {
-	if len(p.targets) == 0 {
+	if len(p.in.Targets) == 0 {
 		return true
 	}
 	p.chosen = map[spec.Addr]bool{}
 	ok := true
+	blocks := map[spec.Addr]bool{} // that a target may be about
+	for _, b := range p.in.Stack.Blocks() {
+		blocks[b.Addr] = true
+	}
+	for addr := range p.in.Ledger.Entries {
+		blocks[addr.Block()] = true
+	}
+	var starts []spec.Addr
 	for _, t := range p.in.Targets {
-		if p.in.Stack.Block(t) == nil && !p.owns(t) {
+		found := len(starts)
+		if blocks[t.Block()] && (p.in.Stack.Block(t) != nil || p.owns(t)) {
+			starts = append(starts, t.Block())
+		} else if t.Module != "" {
+			for addr := range blocks {
+				if t.Block().Covers(addr) {
+					starts = append(starts, addr)
+				}
+			}
+		}
+		if len(starts) == found {
 			p.diags = append(p.diags, failure("Target not found", "There is no %s in the stack or in the ledger.", t))
 			ok = false
 		}
@@ -42,8 +60,8 @@ func (p *planning) choose() bool {
 			}
 		}
 	}
-	for _, t := range p.in.Targets {
-		visit(t.Block())
+	for _, addr := range starts {
+		visit(addr)
 	}
 	return ok
 }
@@ -63,11 +81,11 @@ func (p *planning) selects(block spec.Addr) bool { return p.chosen == nil || p.c
 // selectsInstance reports whether the plan is about an instance of a selected block: unless the targets name other
 // instances of that block only.
 func (p *planning) selectsInstance(addr spec.Addr) bool {
-	if len(p.targets) == 0 || p.targets[addr] || p.targets[addr.Block()] {
+	if len(p.in.Targets) == 0 || p.targets.cover(addr) {
 		return true
 	}
-	for t := range p.targets {
-		if t.Block() == addr.Block() {
+	for _, t := range p.in.Targets {
+		if t.Keyed && t.Block().Covers(addr) {
 			return false
 		}
 	}

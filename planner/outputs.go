@@ -13,7 +13,7 @@ import (
 
 // planOutputs compares the outputs with the digests of the last apply. A plan with targets leaves them alone.
 func (p *planning) planOutputs() {
-	if len(p.targets) > 0 {
+	if len(p.in.Targets) > 0 {
 		return
 	}
 	var diags hcl.Diagnostics

@@ -23,7 +23,7 @@ type planning struct {
 	failed  grouped // failures per object, joined where they are the same
 
 	chosen  map[spec.Addr]bool // blocks that the targets select; nil: all
-	targets map[spec.Addr]bool
+	targets named
 	adopt   map[spec.Addr]bool
 	imports map[spec.Addr]spec.Import
 	moved   map[spec.Addr]spec.Addr // by moved blocks: from the address in the stack to the one in the ledger
@@ -75,7 +75,7 @@ func newPlanning(in Input) *planning {
 		in:      in,
 		plan:    &Plan{Destroy: in.Destroy, in: in},
 		systems: newSystems(in.Providers),
-		targets: addrSet(in.Targets),
+		targets: newNamed(in.Targets),
 		adopt:   addrSet(in.Adopt),
 		imports: map[spec.Addr]spec.Import{},
 		moved:   map[spec.Addr]spec.Addr{},

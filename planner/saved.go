@@ -146,7 +146,7 @@ func (s *Saved) Options(in *Input) error {
 	}{{s.Targets, &in.Targets}, {s.Adopt, &in.Adopt}, {s.AllowDestroy, &in.AllowDestroy}} {
 		*list.to = nil
 		for _, text := range list.texts {
-			addr, ok := spec.ParseAddr(text)
+			addr, ok := spec.ParseTarget(text)
 			if !ok {
 				return fmt.Errorf("read plan: %q is no address", text)
 			}
