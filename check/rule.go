@@ -162,11 +162,13 @@ func unknownSilences(stack *spec.Stack, rules []Rule) (diags hcl.Diagnostics) {
 	for i, r := range rules {
 		ids[i], known[r.ID] = r.ID, true
 	}
+	said := map[hcl.Range]bool{} // a module's block may have many instances
 	for _, b := range stack.Blocks() {
 		for _, s := range b.Lifecycle.Silence {
-			if known[s.Check] {
+			if known[s.Check] || said[s.Range] {
 				continue
 			}
+			said[s.Range] = true
 			hint := spec.DidYouMean(s.Check, ids)
 			if hint == "" {
 				hint = " The reference page \"Checks\" lists them."
@@ -199,6 +201,9 @@ func (p *Pipeline) diagnostic(rule Rule, f Finding) *hcl.Diagnostic {
 		d.Detail += "\nSee " + strings.Join(others, ", ") + "."
 	}
 	d.Detail += "\nCheck " + rule.ID + "."
+	if n := f.At.Node; n != nil && n.Addr.Module != "" { // whose files say nothing about the instance
+		d.Detail += "\nIn " + n.Addr.Module + "."
+	}
 	d.Extra = related
 	return d
 }

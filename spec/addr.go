@@ -30,7 +30,7 @@ func (a Addr) String() string {
 	return text
 }
 
-// Label is the address without its kind: prices, prices["a"], module.eu.prices. Parts of the app run by it.
+// Label is the address without its kind, by which parts of the app run: prices, prices["a"], module.eu.prices.
 func (a Addr) Label() string {
 	b := a
 	b.Module = ""

@@ -32,7 +32,7 @@ func chain(n int) string {
 func modular(t testing.TB, n int) *Stack {
 	dir := t.TempDir()
 	write(t, dir+"/main.hcl", fmt.Sprintf(`
-locals { all = { for i in range(%d) : "k${i}" => i + 1 } }
+locals { all = { for p in setproduct(range(%d), range(20)) : "k${p[0]}-${p[1]}" => p[1] + 1 } }
 module "one" {
   source   = "./one"
   for_each = local.all
@@ -40,7 +40,7 @@ module "one" {
   n        = each.value
 }
 output "names" { value = [for m in module.one : m.name] }
-`, n/2))
+`, n/40))
 	write(t, dir+"/one/main.hcl", `
 variable "name" { type = string }
 variable "n" { type = number }

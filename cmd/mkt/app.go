@@ -62,9 +62,6 @@ func (s *session) app(ctx context.Context, kinds []string, names ...string) ([]*
 	return out, nil
 }
 
-// runName is the name that a producer or consumer runs by: its label, and its key where its block has for_each.
-func runName(addr spec.Addr) string { return strings.TrimPrefix(addr.String(), addr.Kind+".") }
-
 // appBlocks finds the app blocks of these kinds that have one of the names, or all.
 func (s *session) appBlocks(kinds, names []string) ([]*spec.Block, error) {
 	wanted := map[string]bool{}
@@ -134,7 +131,7 @@ func producerConfig(inst *spec.Instance, dir string) (stream.Producer, error) {
 	v := inst.Value
 	src := v.GetAttr("source")
 	p := stream.Producer{
-		Name: runName(inst.Addr), Topic: text(v, "topic"), Subject: text(v, "subject"),
+		Name: inst.Addr.Label(), Topic: text(v, "topic"), Subject: text(v, "subject"),
 		OnError:         stream.OnError(text(v, "on_error")),
 		DeadLetterTopic: text(v.GetAttr("dead_letter"), "topic"),
 		Source: stream.Source{
@@ -180,7 +177,7 @@ const rowNumber = "index"
 func consumerConfig(inst *spec.Instance) (stream.Consumer, error) {
 	v := inst.Value
 	c := stream.Consumer{
-		Name: runName(inst.Addr), Topic: text(v, "topic"), Group: text(v, "group"), From: text(v, "from"),
+		Name: inst.Addr.Label(), Topic: text(v, "topic"), Group: text(v, "group"), From: text(v, "from"),
 		ContainerURL: text(v, "container"), Prefix: text(v, "prefix"),
 		Format: text(v, "format"), Compression: text(v, "compression"),
 		DeadLetterPrefix: text(v.GetAttr("dead_letter"), "prefix"),

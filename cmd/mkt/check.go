@@ -34,7 +34,7 @@ func (s *session) check(ctx context.Context, p *planner.Plan, targets []spec.Add
 	in.Facts.Partitions = partitions(p)
 	if len(targets) > 0 {
 		in.Selected = func(addr spec.Addr) bool {
-			return p.Change(addr) != nil || slices.Contains(targets, addr) || slices.Contains(targets, addr.Block())
+			return p.Change(addr) != nil || slices.ContainsFunc(targets, func(t spec.Addr) bool { return t.Covers(addr) })
 		}
 	}
 	in.Facts.Exists = s.exist(ctx, check.Named(in))

@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/google/renameio/v2"
 	"github.com/hashicorp/hcl/v2"
@@ -15,13 +17,14 @@ import (
 )
 
 func newFmt(c *cli) *cobra.Command {
-	var check bool
+	var check, recursive bool
 	cmd := &cobra.Command{
 		Use:   "fmt [FILE...]",
 		Short: "Write stack files in the standard layout",
-		Long:  "fmt rewrites the stack's files, or those named, in the standard layout and names the ones it changed.",
+		Long: `fmt rewrites the stack's files, or those named, in the standard layout and names the ones it changed. With -r it takes the
+directories below the stack's as well, where its modules are.`,
 		RunE: func(_ *cobra.Command, args []string) error {
-			files, err := c.stackFiles(args)
+			files, err := c.stackFiles(args, recursive)
 			if err != nil {
 				return err
 			}
@@ -43,22 +46,50 @@ func newFmt(c *cli) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&check, "check", false, "write nothing; exit 1 when a file would change")
+	cmd.Flags().BoolVarP(&recursive, "recursive", "r", false, "take the directories below as well, but for hidden ones")
 	return cmd
 }
 
-// stackFiles returns the files named, or the stack's.
-func (c *cli) stackFiles(args []string) ([]string, error) {
-	if len(args) > 0 {
+// stackFiles returns the files named, or the stack's; recursive adds those in the directories below.
+func (c *cli) stackFiles(args []string, recursive bool) ([]string, error) {
+	switch {
+	case len(args) > 0 && recursive:
+		return nil, fmt.Errorf("-r takes the stack's directory with all below it: name no files")
+	case len(args) > 0:
 		return args, nil
 	}
 	info, err := os.Stat(c.stackPath)
 	if err != nil {
 		return nil, noStack(c.stackPath, err)
 	}
+	dir := c.stackPath
 	if !info.IsDir() {
+		dir = filepath.Dir(dir)
+	}
+	switch {
+	case recursive:
+		return filesBelow(dir)
+	case !info.IsDir():
 		return []string{c.stackPath}, nil
 	}
 	return filepath.Glob(filepath.Join(c.stackPath, "*.hcl"))
+}
+
+// filesBelow returns the files of the language in a directory and those below it.
+func filesBelow(dir string) (files []string, err error) {
+	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		hidden := path != dir && strings.HasPrefix(d.Name(), ".")
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && hidden:
+			return filepath.SkipDir
+		case !d.IsDir() && !hidden && filepath.Ext(path) == ".hcl":
+			files = append(files, path)
+		}
+		return nil
+	})
+	return files, err
 }
 
 // format brings one file into the standard layout and tells whether it was in another.

@@ -16,12 +16,12 @@ func newForget(c *cli) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "forget ADDRESS",
 		Short: "Own an object no more, and leave it as it is",
-		Long: `forget takes an address out of the ledger; of a block with for_each, all its instances. The object stays as it is. While
+		Long: `forget takes an address out of the ledger; of a block with for_each, all its instances; of a module, all that is in it. The object stays as it is. While
 its block is in the stack, the next plan finds an object that exists already and is not mkt's.`,
 		Args: takes(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			addr, ok := spec.ParseAddr(args[0])
+			addr, ok := spec.ParseTarget(args[0])
 			if !ok {
 				return fmt.Errorf("%q is no address; write kafka_topic.prices", args[0])
 			}
@@ -44,7 +44,7 @@ its block is in the stack, the next plan finds an object that exists already and
 			}
 			var addrs []spec.Addr
 			for _, a := range owned.Addrs() {
-				if a == addr || a.Block() == addr {
+				if addr.Covers(a) {
 					addrs = append(addrs, a)
 				}
 			}

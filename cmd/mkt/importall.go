@@ -283,7 +283,7 @@ func (i *importer) writer(f *found) func(*spec.Attr, cty.Value) spec.Write {
 			return spec.Write{Tokens: spec.Heredoc("<<SQL", v.AsString()+"\n", "SQL")}
 		}
 		for _, kind := range a.Refs {
-			if addr, ok := i.objects[objectID{kind, v.AsString()}]; ok {
+			if addr, ok := i.objects[objectID{kind, v.AsString()}]; ok && addr.Module == "" { // what is in a module is not seen from here
 				return spec.Write{Tokens: spec.RefTokens(addr)}
 			}
 		}
@@ -296,7 +296,7 @@ func (i *importer) subjectName(name string) hclwrite.Tokens {
 	for _, suffix := range []string{"-value", "-key"} {
 		topic, ok := strings.CutSuffix(name, suffix)
 		addr, known := i.objects[objectID{kafka.Topic.Name, topic}]
-		if !ok || !known {
+		if !ok || !known || addr.Module != "" {
 			continue
 		}
 		ref := spec.RefTokens(addr, "name")

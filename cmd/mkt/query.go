@@ -21,7 +21,7 @@ func newQuery(c *cli) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "query [NAME | SQL]",
 		Short: "Ask a query of the stack, or one given as SQL",
-		Long: `query runs the query block of that name, or the argument itself when it is SQL (it has a space in it), and prints the
+		Long: `query runs the query block of that name (module.eu.volatility for one in a module), or the argument itself when it is SQL (it has a space in it), and prints the
 result as an aligned table, as JSON or as CSV. Without an argument it lists the stack's queries.`,
 		Args: takes(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -68,7 +68,7 @@ result as an aligned table, as JSON or as CSV. Without an argument it lists the 
 func (c *cli) listQueries(app []*spec.Instance) error {
 	t := render.Table{Columns: []string{"query", "description"}, Right: []bool{false, false}}
 	for _, q := range app {
-		name, description := q.Addr.Name, text(q.Value, "description")
+		name, description := q.Addr.Label(), text(q.Value, "description")
 		t.Rows = append(t.Rows, []*string{&name, &description})
 	}
 	if c.json {
@@ -82,10 +82,10 @@ func (c *cli) listQueries(app []*spec.Instance) error {
 func findQuery(app []*spec.Instance, arg string) (string, error) {
 	var names []string
 	for _, q := range app {
-		if q.Addr.Name == arg {
+		if q.Addr.Label() == arg || q.Addr.String() == arg {
 			return text(q.Value, "sql"), nil
 		}
-		names = append(names, q.Addr.Name)
+		names = append(names, q.Addr.Label())
 	}
 	if isSQL(arg) {
 		return arg, nil

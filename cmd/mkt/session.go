@@ -179,12 +179,12 @@ func (s *session) plan(ctx context.Context, o planOptions) (*planner.Plan, hcl.D
 	return p, diags, nil
 }
 
-// parseAddrs reads the values of a flag that takes addresses.
+// parseAddrs reads the values of a flag that takes addresses, those of modules too.
 func parseAddrs(flag string, names []string) ([]spec.Addr, error) {
 	var addrs []spec.Addr
 	for _, name := range names {
-		addr, ok := spec.ParseAddr(name)
-		if !ok {
+		addr, ok := spec.ParseTarget(name)
+		if !ok || addr.Kind == "" && flag == "adopt" { // what is taken over is looked at one by one
 			return nil, fmt.Errorf("-%s %q is no address; write kafka_topic.prices or kafka_topic.prices[\"eu\"]", flag, name)
 		}
 		addrs = append(addrs, addr)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -23,15 +24,14 @@ func newShow(c *cli) *cobra.Command {
 			defer s.Close()
 			changes := p.Changes
 			if len(args) == 1 {
-				addr, ok := spec.ParseAddr(args[0])
+				addr, ok := spec.ParseTarget(args[0])
 				if !ok {
 					return fmt.Errorf("%q is no address; write kafka_topic.prices", args[0])
 				}
-				change := p.Change(addr)
-				if change == nil {
+				changes = slices.DeleteFunc(slices.Clone(p.Changes), func(change *planner.Change) bool { return !addr.Covers(change.Addr) })
+				if len(changes) == 0 {
 					return fmt.Errorf("neither the stack nor the ledger has %s", addr)
 				}
-				changes = []*planner.Change{change}
 			}
 			if c.json {
 				return render.JSON(c.out, render.ObjectsJSON(changes))
