@@ -39,6 +39,8 @@ func bench(t testing.TB) (*providertest.Memory, *providertest.Bench) {
 //	intent OP ADDRESS ID  an apply was killed while it did this
 //	forget ADDRESS        the ledger loses an entry
 //	adopt ADDRESS, target ADDRESS, allow ADDRESS, destroy   the plan's options
+//
+// Files in directories are those of modules.
 func TestPlans(t *testing.T) {
 	paths, err := filepath.Glob("testdata/plans/*.txtar")
 	if err != nil || len(paths) == 0 {
@@ -59,6 +61,17 @@ func golden(t *testing.T, path string) {
 		files[f.Name] = string(f.Data)
 	}
 	m, b := bench(t)
+	for name, text := range files {
+		if !strings.Contains(name, "/") { // a module's otherwise
+			continue
+		}
+		if err := os.MkdirAll(filepath.Join(b.Dir, filepath.Dir(name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(b.Dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if applied := files["applied.hcl"]; applied != "" {
 		b.MustApply(t, applied)
 		b.MustBeEmpty(t, applied)
@@ -94,7 +107,7 @@ func outside(t *testing.T, m *providertest.Memory, in *planner.Input, line strin
 	t.Helper()
 	f := strings.SplitN(line, " ", 4)
 	addr := func(i int) spec.Addr {
-		a, ok := spec.ParseAddr(f[i])
+		a, ok := spec.ParseTarget(f[i])
 		if !ok {
 			t.Fatalf("outside: %q has no address", line)
 		}
