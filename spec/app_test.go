@@ -191,6 +191,8 @@ func FuzzLoad(f *testing.F) {
 		"snowflake_table \"t\" {\n dynamic \"column\" {\n for_each = kafka_topic.a.config\n labels = [column.key]\n content { type = column.value }\n }\n}\nkafka_topic \"a\" { config = { x = file(\"y\") } }",
 		"mkt {\n required_version = \"~> 1\"\n ledger \"azure\" { key = \"a\" }\n}\nprovider \"kafka\" { tls {} }",
 		"snowflake_table \"t\" {\n topic = kafka_topic.a\n dynamic \"column\" {\n for_each = kafka_topic.a.id\n content {}\n }\n}\nkafka_topic \"a\" {}",
+		"module \"m\" {\n source = \"./m\"\n for_each = { a = kafka_topic.x, b = 1 }\n name = each.key\n token = module.n[*].id\n}\nkafka_topic \"x\" {}\nmodule \"n\" {\n source = \"./m/../m\"\n name = module.m[\"a\"].id\n depends_on = [module.m]\n}\nmoved {\n from = module.m\n to = module.n\n}\noutput \"o\" { value = module.m }",
+		"module \"m\" { source = \"../\" }\nmodule \"n\" { source = \"./m\" }\nremoved {\n from = module.n.kafka_topic.t\n lifecycle { destroy = true }\n}\nlocals {\n a = module.n.topic\n b = local.a\n}\nmodule \"o\" {\n source = \"./m\"\n name = local.b\n for_each = local.b\n}",
 	} {
 		f.Add(seed)
 	}
@@ -200,6 +202,7 @@ func FuzzLoad(f *testing.F) {
 		}
 		dir := t.TempDir()
 		write(t, dir+"/main.hcl", src)
+		write(t, dir+"/m/main.hcl", topicModule)
 		s, diags := Load(dir, testOptions())
 		if !diags.HasErrors() {
 			diags = append(diags, s.Validate()...)

@@ -143,9 +143,10 @@ var replaceFunc = function.New(&function.Spec{
 	},
 })
 
-// lengthFunc counts the characters of a text and the elements of anything else.
+// lengthFunc counts the characters of a text and the elements of anything else. Something sensitive among the elements does not
+// make their number sensitive.
 var lengthFunc = function.New(&function.Spec{
-	Params: []function.Parameter{{Name: "value", Type: cty.DynamicPseudoType, AllowDynamicType: true, AllowUnknown: true}},
+	Params: []function.Parameter{{Name: "value", Type: cty.DynamicPseudoType, AllowDynamicType: true, AllowUnknown: true, AllowMarked: true}},
 	Type: func(args []cty.Value) (cty.Type, error) {
 		ty := args[0].Type()
 		if ty == cty.String || ty == cty.DynamicPseudoType || ty.IsObjectType() || ty.IsTupleType() || ty.IsCollectionType() {
@@ -154,16 +155,17 @@ var lengthFunc = function.New(&function.Spec{
 		return cty.NilType, function.NewArgErrorf(0, "a text, a list, a set, a map or an object is needed")
 	},
 	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-		ty := args[0].Type()
-		switch {
+		arg, marks := args[0].Unmark()
+		switch ty := arg.Type(); {
 		case ty == cty.DynamicPseudoType:
-			return cty.UnknownVal(cty.Number), nil
+			return cty.UnknownVal(cty.Number).WithMarks(marks), nil
 		case ty == cty.String:
-			return stdlib.Strlen(args[0])
+			n, err := stdlib.Strlen(arg)
+			return n.WithMarks(marks), err
 		case ty.IsObjectType():
-			return cty.NumberIntVal(int64(len(ty.AttributeTypes()))), nil
+			return cty.NumberIntVal(int64(len(ty.AttributeTypes()))).WithMarks(marks), nil
 		}
-		return args[0].Length(), nil
+		return arg.Length().WithMarks(marks), nil
 	},
 })
 

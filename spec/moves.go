@@ -341,7 +341,7 @@ func (s *Stack) checkInstance(addr Addr, rng hcl.Range, summary string) hcl.Diag
 	block := s.byAddr[addr.Block()]
 	in := s.byPath[addr.Module]
 	switch {
-	case addr.Kind == "" && in != nil:
+	case addr.Kind == "" && (in != nil || s.covers(addr.Module)):
 		return nil
 	case in == nil && s.covers(addr.Module):
 		return hcl.Diagnostics{errorAt(rng, summary, "%s has for_each, so one of its instances must be named, as in %s[\"key\"].", addr.Module, addr.Module)}
