@@ -65,6 +65,7 @@ type batch struct {
 	resource providers.Resource
 	tasks    []*task
 	results  []providers.Result
+	doubtful []bool // creates that failed and may have left something behind all the same; nil: none
 	took     time.Duration
 }
 
@@ -288,6 +289,7 @@ func (b *batch) call(ctx context.Context) {
 	case ledger.OpCreate:
 		b.results = b.resource.Create(ctx, requests)
 		b.rereadExisting(ctx)
+		b.lookBehind(ctx)
 	case ledger.OpUpdate:
 		b.results = b.resource.Update(ctx, requests)
 	case ledger.OpDelete:
@@ -319,6 +321,28 @@ func (b *batch) rereadExisting(ctx context.Context) {
 		sent := b.tasks[at[i]].request.After
 		if len(broken(b.kind, sent, completeState(b.kind, reading.State, sent))) == 0 {
 			b.results[at[i]] = providers.Result{State: reading.State, Incarnation: reading.Incarnation, Private: b.results[at[i]].Private}
+		}
+	}
+}
+
+// lookBehind looks for what creates left behind that failed for a certain reason: it may have been the second of two
+// requests that was refused. What is not seen to be absent may be there, and be ours.
+func (b *batch) lookBehind(ctx context.Context) {
+	var refs []providers.Ref
+	var at []int
+	for i, r := range b.results {
+		if r.Err != nil && r.State == cty.NilVal && settled(r.Err) && providers.CodeOf(r.Err) != providers.Exists && i < len(b.tasks) && b.tasks[i].request.ID != "" {
+			refs = append(refs, providers.Ref{ID: b.tasks[i].request.ID})
+			at = append(at, i)
+		}
+	}
+	if len(refs) == 0 {
+		return
+	}
+	b.doubtful = make([]bool, len(b.tasks))
+	for i, reading := range b.resource.Read(ctx, refs) {
+		if i < len(at) {
+			b.doubtful[at[i]] = reading.Err != nil || reading.State != cty.NilVal
 		}
 	}
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"mkt/ledger"
@@ -246,6 +248,97 @@ func TestLostAnswer(t *testing.T) {
 	}
 	b.MustApply(t, stack)
 	b.MustBeEmpty(t, stack)
+}
+
+// TestRefusedAfterItWasMade refuses the second half of a create: what the first half made is known as ours. One that is
+// refused altogether announces nothing, and what somebody makes under its name afterwards is theirs.
+func TestRefusedAfterItWasMade(t *testing.T) {
+	const stack = `mem_box "a" { size = 2 }`
+	refuse := func(op string) func(providertest.Call) error {
+		return func(c providertest.Call) error {
+			if c.Op == op {
+				return providers.Errorf(providers.Denied, "403")
+			}
+			return nil
+		}
+	}
+	for _, made := range []bool{true, false} {
+		for _, blind := range []bool{true, false} { // afterwards nothing can be read, either
+			m, b := bench(t)
+			hook := &providertest.Hook{Provider: m}
+			if made {
+				hook.After = refuse("create")
+			} else {
+				hook.Before = refuse("create")
+			}
+			var provider providers.Provider = hook
+			if blind {
+				provider = &providertest.Hook{Provider: hook, Before: refuse("read")}
+			}
+			p := b.MustPlan(t, stack)
+			b.Providers["mem"] = provider
+			if _, diags := b.Apply(t, p); !strings.Contains(providertest.Text(diags), "403") {
+				t.Errorf("made %v, blind %v: %s", made, blind, providertest.Text(diags))
+			}
+			if announced := len(b.Ledger(t).Intents) == 1; announced != (made || blind) {
+				t.Errorf("made %v, blind %v: announced %v", made, blind, announced)
+			}
+			b.Providers["mem"] = m
+			b.MustApply(t, stack)
+			b.MustBeEmpty(t, stack)
+		}
+	}
+}
+
+// fillingDisk is a ledger on a disk that is full from a save on.
+type fillingDisk struct {
+	ledger.Store
+	left int
+}
+
+func (s *fillingDisk) Save(ctx context.Context, l *ledger.Ledger) error {
+	if s.left--; s.left < 0 {
+		return &os.PathError{Op: "write", Path: "ledger.json", Err: syscall.ENOSPC}
+	}
+	return s.Store.Save(ctx, l)
+}
+
+// TestDiskFullAnywhereConverges fills the disk before each save of an apply: nothing more is started, the table is whole, and with room
+// again the next apply ends in the same world.
+func TestDiskFullAnywhereConverges(t *testing.T) {
+	want := ""
+	for room := 0; ; room++ {
+		m, b := bench(t)
+		b.MustApply(t, faultBefore)
+		p := b.MustPlan(t, faultAfter)
+		calls := len(m.Calls)
+		report, diags := planner.Apply(context.Background(), p, planner.ApplyOptions{Ledger: &fillingDisk{b.Store(), room}, LossAgreed: true})
+		full := diags.HasErrors()
+		done, failed, left := report.Counts()
+		if n := p.Counts(); done+failed+left != n.Create+n.Update+n.Replace+n.Delete {
+			t.Fatalf("room for %d saves: %d done, %d failed, %d not started of %+v", room, done, failed, left, n)
+		}
+		if full && !strings.Contains(providertest.Text(diags), "no space left on device") {
+			t.Fatalf("room for %d saves: %s", room, providertest.Text(diags))
+		}
+		if room == 0 && len(m.Calls) > calls {
+			t.Fatalf("nothing could be announced, and this was done: %q", m.Calls[calls:])
+		}
+		b.MustApply(t, faultAfter)
+		b.MustBeEmpty(t, faultAfter)
+		if want == "" {
+			want = worldText(m)
+		}
+		if got := worldText(m); got != want {
+			t.Fatalf("room for %d saves: another world:\n%s\nwanted:\n%s", room, got, want)
+		}
+		if !full {
+			if room < 3 {
+				t.Fatalf("only %d saves", room)
+			}
+			return
+		}
+	}
 }
 
 // TestCreateFindsItsOwnObject has a provider answer Exists to a create: what is exactly what was wanted counts as

@@ -79,7 +79,7 @@ func (a *applying) absorb(b *batch) {
 		r, c := b.results[i], t.change
 		res := a.results[c]
 		res.Took += b.took
-		err := a.record(t, r)
+		err := a.record(t, r, b.doubtful != nil && b.doubtful[i])
 		t.node.left--
 		event := Event{Change: c, Phase: phaseOf(b.key.op), Took: b.took, Status: Done}
 		delete(a.ledger.Waits, c.Addr)
@@ -104,10 +104,11 @@ func (a *applying) absorb(b *batch) {
 	a.dirty = true
 }
 
-// record writes the outcome of one operation into the ledger and returns why it failed, if it did.
-func (a *applying) record(t *task, r providers.Result) error {
+// record writes the outcome of one operation into the ledger and returns why it failed, if it did. What may have left
+// something behind although it failed stays announced.
+func (a *applying) record(t *task, r providers.Result, doubtful bool) error {
 	c := t.change
-	if settled(r.Err) {
+	if settled(r.Err) && !doubtful {
 		delete(a.ledger.Intents, c.Addr)
 	}
 	if t.node.phase != putting {

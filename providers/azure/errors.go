@@ -8,13 +8,10 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
-	"github.com/cenkalti/backoff/v5"
 
 	"mkt/providers"
 )
@@ -73,27 +70,24 @@ func answered(what, hint string, answer *azcore.ResponseError) error {
 	if m := message(answer); m != "" {
 		text += ": " + m
 	}
-	told := &answerError{text: what + ": " + text, causes: []error{answer}}
-	e := &providers.Error{Code: codeOf(answer), Err: told}
+	e := &providers.Error{Code: codeOf(answer), Err: &answerError{text: what + ": " + text, cause: answer}}
 	switch e.Code {
 	case providers.Denied:
 		e.Hint = hint
 	case providers.Throttled, providers.Unavailable:
-		if wait := retryAfter(answer.RawResponse); wait > 0 {
-			told.causes = append(told.causes, backoff.RetryAfter(wait))
-		}
+		return providers.After(e, retryAfter(answer.RawResponse))
 	}
 	return e
 }
 
-// answerError shows one line instead of the SDK's page, and keeps the causes.
+// answerError shows one line instead of the SDK's page, and keeps the cause.
 type answerError struct {
-	text   string
-	causes []error
+	text  string
+	cause error
 }
 
-func (e *answerError) Error() string   { return e.text }
-func (e *answerError) Unwrap() []error { return e.causes }
+func (e *answerError) Error() string { return e.text }
+func (e *answerError) Unwrap() error { return e.cause }
 
 // codeOf maps the codes of Azure ("Common REST API error codes", "Blob service
 // error codes", "Queue service error codes", "Common Azure deployment errors").
@@ -137,14 +131,7 @@ func retryAfter(resp *http.Response) int {
 	if resp == nil {
 		return 0
 	}
-	value := resp.Header.Get("Retry-After")
-	if n, err := strconv.Atoi(value); err == nil {
-		return max(n, 0)
-	}
-	if at, err := http.ParseTime(value); err == nil {
-		return max(int(time.Until(at).Seconds()+1), 0)
-	}
-	return 0
+	return providers.ParseRetryAfter(resp.Header.Get("Retry-After"))
 }
 
 // message is what the service says for people, on one line.

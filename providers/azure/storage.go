@@ -102,9 +102,10 @@ func (p *Provider) created(ctx context.Context, c providers.Change, tries int, e
 	return providers.Result{State: state, Err: readErr}
 }
 
-// deleted answers a delete: what is gone, or going, is a success.
+// deleted answers a delete: what is gone, or going, is a success. deleting is the service's code for what is going, "" if
+// it has none.
 func deleted(err error, deleting string) providers.Result {
-	if providers.CodeOf(err) == providers.NotFound || azureCode(err) == deleting {
+	if providers.CodeOf(err) == providers.NotFound || deleting != "" && azureCode(err) == deleting {
 		err = nil
 	}
 	return providers.Result{Err: err}

@@ -70,26 +70,31 @@ func newRegistryClient(conn Connection) (*registryClient, error) {
 
 func (r *registryClient) close() { r.transport.CloseIdleConnections() }
 
-// withContext puts a context on requests that are made without one.
+// withContext puts a context on requests that are made without one, and notes what Confluent's client does not hand on.
 type withContext struct {
-	ctx  context.Context
-	base http.RoundTripper
+	ctx   context.Context
+	base  http.RoundTripper
+	after *int // seconds, of the last answer's Retry-After
 }
 
 func (w withContext) RoundTrip(req *http.Request) (*http.Response, error) {
-	return w.base.RoundTrip(req.WithContext(w.ctx))
+	resp, err := w.base.RoundTrip(req.WithContext(w.ctx))
+	if err == nil {
+		*w.after = providers.ParseRetryAfter(resp.Header.Get("Retry-After"))
+	}
+	return resp, err
 }
 
-// client returns Confluent's client for calls within ctx. It is made anew each
+// client returns Confluent's client for calls within ctx, which note in after how long to wait for another try. It is made anew each
 // time: it caches answers for good, holds a lock while it waits for one, retries
 // by itself and takes no context.
-func (r *registryClient) client(ctx context.Context) (schemaregistry.Client, error) {
+func (r *registryClient) client(ctx context.Context, after *int) (schemaregistry.Client, error) {
 	if err := r.known(); err != nil {
 		return nil, err
 	}
 	config := r.conn.RegistryConfig()
 	config.SslCaLocation, config.SslCertificateLocation, config.SslKeyLocation = "", "", "" // the transport has them
-	config.HTTPClient = &http.Client{Transport: withContext{ctx, r.transport}}
+	config.HTTPClient = &http.Client{Transport: withContext{ctx, r.transport, after}}
 	config.MaxRetries = 0
 	return schemaregistry.NewClient(config)
 }
@@ -106,12 +111,13 @@ func (r *registryClient) known() error {
 func registryAsk[R any](ctx context.Context, r *registryClient, what string, call func(schemaregistry.Client) (R, error)) (R, error) {
 	return retry(ctx, func(ctx context.Context) (R, error) {
 		var none R
-		client, err := r.client(ctx)
+		var after int
+		client, err := r.client(ctx, &after)
 		if err != nil {
 			return none, err
 		}
 		v, err := call(client)
-		return v, registryMeaning(ctx, what, err)
+		return v, providers.After(registryMeaning(ctx, what, err), after)
 	})
 }
 
@@ -135,12 +141,14 @@ func registryMeaning(ctx context.Context, what string, err error) error {
 // are JSON bodies; nil for none.
 func (r *registryClient) send(ctx context.Context, what, method, path string, in, out any) error {
 	_, err := retry(ctx, func(ctx context.Context) (struct{}, error) {
-		return struct{}{}, registryMeaning(ctx, what, r.sendOnce(ctx, method, path, in, out))
+		var after int
+		err := registryMeaning(ctx, what, r.sendOnce(ctx, method, path, in, out, &after))
+		return struct{}{}, providers.After(err, after)
 	})
 	return err
 }
 
-func (r *registryClient) sendOnce(ctx context.Context, method, path string, in, out any) error {
+func (r *registryClient) sendOnce(ctx context.Context, method, path string, in, out any, after *int) error {
 	if err := r.known(); err != nil {
 		return err
 	}
@@ -160,7 +168,7 @@ func (r *registryClient) sendOnce(ctx context.Context, method, path string, in, 
 	if r.conn.RegistryUser != "" {
 		req.SetBasicAuth(r.conn.RegistryUser, r.conn.RegistryPassword)
 	}
-	resp, err := (&http.Client{Transport: r.transport, Timeout: providers.CallTimeout + time.Second}).Do(req)
+	resp, err := (&http.Client{Transport: withContext{ctx, r.transport, after}, Timeout: providers.CallTimeout + time.Second}).Do(req)
 	if err != nil {
 		return err
 	}
