@@ -1,0 +1,194 @@
+package main
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"mkt/providers/providertest/wire"
+)
+
+// down is the fault of all requests of a system from one on: the network to it is cut.
+const down wire.Fault = -1
+
+// point is a place where something happens: a request of a phase, and what happens to it.
+type point struct {
+	phase   phase
+	request wire.Request
+	fault   wire.Fault
+}
+
+func (p point) String() string {
+	fault := "down from there on"
+	if p.fault != down {
+		fault = p.fault.String()
+	}
+	return fmt.Sprintf("%s, %s: %s", p.phase.name, p.request, fault)
+}
+
+// fires does each phase with nothing in its way, and returns the requests that it makes and the world that it leaves.
+func (f *fire) fires(t *testing.T) (requests map[string][]wire.Request, worlds map[string]string) {
+	b := f.blaze(t)
+	requests, worlds = map[string][]wire.Request{}, map[string]string{}
+	for _, p := range phases {
+		b.prepare(p)
+		b.wire.Watch(nil)
+		b.must(0, p.args...)
+		requests[p.name] = b.wire.Requests()
+		worlds[p.name] = b.world()
+		if len(requests[p.name]) < 50 || !strings.Contains(worlds["create"], "kafka_topic") {
+			t.Fatalf("%s makes only %d requests, and leaves\n%s", p.name, len(requests[p.name]), worlds[p.name])
+		}
+	}
+	return requests, worlds
+}
+
+// TestFireAtEveryRequest has each kind of failure happen to each request that creating, changing and destroying a stack with every kind
+// makes. What the tries of a call do not hide ends with exit code 1 and, where anything was begun, a table of what is done, failed and
+// not started; and done again, it converges without help.
+func TestFireAtEveryRequest(t *testing.T) {
+	t.Parallel()
+	r := random(t)
+	f := newFire(t)
+	requests, worlds := f.fires(t)
+	var points []point
+	for _, p := range phases {
+		for _, req := range requests[p.name] {
+			for _, fault := range []wire.Fault{wire.Cut, wire.Lost, wire.Slow, wire.Refused, wire.Throttled, down} {
+				if req.System == "kafka" && fault == wire.Throttled && !kafkaThrottles[req.Name] {
+					continue
+				}
+				points = append(points, point{p, req, fault})
+			}
+		}
+	}
+	all := len(points)
+	r.Shuffle(len(points), func(i, j int) { points[i], points[j] = points[j], points[i] })
+	if !deep() {
+		points = points[:48]
+	}
+	start := time.Now()
+	var next, missed, hidden atomic.Int64
+	var workers sync.WaitGroup
+	for range 4 {
+		b := f.blaze(t)
+		workers.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(points) || t.Failed() && !deep() {
+					return
+				}
+				began := time.Now()
+				hit, code, out, err := b.burn(points[i], worlds[points[i].phase.name])
+				if took := time.Since(began); took > 5*time.Second {
+					t.Logf("%s took %s", points[i], took.Round(time.Millisecond))
+				}
+				if err != nil {
+					t.Errorf("%s: %s: %v\n%s", b.name, points[i], err, out)
+				}
+				if !hit {
+					missed.Add(1)
+				} else if code == 0 {
+					hidden.Add(1)
+				}
+			}
+		})
+	}
+	workers.Wait()
+	t.Logf("%d of %d points in %s: %d were hidden by tries, %d requests were not made that time",
+		len(points), all, time.Since(start).Round(time.Second), hidden.Load(), missed.Load())
+}
+
+// kafkaThrottles are the requests that KIP-599 has brokers put off.
+var kafkaThrottles = map[string]bool{"CreateTopics": true, "CreatePartitions": true, "DeleteTopics": true}
+
+var (
+	planned = regexp.MustCompile(`Plan: (\d+) to create, (\d+) to change, (\d+) to replace, (\d+) to delete`)
+	ended   = regexp.MustCompile(`Apply (?:failed|interrupted|complete): (\d+) (?:done|changes?)(?:, (\d+) failed)?(?:, (\d+) not started)?`)
+)
+
+// burn does a phase with a fault in it, and again.
+func (b *blaze) burn(p point, world string) (hit bool, code int, out string, err error) {
+	b.prepare(p.phase)
+	var reached atomic.Bool
+	b.wire.Watch(func(r wire.Request) wire.Verdict {
+		if r == p.request {
+			reached.Store(true)
+		}
+		switch {
+		case p.fault == down && reached.Load() && r.System == p.request.System:
+			return wire.Verdict{Fault: wire.Cut}
+		case p.fault != down && r == p.request:
+			return wire.Verdict{Fault: p.fault}
+		}
+		return wire.Verdict{}
+	})
+	limits := patience
+	if p.fault == down || p.fault == wire.Slow {
+		limits = impatience
+	}
+	code, out = b.mkt(limits, p.phase.args...)
+	if err := b.judge(p, code, out, reached.Load()); err != nil {
+		return reached.Load(), code, out, err
+	}
+	again, err := b.converges(p.phase, world)
+	return reached.Load(), code, out + "\n--- again ---\n" + again, err
+}
+
+// judge looks at how a phase ended.
+func (b *blaze) judge(p point, code int, out string, reached bool) error {
+	if code != 0 && (code != 1 || !reached) {
+		return fmt.Errorf("exit code %d", code)
+	}
+	sum := func(m []string) (n int) {
+		for _, text := range m[1:] {
+			i, _ := strconv.Atoi(text)
+			n += i
+		}
+		return n
+	}
+	plan, end := planned.FindStringSubmatch(out), ended.FindStringSubmatch(out)
+	switch {
+	case code == 0 && end == nil:
+		return fmt.Errorf("it ended well without saying what it did")
+	case code == 1 && !strings.Contains(out, "Error: "):
+		return fmt.Errorf("it failed without an error")
+	case end != nil && plan == nil || end != nil && sum(end) != sum(plan):
+		return fmt.Errorf("what was planned (%q) and the table (%q) do not agree", plan, end)
+	case plan != nil && p.phase.name != "create" && plan[1] != "0":
+		return fmt.Errorf("what could not be read was taken for missing: %s", plan[0])
+	}
+	last := strings.HasPrefix(p.request.Name, "session ") // closing: nobody waits for the answer
+	login := p.request.Name == "login"                    // of several connections: the next one is another's
+	switch {
+	case p.fault == wire.Refused && reached && code == 0 && !last && !passes(p):
+		return fmt.Errorf("it was refused, and all is well")
+	case p.fault == wire.Throttled && code != 0:
+		return fmt.Errorf("it was only told to wait")
+	case p.fault == wire.Throttled && reached && !last && !login && p.request.System != "kafka":
+		again := p.request
+		again.N++
+		if waited := b.wire.When(again).Sub(b.wire.When(p.request)); waited < time.Second {
+			return fmt.Errorf("told to wait for 1s, it asked again after %s", waited)
+		}
+	}
+	return nil
+}
+
+// passes reports whether a refusal cannot be told, since the request has no error for it, or only keeps a destroy from
+// saying what is lost.
+func passes(p point) bool {
+	r := p.request
+	switch {
+	case r.System == "kafka":
+		return r.Name == "ApiVersions" || r.Name == "SASLHandshake" || r.Name == "Metadata" || r.Name == "ListOffsets"
+	case p.phase.name == "destroy":
+		return strings.HasPrefix(r.Name, "query SHOW ") || strings.HasPrefix(r.Name, "GET ") && r.N > 1
+	}
+	return false
+}

@@ -1,0 +1,138 @@
+# One object of every kind, twice: as it is made, and, with changed = true, as it is altered and replaced afterwards.
+
+variable "run" {
+  type        = string
+  description = "Tells the objects of one run from those of the others."
+}
+
+variable "changed" {
+  type    = bool
+  default = false
+}
+
+locals {
+  changes = var.changed ? { "changed" = "yes" } : {}
+  comment = var.changed ? "changed" : ""
+}
+
+provider "azure" {
+  account = "mktlocal"
+}
+
+provider "snowflake" {
+  role      = "SYSADMIN"
+  warehouse = "COMPUTE_WH"
+}
+
+kafka_topic "prices" {
+  name               = "prices-${var.run}"
+  partitions         = var.changed ? 3 : 2
+  replication_factor = 1
+  config             = { "retention.ms" = var.changed ? "8d" : "7d" }
+}
+
+schema_subject "prices" {
+  name          = "${kafka_topic.prices.name}-value"
+  compatibility = var.changed ? "FULL" : "BACKWARD"
+
+  schema = jsonencode({
+    type   = "record"
+    name   = "price"
+    fields = concat([{ name = "a", type = "double" }], var.changed ? [{ name = "b", type = "double", default = 0 }] : [])
+  })
+}
+
+azure_container "market" {
+  name     = "market-${var.run}"
+  metadata = local.changes
+}
+
+azure_queue "events" {
+  name     = "events-${var.run}"
+  metadata = local.changes
+}
+
+azure_event_subscription "created" {
+  name      = "created-${var.run}"
+  container = azure_container.market
+  queue     = azure_queue.events
+  prefix    = var.changed ? "other/" : "files/"
+}
+
+snowflake_warehouse "small" {
+  name    = "small_${var.run}"
+  comment = local.comment
+}
+
+snowflake_database "market" {
+  name    = "market_${var.run}"
+  comment = local.comment
+}
+
+snowflake_schema "raw" {
+  database = snowflake_database.market
+  comment  = local.comment
+}
+
+snowflake_table "prices" {
+  schema = snowflake_schema.raw
+
+  column "a" { type = "FLOAT" }
+
+  dynamic "column" {
+    for_each = local.changes
+    labels   = [column.key]
+    content {
+      type = "VARCHAR(10)"
+    }
+  }
+}
+
+snowflake_view "latest" {
+  schema     = snowflake_schema.raw
+  sql        = "SELECT a${var.changed ? ", a + 1 AS b" : ""} FROM ${snowflake_table.prices.qualified_name}"
+  depends_on = [snowflake_table.prices]
+}
+
+snowflake_file_format "json" {
+  schema  = snowflake_schema.raw
+  type    = "JSON"
+  comment = local.comment
+}
+
+snowflake_notification_integration "azure" {
+  name      = "azure_${var.run}"
+  queue     = azure_queue.events
+  tenant_id = "00000000-0000-0000-0000-000000000000"
+  comment   = local.comment
+}
+
+snowflake_stage "market" {
+  schema    = snowflake_schema.raw
+  container = azure_container.market
+  path      = var.changed ? "other/" : "files/"
+
+  sas {
+    permissions   = ["read", "list"]
+    expires_in    = "90d"
+    rotate_before = "14d"
+  }
+}
+
+snowflake_pipe "market" {
+  schema      = snowflake_schema.raw
+  auto_ingest = true
+  integration = snowflake_notification_integration.azure
+  depends_on  = [azure_event_subscription.created]
+
+  copy {
+    into                 = snowflake_table.prices
+    from                 = snowflake_stage.market
+    file_format          = snowflake_file_format.json
+    match_by_column_name = "CASE_INSENSITIVE"
+  }
+}
+
+output "topic" {
+  value = kafka_topic.prices.name
+}
