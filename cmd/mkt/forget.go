@@ -16,8 +16,8 @@ func newForget(c *cli) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "forget ADDRESS",
 		Short: "Own an object no more, and leave it as it is",
-		Long: `forget takes an address out of the ledger; of a block with for_each, all its instances; of a module, all that is in it. The object stays as it is. While
-its block is in the stack, the next plan finds an object that exists already and is not mkt's.`,
+		Long: `forget takes an address out of the ledger; of a block with for_each, all its instances, and of a module, all that is in it.
+The object stays as it is. While its block is in the stack, the next plan finds an object that exists already and is not mkt's.`,
 		Args: takes(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()

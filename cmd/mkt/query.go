@@ -21,8 +21,8 @@ func newQuery(c *cli) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "query [NAME | SQL]",
 		Short: "Ask a query of the stack, or one given as SQL",
-		Long: `query runs the query block of that name (module.eu.volatility for one in a module), or the argument itself when it is SQL (it has a space in it), and prints the
-result as an aligned table, as JSON or as CSV. Without an argument it lists the stack's queries.`,
+		Long: `query runs the query block of that name (module.eu.volatility for one in a module), or the argument itself when it is SQL (it
+has a space in it), and prints the result as an aligned table, as JSON or as CSV. Without an argument it lists the stack's queries.`,
 		Args: takes(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := c.open(cmd.Context())
