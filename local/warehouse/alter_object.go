@@ -117,6 +117,13 @@ func parseUnset(p *parser, st *alterStmt) (statement, error) {
 				o.Comment = ""
 			case "DATA_RETENTION_TIME_IN_DAYS":
 				o.Retention = nil
+			case "STORAGE_BLOCKED_LOCATIONS":
+				if o.Integration == nil || o.Integration.Direction != "" {
+					return errInvalid("invalid property '%s'", k)
+				}
+				in := *o.Integration
+				in.Blocked = nil
+				o.Integration = &in
 			default:
 				return errUnsupported("UNSET %s of a %s", k, strings.ToLower(string(o.Kind)))
 			}

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -171,17 +172,27 @@ func TestSchemaConforms(t *testing.T) {
 		return database + "snowflake_schema \"subject\" {\n database = snowflake_database.market\n" + more + "\n}"
 	}
 	run(t, providertest.Suite{
-		Kind:         snowflake.Schema,
-		Create:       stack(""),
-		Others:       []string{stack("name = \"\\\"Lower case\\\"\"\n comment = \"c\"\n data_retention_days = 2")},
-		Unchanged:    []providertest.Step{{Name: "by name", Stack: database + "snowflake_schema \"subject\" {\n database = \"Market\"\n depends_on = [snowflake_database.market]\n}"}},
-		InPlace:      []providertest.Step{{Name: "comment and retention", Stack: stack("comment = \"c\"\n data_retention_days = 7"), Attrs: []string{"comment", "data_retention_days"}}},
-		Replacements: []providertest.Step{{Name: "name", Stack: stack(`name = "other"`), Attrs: []string{"name"}}},
-		Outside:      outside(func(id string) string { return "ALTER SCHEMA " + id + " SET COMMENT = 'somebody'" }),
+		Kind:      snowflake.Schema,
+		Create:    stack(""),
+		Others:    []string{stack("name = \"\\\"Lower case\\\"\"\n comment = \"c\"\n data_retention_days = 2")},
+		Unchanged: []providertest.Step{{Name: "by name", Stack: database + "snowflake_schema \"subject\" {\n database = \"Market\"\n depends_on = [snowflake_database.market]\n}"}},
+		InPlace:   []providertest.Step{{Name: "comment and retention", Stack: stack("comment = \"c\"\n data_retention_days = 7"), Attrs: []string{"comment", "data_retention_days"}}},
+		Replacements: []providertest.Step{
+			{Name: "name", Stack: stack(`name = "other"`), Attrs: []string{"name"}},
+			{Name: "database", Stack: "snowflake_database \"other\" {}\n" + database + "snowflake_schema \"subject\" { database = snowflake_database.other }", Attrs: []string{"database"}},
+		},
+		Outside: outside(func(id string) string { return "ALTER SCHEMA " + id + " SET COMMENT = 'somebody'" }),
 	})
 }
 
 const schema = database + "snowflake_schema \"raw\" { database = snowflake_database.market }\n"
+
+// moved is a stack whose subject is in another schema.
+func moved(stack string) string {
+	head, subject, _ := strings.Cut(stack, " \"subject\" {")
+	return "snowflake_schema \"other\" { database = snowflake_database.market }\n" + head + " \"subject\" {" +
+		strings.Replace(subject, "snowflake_schema.raw", "snowflake_schema.other", 1)
+}
 
 func TestTableConforms(t *testing.T) {
 	stack := func(columns string) string {
@@ -231,7 +242,9 @@ func TestTableConforms(t *testing.T) {
 			{Name: "another type", Stack: stack("column \"Index\" { type = \"DATE\" }\ncolumn \"Volume\" { type = \"NUMBER(10,2)\" }"), Want: "another type"},
 			{Name: "another scale", Stack: stack("column \"Index\" { type = \"VARCHAR(256)\" }\ncolumn \"Volume\" { type = \"NUMBER(12,4)\" }"), Want: "another scale"},
 			{Name: "a default", Stack: stack("column \"Index\" {\n type = \"VARCHAR(256)\"\n default = \"'x'\"\n}\ncolumn \"Volume\" { type = \"NUMBER(10,2)\" }"), Want: "a default cannot be added"},
+			{Name: "another default", From: stack(base + "column \"d\" {\n type = \"FLOAT\"\n default = \"1\"\n}"), Stack: stack(base + "column \"d\" {\n type = \"FLOAT\"\n default = \"2\"\n}"), Want: "a default cannot be changed"},
 			{Name: "name", Stack: stack("name = \"other\"\n" + base), Attrs: []string{"name"}},
+			{Name: "schema", Stack: moved(stack(base)), Attrs: []string{"schema"}},
 		},
 		Outside: outside(func(id string) string { return "ALTER TABLE " + id + " ADD COLUMN EXTRA FLOAT" }),
 	})
@@ -249,11 +262,14 @@ func TestViewConforms(t *testing.T) {
 		Unchanged: []providertest.Step{{Name: "spacing, comments and case", Stack: stack(`sql = "select a,a+1 as b -- one more\n from Market.raw.T where a > 0;"`)}},
 		InPlace: []providertest.Step{
 			{Name: "comment", Stack: stack("comment = \"c\"\nsql = \"SELECT a, a + 1 AS b FROM MARKET.RAW.T WHERE a > 0\""), Attrs: []string{"comment"}},
-			{Name: "text", Stack: stack(`sql = "SELECT a FROM MARKET.RAW.T"`), Attrs: []string{"sql"}},
 			{Name: "secure", Stack: stack("secure = true\nsql = \"SELECT a, a + 1 AS b FROM MARKET.RAW.T WHERE a > 0\""), Attrs: []string{"secure"}},
 		},
-		Replacements: []providertest.Step{{Name: "name", Stack: stack("name = \"other\"\nsql = \"SELECT 1 AS one\""), Attrs: []string{"name"}}},
-		Outside:      outside(func(id string) string { return "ALTER VIEW " + id + " SET COMMENT = 'somebody'" }),
+		Replacements: []providertest.Step{
+			{Name: "text", Stack: stack(`sql = "SELECT a FROM MARKET.RAW.T"`), Attrs: []string{"sql"}, Want: "a view keeps its text"},
+			{Name: "name", Stack: stack("name = \"other\"\nsql = \"SELECT 1 AS one\""), Attrs: []string{"name"}},
+			{Name: "schema", Stack: moved(stack(`sql = "SELECT a, a + 1 AS b FROM MARKET.RAW.T WHERE a > 0"`)), Attrs: []string{"schema"}},
+		},
+		Outside: outside(func(id string) string { return "ALTER VIEW " + id + " SET COMMENT = 'somebody'" }),
 	})
 }
 
@@ -274,8 +290,12 @@ func TestFileFormatConforms(t *testing.T) {
 			{Name: "options", Stack: stack("type = \"JSON\"\ncomment = \"c\"\noptions = { TIME_FORMAT = \"HH24:MI\", NULL_IF = \"('x')\" }"), Attrs: []string{"comment", `options["TIME_FORMAT"]`}},
 			{Name: "no options", Stack: stack(`type = "JSON"`), Attrs: []string{`options["STRIP_OUTER_ARRAY"]`}},
 		},
-		Replacements: []providertest.Step{{Name: "type", Stack: stack(`type = "CSV"`), Want: "STOPPED_FILE_FORMAT_DROPPED"}},
-		Outside:      outside(func(id string) string { return "ALTER FILE FORMAT " + id + " SET COMMENT = 'somebody'" }),
+		Replacements: []providertest.Step{
+			{Name: "type", Stack: stack(`type = "CSV"`), Want: "STOPPED_FILE_FORMAT_DROPPED"},
+			{Name: "name", Stack: stack("name = \"other\"\ntype = \"JSON\""), Attrs: []string{"name"}},
+			{Name: "schema", Stack: moved(stack(`type = "JSON"`)), Attrs: []string{"schema"}},
+		},
+		Outside: outside(func(id string) string { return "ALTER FILE FORMAT " + id + " SET COMMENT = 'somebody'" }),
 	})
 }
 
@@ -294,8 +314,38 @@ func TestNotificationIntegrationConforms(t *testing.T) {
 		InPlace:   []providertest.Step{{Name: "enabled and comment", Stack: stack(queue, "enabled = false\ncomment = \"c\""), Attrs: []string{"enabled", "comment"}}},
 		Replacements: []providertest.Step{
 			{Name: "queue", Stack: stack("https://acct.queue.core.windows.net/another", ""), Want: "consent"},
+			{Name: "tenant", Stack: strings.Replace(stack(queue, ""), tenantID, "11111111-0000-0000-0000-000000000000", 1), Want: "consent"},
+			{Name: "name", Stack: stack(queue, "name = \"other\""), Attrs: []string{"name"}},
 		},
 		Outside: outside(func(id string) string { return "ALTER NOTIFICATION INTEGRATION " + id + " SET ENABLED = FALSE" }),
+	})
+}
+
+func TestStorageIntegrationConforms(t *testing.T) {
+	stack := func(more string) string {
+		return "snowflake_storage_integration \"subject\" {\n tenant_id = \"" + tenantID + "\"\n" + more + "\n}"
+	}
+	const data = "azure://acct.blob.core.windows.net/data/"
+	const base = "allowed_locations = [\"" + data + "\"]\n"
+	run(t, providertest.Suite{
+		Kind:   snowflake.StorageIntegration,
+		Create: stack(base),
+		Others: []string{stack("name = \"other\"\nenabled = false\ncomment = \"it's\"\nallowed_locations = [\"*\"]\nblocked_locations = [\"" + data + "secret/\", \"https://acct.blob.core.windows.net/more\"]")},
+		Unchanged: []providertest.Step{
+			{Name: "path style", Stack: stack(`allowed_locations = ["http://127.0.0.1:10000/acct/data"]`)},
+			{Name: "order", From: stack(`allowed_locations = ["` + data + `", "` + data + `x"]`), Stack: stack(`allowed_locations = ["` + data + `x/", "` + data + `"]`)},
+		},
+		InPlace: []providertest.Step{
+			{Name: "enabled and comment", Stack: stack(base + "enabled = false\ncomment = \"c\""), Attrs: []string{"enabled", "comment"}},
+			{Name: "allowed locations", Stack: stack(`allowed_locations = ["` + data + `", "azure://acct.blob.core.windows.net/more/"]`)},
+			{Name: "blocked locations", Stack: stack(base + `blocked_locations = ["` + data + `secret/"]`)},
+			{Name: "no blocked locations", From: stack(base + `blocked_locations = ["` + data + `secret/"]`), Stack: stack(base)},
+		},
+		Replacements: []providertest.Step{
+			{Name: "tenant", Stack: strings.Replace(stack(base), tenantID, "11111111-0000-0000-0000-000000000000", 1), Want: "consent"},
+			{Name: "name", Stack: stack(base + `name = "other"`), Attrs: []string{"name"}},
+		},
+		Outside: outside(func(id string) string { return "ALTER STORAGE INTEGRATION " + id + " SET ENABLED = FALSE" }),
 	})
 }
 
@@ -318,10 +368,16 @@ func TestStageConforms(t *testing.T) {
 		InPlace: []providertest.Step{
 			{Name: "token, format and comment", Stack: stack(container + "path = \"kafka-messages/\"\nfile_format = snowflake_file_format.json\ncomment = \"c\"\nsas {\n expires_in = \"30d\"\n}"), Attrs: []string{"file_format", "comment", "sas_expires_at"}},
 			{Name: "path", Stack: stack(container + "path = \"other/\"\n" + sas), Attrs: []string{"path", "url"}},
+			{Name: "container", Stack: stack("container = \"https://acct.blob.core.windows.net/more\"\npath = \"kafka-messages/\"\n" + sas), Attrs: []string{"container", "url"}},
+			{Name: "storage integration", Stack: "snowflake_storage_integration \"azure\" {\n tenant_id = \"" + tenantID + "\"\n allowed_locations = [\"*\"]\n}\n" +
+				stack(container+"path = \"kafka-messages/\"\nstorage_integration = snowflake_storage_integration.azure"), Attrs: []string{"storage_integration"}},
 			{Name: "later rotation", Stack: stack(container + "path = \"kafka-messages/\"\nsas {\n permissions = [\"read\", \"list\"]\n expires_in = \"90d\"\n rotate_before = \"10d\"\n}")},
 		},
-		Replacements: []providertest.Step{{Name: "name", Stack: stack("name = \"other\"\n" + container + sas), Attrs: []string{"name"}}},
-		Outside:      outside(func(id string) string { return "ALTER STAGE " + id + " SET COMMENT = 'somebody'" }),
+		Replacements: []providertest.Step{
+			{Name: "name", Stack: stack("name = \"other\"\n" + container + sas), Attrs: []string{"name"}},
+			{Name: "schema", Stack: moved(stack(container + "path = \"kafka-messages/\"\n" + sas)), Attrs: []string{"schema"}},
+		},
+		Outside: outside(func(id string) string { return "ALTER STAGE " + id + " SET COMMENT = 'somebody'" }),
 	})
 }
 
@@ -372,6 +428,10 @@ func TestPipeConforms(t *testing.T) {
 		Replacements: []providertest.Step{
 			{Name: "copy", Stack: stack(auto, byName+"\non_error = \"CONTINUE\""), Want: "load history"},
 			{Name: "auto_ingest", Stack: stack("", byName), Want: "load history"},
+			{Name: "integration", Stack: "snowflake_notification_integration \"other\" {\n queue = \"https://acct.queue.core.windows.net/others\"\n tenant_id = \"" + tenantID + "\"\n}\n" +
+				strings.Replace(stack(auto, byName), "integration = snowflake_notification_integration.azure", "integration = snowflake_notification_integration.other", 1), Want: "load history"},
+			{Name: "name", Stack: stack("name = \"other\"\n"+auto, byName), Attrs: []string{"name"}},
+			{Name: "schema", Stack: moved(stack(auto, byName)), Attrs: []string{"schema"}},
 		},
 		Outside: outside(func(id string) string { return "ALTER PIPE " + id + " SET PIPE_EXECUTION_PAUSED = TRUE" }),
 	})

@@ -106,6 +106,7 @@ func TestStatements(t *testing.T) {
 	format := with(raw, object{"type": text("json"), "options": mapValue(map[string]string{"time_format": "auto", "strip_outer_array": "true", "null_if": "('', 'null')"})})
 	stage := with(raw, object{"container": text("https://acct.blob.core.windows.net/market-data"), "path": text("kafka-messages"), "file_format": text("market.raw.json")})
 	integration := object{"name": text("azure"), "queue": text("http://127.0.0.1:10001/acct/events"), "tenant_id": text("00000000-0000-0000-0000-00000000000A")}
+	storage := object{"name": text("azure"), "tenant_id": text("00000000-0000-0000-0000-00000000000A"), "allowed_locations": locations("azure://a.blob.core.windows.net/c/")}
 	copyBlock := object{"into": text("market.raw.prices"), "from": text("market.raw.stage"), "file_format": text("market.raw.json"), "match_by_column_name": text("case_insensitive")}
 	pipe := with(raw, object{"auto_ingest": cty.True, "integration": text("azure"), "copy": block(t, pipeKind, "copy", copyBlock)})
 	fullCopy := with(copyBlock, object{"path": text("a/b"), "pattern": text(`.*\.json'`), "on_error": text("skip_file_10%"), "options": mapValue(map[string]string{"truncatecolumns": "true"})})
@@ -137,6 +138,10 @@ func TestStatements(t *testing.T) {
 		{fileFormatKind, "alter", format, with(format, object{"options": mapValue(map[string]string{"TIME_FORMAT": "HH24:MI", "MULTI_LINE": "FALSE"}), "comment": text("c")})},
 		{integrationKind, "create", nil, integration},
 		{integrationKind, "alter", integration, with(integration, object{"enabled": cty.False, "comment": text("c")})},
+		{storageIntegrationKind, "create", nil, storage},
+		{storageIntegrationKind, "create with everything", nil, with(storage, object{"enabled": cty.False, "blocked_locations": locations("azure://a.blob.core.windows.net/c/secret/"), "comment": text("it's")})},
+		{storageIntegrationKind, "alter", storage, with(storage, object{"enabled": cty.False, "allowed_locations": locations("*"), "blocked_locations": locations("azure://a.blob.core.windows.net/c/x/,azure://a.blob.core.windows.net/c/a/"), "comment": text("c")})},
+		{storageIntegrationKind, "block nothing", with(storage, object{"blocked_locations": locations("azure://a.blob.core.windows.net/c/x/")}), storage},
 		{stageKind, "create without credentials", nil, stage},
 		{stageKind, "create with an integration", nil, with(stage, object{"storage_integration": text("blob"), "comment": text("c")})},
 		{stageKind, "alter", stage, with(stage, object{"path": text("other"), "file_format": cty.NullVal(cty.String), "comment": text("c")})},

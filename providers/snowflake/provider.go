@@ -56,7 +56,7 @@ func (p *Provider) Close() error { return p.client.close() }
 
 // kinds are in the order of the reference.
 var kinds = []*kind{
-	warehouseKind, databaseKind, schemaKind, tableKind, viewKind, fileFormatKind, integrationKind, stageKind, pipeKind,
+	warehouseKind, databaseKind, schemaKind, tableKind, viewKind, fileFormatKind, storageIntegrationKind, integrationKind, stageKind, pipeKind,
 }
 
 // Kinds lists the kinds of resource that the provider serves.

@@ -34,7 +34,7 @@ var Stage = &spec.Kind{
 		spec.Attr{Name: "container", Type: cty.String, Required: true, Refs: []string{"azure_container"}, Doc: "Container with the files, or its URL.",
 			Check: func(v cty.Value) error { _, err := parseStorageURL(v.AsString()); return err }, Norm: normStorageURL("blob"), Change: spec.Updated},
 		spec.Attr{Name: "path", Type: cty.String, Default: text(""), Doc: "Folder in the container; all of it by default.", Norm: normPath, Change: spec.Updated},
-		spec.Attr{Name: "storage_integration", Type: cty.String, Doc: "Name of a storage integration that opens the container, instead of `sas`.", Check: checkName(1), Norm: normName, Change: spec.Updated},
+		spec.Attr{Name: "storage_integration", Type: cty.String, Refs: []string{"snowflake_storage_integration"}, Doc: "A storage integration that opens the container, instead of `sas`.", Check: checkName(1), Norm: normName, Change: spec.Updated},
 		spec.Attr{Name: "file_format", Type: cty.String, Refs: []string{"snowflake_file_format"}, Doc: "File format of the stage, for statements that name none.", Check: checkName(3), Norm: normName, Change: spec.Updated},
 		spec.Attr{Name: "url", Type: cty.String, Computed: true, Follows: []string{"container", "path"}, Doc: "Where the stage points, as Snowflake writes it: azure://…"},
 		spec.Attr{Name: "sas_expires_at", Type: cty.String, Computed: true, Follows: []string{"container", "sas"}, Doc: "When the token of `sas` ends (RFC 3339)."},

@@ -26,7 +26,7 @@ var View = &spec.Kind{
 			if after.IsKnown() && !before.IsNull() && !after.IsNull() && canonical(before.AsString()) == canonical(after.AsString()) {
 				return spec.Verdict{Act: spec.Same}
 			}
-			return spec.Verdict{Act: spec.InPlace}
+			return spec.Verdict{Act: spec.Replace, Why: "a view keeps its text; grants on it are given again"}
 		}},
 		spec.Attr{Name: "secure", Type: cty.Bool, Default: cty.False, Doc: "Whether only authorized roles see the definition.", Change: spec.Updated},
 		commentAttr(),
