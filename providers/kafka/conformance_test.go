@@ -265,6 +265,9 @@ func TestSubjectConforms(t *testing.T) {
 			{Name: "mode, normalization and deletion", Stack: stack(row, `name = "market_data-value"`, `mode = "READONLY"`, `normalize = true`, `deletion = "hard"`),
 				Attrs: []string{"mode", "normalize", "deletion"}},
 			{Name: "mode", Stack: stack(row, `name = "market_data-value"`, `compatibility = "BACKWARD"`, `mode = "READONLY"`), Attrs: []string{"mode"}},
+			{Name: "a reference", From: rowBlock + stack(`{"type":"array","items":"m.Row"}`, reference),
+				Stack: rowBlock + "schema_subject \"more\" {\n schema = <<-END\n" + rowMore + "\nEND\n}\n" +
+					stack(`{"type":"array","items":"m.Row"}`, strings.ReplaceAll(reference, "schema_subject.row", "schema_subject.more"))},
 			{Name: "no normalization any more", From: stack(row, `normalize = true`), Stack: stack(row, `normalize = false`), Attrs: []string{"normalize"}},
 		},
 		Replacements: []providertest.Step{

@@ -70,8 +70,8 @@ var Subject = &spec.Kind{
 			Check:  oneOf("soft", "hard"),
 			Change: spec.Updated,
 		},
-		{Name: "id", Type: cty.Number, Computed: true, Follows: []string{"schema"}, Doc: "The id of the latest schema, as records carry it."},
-		{Name: "version", Type: cty.Number, Computed: true, Follows: []string{"schema"}, Doc: "The number of the latest version."},
+		{Name: "id", Type: cty.Number, Computed: true, Follows: []string{"schema", "reference"}, Doc: "The id of the latest schema, as records carry it."},
+		{Name: "version", Type: cty.Number, Computed: true, Follows: []string{"schema", "reference"}, Doc: "The number of the latest version."},
 	},
 	Blocks: []spec.Nested{{
 		Name: "reference", Label: "name",
