@@ -3,7 +3,6 @@ package kafka
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
@@ -11,7 +10,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/schemaregistry"
@@ -46,24 +44,9 @@ func newRegistryClient(conn Connection) (*registryClient, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = registryCalls
 	transport.ResponseHeaderTimeout = providers.CallTimeout
-	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
-	if conn.CAFile != "" {
-		pem, err := os.ReadFile(conn.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("read the authorities to trust: %w", err)
-		}
-		pool := x509.NewCertPool()
-		if !pool.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s holds no certificates in PEM", conn.CAFile)
-		}
-		transport.TLSClientConfig.RootCAs = pool
-	}
-	if conn.CertificateFile != "" {
-		pair, err := tls.LoadX509KeyPair(conn.CertificateFile, conn.KeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("read the client's certificate: %w", err)
-		}
-		transport.TLSClientConfig.Certificates = []tls.Certificate{pair}
+	var err error
+	if transport.TLSClientConfig, err = conn.tlsConfig(); err != nil {
+		return nil, err
 	}
 	return &registryClient{conn: conn, transport: transport}, nil
 }

@@ -27,7 +27,7 @@ provider "snowflake" {
 kafka_topic "prices" {
   name               = "prices-${var.run}"
   partitions         = var.changed ? 3 : 2
-  replication_factor = 1
+  replication_factor = var.changed ? 2 : 1
   config             = { "retention.ms" = var.changed ? "8d" : "7d" }
 }
 
@@ -105,6 +105,13 @@ snowflake_notification_integration "azure" {
   queue     = azure_queue.events
   tenant_id = "00000000-0000-0000-0000-000000000000"
   comment   = local.comment
+}
+
+snowflake_storage_integration "containers" {
+  name              = "containers_${var.run}"
+  tenant_id         = "00000000-0000-0000-0000-000000000000"
+  allowed_locations = [azure_container.market.url]
+  comment           = local.comment
 }
 
 snowflake_stage "market" {
