@@ -18,6 +18,16 @@ type Store interface {
 	Save(ctx context.Context, l *Ledger) error
 	// Lock waits up to wait for the lock. While another holds it the error is a *HeldError.
 	Lock(ctx context.Context, holder Holder, wait time.Duration) (Lock, error)
+	Notes
+}
+
+// Notes are texts that a store keeps beside its ledger for whoever applies next, such as histories that are too long for
+// it. A name has letters, digits and ._- only.
+type Notes interface {
+	// Keep replaces a note; when it returns nil the text is on stable storage. The last writer wins.
+	Keep(ctx context.Context, name string, text []byte) error
+	// Kept returns a note, nil where there is none.
+	Kept(ctx context.Context, name string) ([]byte, error)
 }
 
 // Lock is a held lock.

@@ -120,7 +120,7 @@ func (p *planning) exists(w *wanted, why string) {
 	addr := w.inst.Addr
 	if why == "" {
 		why = "It is not in this stack's ledger, so mkt did not make it and will not touch it. Take it over with `mkt apply -adopt '" +
-			addr.String() + "'`, or choose another name."
+			addr.String() + "'` or `mkt import '" + addr.String() + "' '" + w.id + "'`, or choose another name."
 	}
 	p.diags = append(p.diags, failureAt(blame(w.inst, w.inst.Block.Range, nil), "Object exists already",
 		"%s: the %s %q exists already. %s", addr, addr.Kind, w.id, why))
@@ -140,6 +140,8 @@ func readSummary(err error) string {
 	switch providers.CodeOf(err) {
 	case providers.Denied:
 		return "Access denied"
+	case providers.Unconfigured:
+		return "Connection not set up"
 	case providers.Unavailable, providers.Throttled:
 		return "System not reachable"
 	}

@@ -20,6 +20,8 @@ const (
 	Unavailable Code = "unavailable" // transient: unreachable, timed out, answer lost
 	Conflict    Code = "conflict"    // somebody else changed it, or it is in use
 	Invalid     Code = "invalid"     // the system refuses the value
+	// Unconfigured: the settings of the connection cannot be right, as where there is no such account.
+	Unconfigured Code = "unconfigured"
 	// Waiting: nothing is wrong, but a person has to do something elsewhere first, such as consent to an application. What is
 	// said in Error.Steps. Nothing was left behind, and the same call succeeds once it is done.
 	Waiting Code = "waiting"

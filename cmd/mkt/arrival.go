@@ -129,19 +129,19 @@ func (s *session) await(ctx context.Context, db *sql.DB, w wait) error {
 	if err != nil {
 		return fmt.Errorf("list the files of consumer %s: %w", w.consumer.Name, err)
 	}
-	var last loadHistory
 	for {
-		if last, err = history(ctx, db, w.pipe.table); err != nil && ctx.Err() == nil {
+		loads, err := s.history(ctx, db, w.pipe.table)
+		if err != nil && ctx.Err() == nil {
 			return err
 		}
-		missing, failed := last.compare(files, w.pipe.path)
+		missing, failed := w.pipe.compare(files, loads)
 		if err == nil && len(missing) == 0 {
 			if err := s.c.showArrival(w.pipe, len(files)-len(failed)); err != nil {
 				return err
 			}
 			if len(failed) > 0 {
 				return fmt.Errorf("pipe %s refused %d of %d files, the first is %s: %s",
-					w.pipe.name, len(failed), len(files), failed[0], last[failed[0]].problem)
+					w.pipe.name, len(failed), len(files), strings.TrimPrefix(failed[0].File, w.pipe.url(w.pipe.path)), failed[0].Problem)
 			}
 			return nil
 		}
@@ -175,55 +175,30 @@ func listFiles(ctx context.Context, client *container.Client, prefix string, sin
 	return names, nil
 }
 
-// loadHistory is what became of each file, by its name below the stage.
-type loadHistory map[string]loaded
-
-type loaded struct {
-	ok      bool
-	problem string
-}
-
-// history reads the load history of the last 14 days.
-func history(ctx context.Context, db *sql.DB, table string) (loadHistory, error) {
-	ctx, cancel := context.WithTimeout(ctx, appTimeout)
-	defer cancel()
-	n, err := snowflake.ParseName(table)
-	if err != nil {
-		return nil, err
-	}
-	// COPY_HISTORY wants the table's name as text, and belongs to a database.
-	name := strings.ReplaceAll(n.SQL(), "'", "''")
-	rows, err := db.QueryContext(ctx, "SELECT FILE_NAME, STATUS, FIRST_ERROR_MESSAGE FROM TABLE("+n[0].SQL()+
-		".INFORMATION_SCHEMA.COPY_HISTORY(TABLE_NAME => '"+name+"', START_TIME => DATEADD(day, -14, CURRENT_TIMESTAMP())))")
-	if err != nil {
-		return nil, fmt.Errorf("read the load history of %s: %w", table, err)
-	}
-	defer rows.Close()
-	out := loadHistory{}
-	for rows.Next() {
-		var file, status string
-		var problem sql.NullString
-		if err := rows.Scan(&file, &status, &problem); err != nil {
-			return nil, err
-		}
-		out[file] = loaded{strings.EqualFold(status, "Loaded"), problem.String}
-	}
-	return out, rows.Err()
-}
-
-// compare returns which files are not in the history, and which are there as failed. Names in a history are relative
-// to the stage's path.
-func (h loadHistory) compare(files []string, path string) (missing, failed []string) {
+// compare returns which files are not in the load history, and which are there as failed. The files are named as in their container.
+func (p pipe) compare(files []string, loads map[string]snowflake.Load) (missing []string, failed []snowflake.Load) {
 	for _, f := range files {
-		l, ok := h[strings.TrimPrefix(f, path)]
+		l, ok := loads[p.url(f)]
 		switch {
 		case !ok:
 			missing = append(missing, f)
-		case !l.ok:
-			failed = append(failed, strings.TrimPrefix(f, path))
+		case !l.Loaded():
+			failed = append(failed, l)
 		}
 	}
 	return missing, failed
+}
+
+// url names a file of the pipe's container as Snowflake does.
+func (p pipe) url(file string) string {
+	return "azure" + strings.TrimPrefix(p.container, "https") + "/" + file
+}
+
+// history is what became of the files of the pipe's table in the last 14 days.
+func (s *session) history(ctx context.Context, db *sql.DB, table string) (map[string]snowflake.Load, error) {
+	ctx, cancel := context.WithTimeout(ctx, appTimeout)
+	defer cancel()
+	return snowflake.LoadHistory(ctx, db, s.notes, table)
 }
 
 func (c *cli) showArrival(p pipe, files int) error {

@@ -91,6 +91,7 @@ func (c *cli) open(ctx context.Context) (*session, error) {
 		}
 		return []byte(owned.DigestBytes([]byte("private notes of providers"))), nil
 	})
+	s.notes = store
 	return s, nil
 }
 

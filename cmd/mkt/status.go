@@ -56,7 +56,7 @@ func (s *session) pipeStatus(ctx context.Context) ([]render.PipeStatus, error) {
 	defer db.Close()
 	var out []render.PipeStatus
 	for _, p := range pipes {
-		status, err := askPipe(ctx, db, p)
+		status, err := s.askPipe(ctx, db, p)
 		if err != nil {
 			return nil, fmt.Errorf("ask pipe %s: %w", p.name, err)
 		}
@@ -65,7 +65,7 @@ func (s *session) pipeStatus(ctx context.Context) ([]render.PipeStatus, error) {
 	return out, nil
 }
 
-func askPipe(ctx context.Context, db *sql.DB, p pipe) (render.PipeStatus, error) {
+func (s *session) askPipe(ctx context.Context, db *sql.DB, p pipe) (render.PipeStatus, error) {
 	out := render.PipeStatus{Name: p.name, Table: p.table}
 	n, err := snowflake.ParseName(p.name)
 	if err != nil {
@@ -84,12 +84,12 @@ func askPipe(ctx context.Context, db *sql.DB, p pipe) (render.PipeStatus, error)
 		return out, err
 	}
 	out.State, out.Pending, out.Error = said.State, said.Pending, said.Error
-	h, err := history(ctx, db, p.table)
+	loads, err := s.history(ctx, db, p.table)
 	if err != nil {
 		return out, err
 	}
-	for _, l := range h {
-		if l.ok {
+	for _, l := range loads {
+		if l.Loaded() {
 			out.Loaded++
 		} else {
 			out.Failed++

@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
+	"mkt/ledger"
 	"mkt/local"
 	"mkt/providers"
 	"mkt/providers/azure"
@@ -32,6 +33,7 @@ type systems struct {
 	c       *cli
 	stack   *spec.Stack
 	hashKey func() ([]byte, error) // of the keyed hashes that providers keep in the ledger
+	notes   ledger.Notes           // what providers keep beside the ledger
 	daemon  *local.Daemon          // nil without -local, and before it is needed
 	opened  map[string]providers.Provider
 }
@@ -88,7 +90,7 @@ func (s *systems) newProvider(ctx context.Context, system string) (providers.Pro
 		if err != nil {
 			return nil, err
 		}
-		return snowflake.New(conn, snowflake.Options{MintSAS: s.mintSAS, HashKey: key}), nil
+		return snowflake.New(conn, snowflake.Options{MintSAS: s.mintSAS, HashKey: key, Notes: s.notes}), nil
 	}
 	return nil, fmt.Errorf("no provider serves %q", system)
 }

@@ -58,9 +58,39 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"lock after waiting", lockAfterWaiting},
 		{"waiting cancelled", waitingCancelled},
 		{"saves of many", savesOfMany},
+		{"notes", notes},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, open(t)) })
 	}
+}
+
+// notes keeps two texts, replaces one, and finds them through another handle. The ledger is untouched by them.
+func notes(t *testing.T, h Harness) {
+	s := h.Open()
+	kept := func(name, want string) {
+		t.Helper()
+		text, err := h.Open().Kept(t.Context(), name)
+		if err != nil || string(text) != want || want == "" && text != nil {
+			t.Fatalf("%s: %q, %v; want %q", name, text, err, want)
+		}
+	}
+	keep := func(name, text string) {
+		t.Helper()
+		if err := s.Keep(t.Context(), name, []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kept("loads-A.B_5f_.gz", "")
+	keep("loads-A.B_5f_.gz", "first")
+	keep("other", "another")
+	keep("loads-A.B_5f_.gz", "second")
+	kept("loads-A.B_5f_.gz", "second")
+	kept("other", "another")
+	if l := load(t, s); l.Serial != 0 || len(l.Entries) > 0 {
+		t.Errorf("the ledger is %+v", l)
+	}
+	save(t, s, ledger.New())
+	kept("other", "another")
 }
 
 func save(t *testing.T, s ledger.Store, l *ledger.Ledger) {

@@ -2,6 +2,8 @@ package snowflake_test
 
 import (
 	"context"
+	"io"
+	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
@@ -46,7 +48,11 @@ func embedded(t *testing.T) snowflake.Connection {
 			server.err = err
 			return
 		}
-		w, err := warehouse.Open(warehouse.Config{Dir: dir, Account: "local", User: "mkt", Password: password})
+		empty := httptest.NewServer(http.HandlerFunc(nothing))
+		w, err := warehouse.Open(warehouse.Config{Dir: dir, Account: "local", User: "mkt", Password: password,
+			Storage: func(string) (warehouse.StorageEndpoint, bool) {
+				return warehouse.StorageEndpoint{BlobURL: empty.URL + "/blob", QueueURL: empty.URL + "/queue", Key: "a2V5"}, true
+			}})
 		if err != nil {
 			server.err = err
 			return
@@ -55,12 +61,25 @@ func embedded(t *testing.T) snowflake.Connection {
 		u, _ := url.Parse(s.URL)
 		port, _ := strconv.Atoi(u.Port())
 		server.conn = snowflake.Connection{Account: "local", User: "mkt", Password: password, Host: u.Hostname(), Port: port, Protocol: "http", Warehouse: "COMPUTE_WH"}
-		server.stop = func() { s.Close(); _ = w.Close(); _ = os.RemoveAll(dir) }
+		server.stop = func() { s.Close(); _ = w.Close(); empty.Close(); _ = os.RemoveAll(dir) }
 	})
 	if server.err != nil {
 		t.Fatal(server.err)
 	}
 	return server.conn
+}
+
+// nothing is a storage account whose containers and queues are empty.
+func nothing(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/xml")
+	switch {
+	case r.URL.Query().Get("comp") == "list":
+		_, _ = io.WriteString(w, `<?xml version="1.0" encoding="utf-8"?><EnumerationResults><Blobs/><NextMarker/></EnumerationResults>`)
+	case r.URL.Query().Get("comp") == "metadata":
+		w.Header().Set("X-Ms-Approximate-Messages-Count", "0")
+	default:
+		_, _ = io.WriteString(w, `<?xml version="1.0" encoding="utf-8"?><QueueMessagesList/>`)
+	}
 }
 
 // mint signs nothing, but gives a token that looks like one.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"strings"
 
 	"github.com/snowflakedb/gosnowflake/v2"
@@ -65,9 +66,13 @@ func meaning(e *gosnowflake.SnowflakeError) (code providers.Code, hint string) {
 		return providers.Conflict, ""
 	case n == errSessionGone || n == errTokenExpired:
 		return providers.Unavailable, ""
+	case n == gosnowflake.ErrCodeFailedToConnect || n == gosnowflake.ErrFailedToAuth && status(e) == http.StatusNotFound:
+		// The login was answered with 401 or 403, and with 404: every name leads to Snowflake, which knows none of this account.
+		return providers.Unconfigured, "There is no Snowflake account of that name, or a proxy stands before it. An account is written ORGANIZATION-ACCOUNT, or " +
+			"LOCATOR.REGION.CLOUD as in its URL, without .snowflakecomputing.com; `mkt doctor` shows where it was set."
 	case n == gosnowflake.ErrCodeEmptyAccountCode || n == gosnowflake.ErrCodeEmptyUsernameCode || n == gosnowflake.ErrCodeEmptyPasswordCode:
 		return providers.Denied, "Set account, user and a credential in the provider block or in SNOWFLAKE_ variables; `mkt doctor` shows what was found."
-	case n == gosnowflake.ErrFailedToAuth || n == gosnowflake.ErrCodeServiceUnavailable || n == gosnowflake.ErrCodeFailedToConnect,
+	case n == gosnowflake.ErrFailedToAuth || n == gosnowflake.ErrCodeServiceUnavailable,
 		n == gosnowflake.ErrFailedToPostQuery || n == gosnowflake.ErrFailedToRenewSession || n == gosnowflake.ErrFailedToGetChunk:
 		return providers.Unavailable, ""
 	case n >= 390100 && n < 396000: // login and token errors
@@ -76,6 +81,16 @@ func meaning(e *gosnowflake.SnowflakeError) (code providers.Code, hint string) {
 		return providers.Invalid, ""
 	}
 	return providers.Unknown, ""
+}
+
+// status is the HTTP status that the driver puts first into the message of a failed login, 0 where there is none.
+func status(e *gosnowflake.SnowflakeError) int {
+	if len(e.MessageArgs) > 0 {
+		if n, ok := e.MessageArgs[0].(int); ok {
+			return n
+		}
+	}
+	return 0
 }
 
 // redacted hides a secret in the text of an error and keeps the error.
@@ -108,7 +123,7 @@ func wrap(err error, format string, args ...any) error {
 	doing := fmt.Sprintf(format, args...)
 	var known *providers.Error
 	if errors.As(err, &known) {
-		return &providers.Error{Code: known.Code, Path: known.Path, Hint: known.Hint, Err: fmt.Errorf("%s: %w", doing, known.Err)}
+		return &providers.Error{Code: known.Code, Path: known.Path, Hint: known.Hint, Steps: known.Steps, Err: fmt.Errorf("%s: %w", doing, known.Err)}
 	}
 	return fmt.Errorf("%s: %w", doing, err)
 }

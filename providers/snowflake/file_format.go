@@ -233,6 +233,20 @@ var fileFormatKind = &kind{spec: FileFormat, noun: "FILE FORMAT", plural: "FILE 
 		}
 		return append(out, k.alterComment(n, before, after)...)
 	},
+	carries: func(ctx context.Context, p *Provider, n Name, _ row, c copyInto) (bool, error) {
+		if c.format != "" || c.from == "" {
+			return c.format == n.String(), nil
+		}
+		stage, err := ParseName(c.from)
+		if err != nil {
+			return false, err
+		}
+		described, err := p.client.query(ctx, "DESCRIBE STAGE "+stage.SQL())
+		if notFound(err) {
+			return false, nil // the pipe has stopped already
+		}
+		return stageFormat(stage, described).String() == n.String(), err
+	},
 	holds: func(ctx context.Context, p *Provider, n Name) (string, error) {
 		return stops(ctx, p, n, "STOPPED_FILE_FORMAT_DROPPED", func(c copyInto) string { return c.format })
 	},

@@ -56,6 +56,9 @@ var integrationKind = &kind{spec: NotificationIntegration, noun: "INTEGRATION", 
 		return object{"queue": text(v["AZURE_STORAGE_QUEUE_PRIMARY_URI"]), "tenant_id": text(v["AZURE_TENANT_ID"]), "enabled": cty.BoolVal(truth(r["enabled"])),
 			"consent_url": orNull(v["AZURE_CONSENT_URL"]), "app_name": orNull(v["AZURE_MULTI_TENANT_APP_NAME"])}, nil
 	},
+	carries: func(_ context.Context, _ *Provider, n Name, pipe row, _ copyInto) (bool, error) {
+		return pipe["integration"] == string(n.Last()), nil
+	},
 	create: func(n Name, o object) []string {
 		return []string{"CREATE NOTIFICATION INTEGRATION " + n.SQL() + " ENABLED = " + boolean(o.boolean("enabled")) + " TYPE = QUEUE" +
 			" NOTIFICATION_PROVIDER = AZURE_STORAGE_QUEUE AZURE_STORAGE_QUEUE_PRIMARY_URI = " + literal(o.str("queue")) +

@@ -92,7 +92,7 @@ func (c Connection) driverConfig() (gosnowflake.Config, error) {
 		cfg.Params[name] = &value
 	}
 	if c.Account == "" {
-		return cfg, &providers.Error{Code: providers.Denied, Err: errors.New("no Snowflake account was named"),
+		return cfg, &providers.Error{Code: providers.Unconfigured, Err: errors.New("no Snowflake account was named"),
 			Hint: "Set account in the provider block, or SNOWFLAKE_ACCOUNT."}
 	}
 	auth, err := c.authenticator()

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/zclconf/go-cty/cty"
 
@@ -13,12 +12,14 @@ import (
 	"mkt/spec"
 )
 
-const historyLost = "a pipe keeps its COPY statement; a new one has no load history, so that a later REFRESH can load files twice"
+const historyLost = "a pipe keeps what it was made with; it is drained, paused and made again, and its load history is kept beside the ledger so that no file is loaded twice"
 
 // Pipe describes snowflake_pipe.
 var Pipe = &spec.Kind{
 	Name: "snowflake_pipe", System: System, HoldsData: true,
-	Doc: "Loads files from a stage into a table as they arrive. A pipe that has stopped for good, because its stage or file format was dropped or moved, is replaced.",
+	Doc: "Loads files from a stage into a table as they arrive. A pipe that has stopped for good, because its stage or file format was dropped or moved, is replaced. " +
+		"A replacement loses and doubles nothing: it waits until the pipe has loaded what is there, pauses it, keeps its load history beside the ledger, " +
+		"makes the pipe again, and has it load just the files that came meanwhile.",
 	Example: `snowflake_pipe "market" {
   schema      = "MARKET.RAW"
   auto_ingest = true
@@ -43,7 +44,14 @@ var Pipe = &spec.Kind{
 				if before.IsNull() || before.AsString() == "" {
 					return spec.Verdict{Act: spec.Same}
 				}
-				return spec.Verdict{Act: spec.Replace, Why: "the pipe has stopped for good (" + before.AsString() + ") and only a new one loads again; files of its last 14 days may be loaded twice by a REFRESH"}
+				return spec.Verdict{Act: spec.Replace, Why: "the pipe has stopped for good (" + before.AsString() + ") and only a new one loads again"}
+			}},
+		spec.Attr{Name: "unfinished", Type: cty.String, Computed: true, Doc: "What is left to do after the pipe was made again, where an apply was interrupted there; empty when nothing is.",
+			Change: func(before, _ cty.Value) spec.Verdict {
+				if before.IsNull() || before.AsString() == "" {
+					return spec.Verdict{Act: spec.Same}
+				}
+				return spec.Verdict{Act: spec.InPlace, Why: before.AsString()}
 			}},
 		commentAttr(),
 	),
@@ -68,7 +76,7 @@ var Pipe = &spec.Kind{
 
 var pipeKind = &kind{spec: Pipe, noun: "PIPE", plural: "PIPES", parent: "schema",
 	complete: func(o object) error {
-		o["stopped"] = text("")
+		o["stopped"], o["unfinished"] = text(""), text("")
 		return nil
 	},
 	read: readPipe,
@@ -92,7 +100,7 @@ var pipeKind = &kind{spec: Pipe, noun: "PIPE", plural: "PIPES", parent: "schema"
 		return out
 	},
 	holds: func(ctx context.Context, p *Provider, n Name) (string, error) {
-		return "load history (14 days of file names): a later REFRESH can load files twice", nil
+		return "load history (mkt keeps a copy of it beside the ledger)", nil
 	},
 }
 
@@ -111,7 +119,12 @@ func readPipe(ctx context.Context, p *Provider, n Name, r row, _ map[string]stri
 	}
 	state := status.State
 	o := object{"copy": c.value(), "auto_ingest": cty.BoolVal(r["notification_channel"] != "" || r["integration"] != ""),
-		"paused": cty.BoolVal(state == "PAUSED"), "stopped": text("")}
+		"paused": cty.BoolVal(state == "PAUSED"), "stopped": text(""), "unfinished": text("")}
+	if open, err := p.unfinished(ctx, c); err != nil {
+		return nil, err
+	} else if open {
+		o["unfinished"] = text("the pipe was made again, and the files that came meanwhile are not loaded yet")
+	}
 	if name := r["integration"]; name != "" {
 		o["integration"] = text(Ident(name).String())
 	}
@@ -123,8 +136,9 @@ func readPipe(ctx context.Context, p *Provider, n Name, r row, _ map[string]stri
 
 // pipeStatus is what SYSTEM$PIPE_STATUS tells, as far as it matters here.
 type pipeStatus struct {
-	State   string `json:"executionState"`
-	Pending int    `json:"pendingFileCount"`
+	State    string `json:"executionState"`
+	Pending  int64  `json:"pendingFileCount"`
+	Messages int64  `json:"numOutstandingMessagesOnChannel"`
 }
 
 func readStatus(ctx context.Context, p *Provider, n Name) (status pipeStatus, err error) {
@@ -138,74 +152,4 @@ func readStatus(ctx context.Context, p *Provider, n Name) (status pipeStatus, er
 		}
 	}
 	return status, nil
-}
-
-// pipeResource is the resource of pipes, which stop for good when what they name is dropped or moved.
-type pipeResource struct{ *holder }
-
-// Suffers implements providers.Dependent. A pipe holds on to the very objects that it was made with (Snowflake: "CREATE
-// PIPE", usage notes), so one of the same name does not revive it.
-func (*pipeResource) Suffers(_ cty.Value, changes []providers.RefChange) spec.Verdict {
-	for _, c := range changes {
-		why := ""
-		switch {
-		case c.Replaced && c.Kind == Stage.Name:
-			why = "its stage is replaced, which stops it for good (STOPPED_STAGE_DROPPED)"
-		case c.Replaced && c.Kind == FileFormat.Name:
-			why = "its file format is replaced, which stops it for good (STOPPED_FILE_FORMAT_DROPPED)"
-		case c.Replaced && c.Kind == NotificationIntegration.Name:
-			why = "its integration is replaced, and a pipe keeps the one that it was made with"
-		case c.Replaced && c.Kind == Table.Name:
-			why = "its table is replaced, and a pipe keeps the one that it was made with"
-		case c.Kind == Stage.Name && objectOf(c.Before).differs(objectOf(c.After), "url"):
-			why = "its stage moves, which stops it for good (STOPPED_STAGE_ALTERED)"
-		}
-		if why != "" {
-			return spec.Verdict{Act: spec.Replace, Why: why}
-		}
-	}
-	return spec.Verdict{Act: spec.Same}
-}
-
-// How long a delete waits for a running pipe to load what it has been told of, and how often it asks.
-const (
-	drainFor   = 2 * time.Minute
-	drainEvery = 500 * time.Millisecond
-)
-
-// Delete implements providers.Resource. Files that a running pipe has been told of and not loaded yet would be
-// lost with it, so they are waited for; a paused or stopped pipe goes at once.
-func (r *pipeResource) Delete(ctx context.Context, changes []providers.Change) []providers.Result {
-	return providers.Each(ctx, parallel, changes, func(ctx context.Context, c providers.Change) providers.Result {
-		if err := r.drain(ctx, c.ID); err != nil {
-			return providers.Result{Err: wrap(err, "delete %s %s", r.kind.spec.Name, c.ID)}
-		}
-		return r.holder.Delete(ctx, []providers.Change{c})[0]
-	})
-}
-
-func (r *pipeResource) drain(ctx context.Context, id string) error {
-	n, err := ParseName(id)
-	if err != nil {
-		return err
-	}
-	for end := time.Now().Add(drainFor); ; {
-		status, err := readStatus(ctx, r.p, n)
-		switch {
-		case notFound(err):
-			return nil
-		case err != nil:
-			return err
-		case status.State != "RUNNING" || status.Pending == 0:
-			return nil
-		case time.Now().After(end):
-			return &providers.Error{Code: providers.Conflict, Err: fmt.Errorf("%s are still waiting to be loaded", plural(int64(status.Pending), "file")),
-				Hint: "Run it again later, or set paused = true and apply that first to leave them unloaded."}
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(drainEvery):
-		}
-	}
 }

@@ -2,6 +2,7 @@ package snowflake
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"mkt/providers"
@@ -15,6 +16,10 @@ type Options struct {
 	MintSAS func(ctx context.Context, containerURL string, permissions []string, expires time.Time) (string, error)
 	// HashKey is the key of the hashes that stand for secrets in private data. Without one, no hash is kept.
 	HashKey []byte
+	// Notes keep the load histories of pipes that are made again. Without any they live as long as the provider.
+	Notes Notes
+	// Settle is how long a replacement waits for the pipe to load what is there; 2 minutes by default.
+	Settle time.Duration
 	// Now is the clock; time.Now by default.
 	Now func() time.Time
 }
@@ -24,12 +29,19 @@ type Provider struct {
 	client    *client
 	opts      Options
 	resources map[string]providers.Resource
+	noting    sync.Mutex // held from reading a note to writing it
 }
 
 // New returns a provider that connects when it is first asked something.
 func New(conn Connection, opts Options) *Provider {
 	if opts.Now == nil {
 		opts.Now = time.Now
+	}
+	if opts.Notes == nil {
+		opts.Notes = &memoryNotes{}
+	}
+	if opts.Settle == 0 {
+		opts.Settle = settleFor
 	}
 	p := &Provider{client: &client{conn: conn}, opts: opts, resources: map[string]providers.Resource{}}
 	for _, k := range kinds {

@@ -44,6 +44,22 @@ func TestDeniedIsNeitherMissingNorRetried(t *testing.T) {
 	}
 }
 
+// TestNoSuchAccount answers the login as Snowflake does under the name of no account.
+func TestNoSuchAccount(t *testing.T) {
+	for _, status := range []int{http.StatusForbidden, http.StatusNotFound} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
+		defer s.Close()
+		conn := at(t, s.URL)
+		conn.Account = "nobody-there"
+		start := time.Now()
+		_, err := conn.Open(t.Context())
+		e := providers.Detail(err)
+		if e == nil || e.Code != providers.Unconfigured || !strings.Contains(err.Error(), "nobody-there") || !strings.Contains(e.Hint, "no Snowflake account of that name") || time.Since(start) > 3*time.Second {
+			t.Errorf("%d: %v after %v", status, err, time.Since(start))
+		}
+	}
+}
+
 func TestUnreachable(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

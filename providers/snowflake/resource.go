@@ -29,6 +29,8 @@ type kind struct {
 	sameWhenReplaced bool
 	// holds tells what a delete loses.
 	holds func(ctx context.Context, p *Provider, name Name) (string, error)
+	// carries says whether a pipe, its row of SHOW and its statement, stops for good when the object is replaced; nil where none does.
+	carries func(ctx context.Context, p *Provider, name Name, pipe row, c copyInto) (bool, error)
 }
 
 // parts is the number of names in an object's name.
@@ -318,6 +320,11 @@ func (r *resource) Delete(ctx context.Context, changes []providers.Change) []pro
 		n, err := ParseName(c.ID)
 		if err != nil {
 			return providers.Result{Err: err}
+		}
+		if c.Replaced {
+			if err := r.free(ctx, n); err != nil {
+				return providers.Result{Err: wrap(err, "replace %s %s", r.kind.spec.Name, c.ID)}
+			}
 		}
 		err = r.p.client.exec(ctx, "DROP "+r.kind.noun+" IF EXISTS "+n.SQL())
 		if notFound(err) { // what held it is gone, and it with it

@@ -124,6 +124,9 @@ var stageKind = &kind{spec: Stage, noun: "STAGE", plural: "STAGES", parent: "sch
 		return []string{"CREATE STAGE " + n.SQL() + stageSettings(nil, o, "") + setComment(o)}
 	},
 	update: func(n Name, before, after object) []string { return alterStage(n, before, after, "") },
+	carries: func(_ context.Context, _ *Provider, n Name, _ row, c copyInto) (bool, error) {
+		return c.from == n.String(), nil
+	},
 	holds: func(ctx context.Context, p *Provider, n Name) (string, error) {
 		return stops(ctx, p, n, "STOPPED_STAGE_DROPPED", func(c copyInto) string { return c.from })
 	},
@@ -171,13 +174,8 @@ func readStage(ctx context.Context, p *Provider, n Name, r row, private map[stri
 	if name := r["storage_integration"]; name != "" {
 		o["storage_integration"] = text(Ident(name).String())
 	}
-	if format := properties(described, "STAGE_FILE_FORMAT")["FORMAT_NAME"]; format != "" {
-		if f, err := ParseName(format); err == nil {
-			for i := len(f); i < 3; i++ { // named short, it lives beside the stage
-				f = append(Name{n[2-i]}, f...)
-			}
-			o["file_format"] = text(f.String())
-		}
+	if f := stageFormat(n, described); f != nil {
+		o["file_format"] = text(f.String())
 	}
 	if sas := private[privatePermissions]; sas != "" && truth(r["has_credentials"]) {
 		o["sas"] = cty.ObjectVal(map[string]cty.Value{
@@ -186,6 +184,18 @@ func readStage(ctx context.Context, p *Provider, n Name, r row, private map[stri
 		o["sas_expires_at"] = text(private[privateExpires])
 	}
 	return o, nil
+}
+
+// stageFormat is the file format that a stage names, nil where it names none.
+func stageFormat(stage Name, described []row) Name {
+	f, err := ParseName(properties(described, "STAGE_FILE_FORMAT")["FORMAT_NAME"])
+	if err != nil {
+		return nil
+	}
+	for i := len(f); i < 3; i++ { // named short, it lives beside the stage
+		f = append(Name{stage[2-i]}, f...)
+	}
+	return f
 }
 
 // stageSettings gives the settings that differ from before, all of them for a stage that is made. token is that of a

@@ -72,6 +72,11 @@ func (s *stageResource) Create(ctx context.Context, changes []providers.Change) 
 func (s *stageResource) Update(ctx context.Context, changes []providers.Change) []providers.Result {
 	return s.runSecret(ctx, changes, "alter", func(ctx context.Context, n Name, c providers.Change) (plan, error) {
 		before, after := objectOf(c.Before), objectOf(c.After)
+		if before.differs(after, "url") { // the stack's own pipes on it are gone by now
+			if err := s.free(ctx, n); err != nil {
+				return plan{private: c.Private}, err
+			}
+		}
 		fresh := before.differs(after, "container") || !after["sas_expires_at"].IsKnown() || sasNeedsToken(before.block("sas"), after.block("sas"))
 		p, err := s.mint(ctx, c, after, fresh)
 		if err != nil {
