@@ -115,6 +115,9 @@ func (c *cli) change(ctx context.Context, operation string, o applyOptions) erro
 			return err
 		}
 	}
+	if err := s.checkWriters(ctx, p); err != nil {
+		return err
+	}
 	return c.apply(ctx, s, p, lock.Lost(), agreed)
 }
 
