@@ -25,6 +25,7 @@ require (
 	github.com/klauspost/compress v1.20.3 // gzip and zstd at half the standard library's cost
 	github.com/parquet-go/parquet-go v0.32.0 // Parquet files; data page version 1 has to be asked for
 	github.com/rogpeppe/go-internal v1.16.0 // testscript: the whole command line tested by txtar scripts
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // tests hold the JSON schemas against what is printed and read
 	github.com/snowflakedb/gosnowflake/v2 v2.1.0 // Snowflake, fixed by our user; @latest fails, so the version is named
 	github.com/spf13/cobra v1.10.2 // commands, help and completion
 	github.com/twmb/avro v1.9.0 // Avro schemas and their compatibility; hamba/avro is archived
