@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,20 +18,7 @@ import (
 // connect opens the transactional producer. Its first act fences a process
 // that ran the same producer before and ends what that one left open (KIP-98).
 func (p *producer) connect(ctx context.Context) error {
-	props := merged(quiet, map[string]string{
-		"linger.ms":                    "20",
-		"batch.size":                   "1000000",
-		"batch.num.messages":           "100000",
-		"compression.type":             "lz4",
-		"queue.buffering.max.messages": "20000",
-		"queue.buffering.max.kbytes":   "65536",
-		"transaction.timeout.ms":       "60000",
-	}, p.run.cfg.Kafka, map[string]string{
-		"transactional.id":   "mkt-" + p.cfg.Name + "-" + p.cfg.Topic,
-		"enable.idempotence": "true",
-		"acks":               "all",
-		"partitioner":        "murmur2_random",
-	})
+	props := merged(quiet, p.run.cfg.Kafka, map[string]string{"transactional.id": "mkt-" + p.cfg.Name + "-" + p.cfg.Topic})
 	client, err := engine.NewSender(props, p.cfg.Topic, p.cfg.DeadLetters())
 	if err != nil {
 		return fmt.Errorf("kafka producer: %w", err)
@@ -91,7 +79,7 @@ const (
 const (
 	batchRows  = 1000
 	batchBytes = 1 << 20
-	// largestRecord is librdkafka's message.max.bytes when nobody sets it.
+	// largestRecord is message.max.bytes when nobody sets it.
 	largestRecord = 1_000_000
 )
 
@@ -118,23 +106,11 @@ func (p *producer) produce(topic int, key, value []byte, headers ...engine.Heade
 
 // hand gives what is lined up to the client. A full queue is waited for.
 func (p *producer) hand() error {
-	err := p.client.Send(&p.batch, p.waitQueue)
-	if err != nil && !errors.Is(err, context.Canceled) {
+	err := p.run.untilAbort(5*time.Minute, func(ctx context.Context) error { return p.client.Send(ctx, &p.batch) })
+	if err != nil && !p.run.aborted() {
 		return p.failed(fmt.Errorf("produce to topic %q: %w", p.cfg.Topic, err))
 	}
 	return err
-}
-
-// waitQueue waits a moment for the brokers to take what they were sent.
-func (p *producer) waitQueue() error {
-	if p.run.aborted() {
-		return context.Canceled
-	}
-	if time.Since(p.began) > 5*time.Minute {
-		return fmt.Errorf("the brokers took nothing for 5 minutes: %w", context.DeadlineExceeded)
-	}
-	time.Sleep(time.Millisecond)
-	return nil
 }
 
 // commit commits the open transaction, if any, and counts its rows. It does
@@ -149,8 +125,7 @@ func (p *producer) commit() error {
 			if err := p.sameTopic(ctx); err != nil {
 				return err
 			}
-			_, err := retry(ctx, func() (struct{}, error) { return struct{}{}, p.client.Commit(ctx) })
-			return err
+			return p.client.Commit(ctx)
 		})
 		if err != nil {
 			return p.failed(fmt.Errorf("commit transaction up to row %d: %w", p.pending.Row, err))
@@ -174,24 +149,19 @@ func (p *producer) commit() error {
 // of those before it, are then not in the topic. A topic's id never comes back,
 // so that what is committed after this went to the topic it was meant for.
 func (p *producer) sameTopic(ctx context.Context) error {
-	if err := p.client.Flush(ctx); err != nil {
-		return err
-	}
+	failed := p.client.Flush(ctx)
 	t, err := DescribeTopic(ctx, p.run.admin, p.cfg.Topic)
 	if err == nil && t.ID != p.topic.ID {
-		err = fmt.Errorf("topic %q was re-created while rows were sent to it; nothing was committed to the new one:"+
+		return fmt.Errorf("topic %q was re-created while rows were sent to it; nothing was committed to the new one:"+
 			" start again to send it the source from the first row", p.cfg.Topic)
 	}
-	return err
+	return cmp.Or(failed, err)
 }
 
 // failed sorts an error of the client: fenced and refused are final, the rest
 // is begun anew from what is committed. Whether a commit whose answer was
 // lost took place, the next beginning finds out.
 func (p *producer) failed(err error) error {
-	if fatal := p.client.Fatal(); fatal != nil {
-		err = fmt.Errorf("%w: %w", err, fatal) // err may only say that the client is done
-	}
 	var ke kafka.Error
 	if p.run.aborted() || !errors.As(err, &ke) && !errors.Is(err, context.DeadlineExceeded) {
 		return err

@@ -4,10 +4,8 @@
 #include <string.h>
 
 // Of rdkafka.h: what the calls below name by number.
-enum { PRODUCER = 0, CONSUMER = 1 };
+enum { CONSUMER = 1 };
 enum { EVENT_FETCH = 0x2, EVENT_LOG = 0x4, EVENT_ERROR = 0x8, EVENT_REBALANCE = 0x10, EVENT_OFFSET_COMMIT = 0x20 };
-enum { VTYPE_END = 0, VTYPE_RKT = 2, VTYPE_VALUE = 4, VTYPE_KEY = 5, VTYPE_MSGFLAGS = 7, VTYPE_HEADERS = 10 };
-enum { MSG_F_COPY = 0x2 };
 enum { DESTROY_F_NO_CONSUMER_CLOSE = 0x8 };
 enum { ERR__PARTITION_EOF = -191, ERR__INVALID_ARG = -186, ERR__ASSIGN_PARTITIONS = -175 };
 
@@ -30,7 +28,7 @@ static void took(mkt_error *to, rd_kafka_error_t *from) {
 	rd_kafka_error_destroy(from);
 }
 
-mkt_client *mkt_open(int consumer, char **pairs, int n, mkt_error *error) {
+mkt_client *mkt_open(char **pairs, int n, mkt_error *error) {
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 	for (int i = 0; i < n; i++) {
 		if (rd_kafka_conf_set(conf, pairs[2 * i], pairs[2 * i + 1], error->text, sizeof error->text)) {
@@ -39,10 +37,8 @@ mkt_client *mkt_open(int consumer, char **pairs, int n, mkt_error *error) {
 			return NULL;
 		}
 	}
-	// Delivery reports are left out: the commit of a transaction is the report
-	// of its records.
-	rd_kafka_conf_set_events(conf, EVENT_LOG | (consumer ? EVENT_ERROR | EVENT_REBALANCE | EVENT_OFFSET_COMMIT : 0));
-	rd_kafka_t *rk = rd_kafka_new(consumer ? CONSUMER : PRODUCER, conf, error->text, sizeof error->text);
+	rd_kafka_conf_set_events(conf, EVENT_LOG | EVENT_ERROR | EVENT_REBALANCE | EVENT_OFFSET_COMMIT);
+	rd_kafka_t *rk = rd_kafka_new(CONSUMER, conf, error->text, sizeof error->text);
 	if (!rk) {
 		error->code = ERR__INVALID_ARG;
 		rd_kafka_conf_destroy(conf);
@@ -53,20 +49,10 @@ mkt_client *mkt_open(int consumer, char **pairs, int n, mkt_error *error) {
 		rd_kafka_error_destroy(none); // there are no tokens
 	mkt_client *c = calloc(1, sizeof *c);
 	c->rk = rk;
-	if (consumer) {
-		rd_kafka_poll_set_consumer(rk);
-		c->queue = rd_kafka_queue_get_consumer(rk);
-	} else {
-		c->queue = rd_kafka_queue_get_main(rk);
-	}
+	rd_kafka_poll_set_consumer(rk);
+	c->queue = rd_kafka_queue_get_consumer(rk);
 	rd_kafka_set_log_queue(rk, c->queue);
 	return c;
-}
-
-void mkt_close_sender(mkt_client *c) {
-	rd_kafka_queue_destroy(c->queue);
-	rd_kafka_destroy(c->rk);
-	free(c);
 }
 
 static void release(mkt_client *c) {
@@ -89,7 +75,7 @@ static void rebalance(rd_kafka_t *rk, int assign, rd_kafka_topic_partition_list_
 		fail(error, err, NULL);
 }
 
-void mkt_close_receiver(mkt_client *c) {
+void mkt_close(mkt_client *c) {
 	release(c);
 	rd_kafka_error_t *refused = rd_kafka_consumer_close_queue(c->rk, c->queue);
 	int flags = refused ? DESTROY_F_NO_CONSUMER_CLOSE : 0;
@@ -109,54 +95,7 @@ void mkt_close_receiver(mkt_client *c) {
 	free(c);
 }
 
-int mkt_send(mkt_client *c, rd_kafka_topic_t **topics, const mkt_outgoing *records, int n, const char *block, mkt_error *error) {
-	for (int i = 0; i < n; i++) {
-		const mkt_outgoing *r = &records[i];
-		const char *key = block + r->at;
-		const char *value = key + (r->key > 0 ? r->key : 0);
-		const char *at = value + (r->value > 0 ? r->value : 0);
-		rd_kafka_headers_t *headers = rd_kafka_headers_new(r->headers);
-		for (int h = 0; h < r->headers; h++) {
-			mkt_header length;
-			memcpy(&length, at, sizeof length);
-			at += sizeof length;
-			rd_kafka_header_add(headers, at, length.name, at + length.name + 1, length.value);
-			at += length.name + 1 + length.value;
-		}
-		rd_kafka_resp_err_t err = rd_kafka_producev(c->rk,
-			VTYPE_RKT, topics[r->topic],
-			VTYPE_MSGFLAGS, (int)MSG_F_COPY,
-			VTYPE_KEY, r->key < 0 ? NULL : (void *)key, (size_t)(r->key < 0 ? 0 : r->key),
-			VTYPE_VALUE, r->value < 0 ? NULL : (void *)value, (size_t)(r->value < 0 ? 0 : r->value),
-			VTYPE_HEADERS, headers,
-			VTYPE_END);
-		if (err) {
-			rd_kafka_headers_destroy(headers);
-			fail(error, err, NULL);
-			return i;
-		}
-	}
-	return n;
-}
-
-void mkt_transaction(mkt_client *c, int step, int timeout_ms, mkt_error *error) {
-	switch (step) {
-	case MKT_INIT:
-		took(error, rd_kafka_init_transactions(c->rk, timeout_ms));
-		break;
-	case MKT_BEGIN:
-		took(error, rd_kafka_begin_transaction(c->rk));
-		break;
-	case MKT_COMMIT:
-		took(error, rd_kafka_commit_transaction(c->rk, timeout_ms));
-		break;
-	case MKT_ABORT:
-		took(error, rd_kafka_abort_transaction(c->rk, timeout_ms));
-		break;
-	}
-}
-
-void mkt_fatal(mkt_client *c, mkt_error *error) {
+static void fatal(mkt_client *c, mkt_error *error) {
 	error->code = rd_kafka_fatal_error(c->rk, error->text, sizeof error->text);
 	error->fatal = error->code != 0;
 }
@@ -188,7 +127,7 @@ static void other(mkt_client *c, rd_kafka_event_t *e, mkt_event *event) {
 		}
 		event->kind = MKT_FAULT;
 		if (rd_kafka_event_error_is_fatal(e)) {
-			mkt_fatal(c, &event->error);
+			fatal(c, &event->error);
 			break;
 		}
 		fail(&event->error, rd_kafka_event_error(e), rd_kafka_event_error_string(e));

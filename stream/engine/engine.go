@@ -2,10 +2,10 @@
 // administration: a Sender that sends records in transactions, and a Receiver
 // that reads as a member of a group. Both take many records in one call.
 //
-// It runs librdkafka, the one that confluent-kafka-go links, by its C
-// interface: one call from Go for each batch instead of one for each record,
-// and no delivery reports, which the public Go client makes for every record
-// whether or not they are wanted.
+// Which client does which half was decided by what a row costs
+// (docs/adr/0012): franz-go sends; librdkafka receives, the one that
+// confluent-kafka-go links, by its C interface, with one call from Go for each
+// batch instead of one for each record.
 //
 // It knows nothing of rows, files or what a record means.
 package engine
@@ -26,17 +26,14 @@ type Sender interface {
 	// left open.
 	Init(ctx context.Context) error
 	Begin() error
-	// Send hands all records of b to the client and empties b. While the
-	// client's queue is full it calls wait and tries again; an error of wait
-	// ends it. What was handed over then is no longer in b.
-	Send(b *Batch, wait func() error) error
+	// Send hands all records of b to the client and empties b. It waits while
+	// the client's queue is full, until ctx is done.
+	Send(ctx context.Context, b *Batch) error
 	// Flush waits until the brokers have all that was sent.
 	Flush(ctx context.Context) error
 	// Commit flushes, and fails when a record could not be sent.
 	Commit(ctx context.Context) error
 	Abort(ctx context.Context) error
-	// Fatal is the error after which the client can do nothing more, if any.
-	Fatal() error
 	// Close throws away what was not sent yet.
 	Close()
 }
@@ -100,10 +97,17 @@ func (e *Error) Error() string { return e.Text }
 // Unwrap is the error as the public client has it.
 func (e *Error) Unwrap() error { return kafka.NewError(e.Code, e.Text, e.Fatal) }
 
-// Header is a header of a record. The name holds no zero byte.
+// Header is a header of a record.
 type Header struct {
 	Name  string
 	Value []byte
+}
+
+// outgoing is a record to send. Its key, its value and then, for each header,
+// two lengths, the name and the value follow each other in the block.
+type outgoing struct {
+	topic, key, value, headers int32 // index, lengths (-1 is none), number
+	at                         int64 // where the key begins
 }
 
 // Batch is records to send, in one block of memory that is used again.
@@ -127,17 +131,20 @@ func (b *Batch) Add(topic int, key, value []byte, headers ...Header) {
 		h := &headers[i]
 		b.block = binary.NativeEndian.AppendUint32(b.block, uint32(len(h.Name)))
 		b.block = binary.NativeEndian.AppendUint32(b.block, uint32(len(h.Value)))
-		b.block = append(append(b.block, h.Name...), 0)
-		b.block = append(b.block, h.Value...)
+		b.block = append(append(b.block, h.Name...), h.Value...)
 	}
 	b.records = append(b.records, r)
 }
 
+const headerSize = 8
+
+// header is the lengths of a header's name and value.
+func header(b []byte) (name, value int32) {
+	return int32(binary.NativeEndian.Uint32(b)), int32(binary.NativeEndian.Uint32(b[4:]))
+}
+
 // Reset empties the batch.
 func (b *Batch) Reset() { b.records, b.block = b.records[:0], b.block[:0] }
-
-// drop removes the first n records.
-func (b *Batch) drop(n int) { b.records = b.records[:copy(b.records, b.records[n:])] }
 
 func length(b []byte) int32 {
 	if b == nil {

@@ -18,34 +18,9 @@ typedef struct {
 	rd_kafka_event_t *holds;        // the event that owns it
 } mkt_client;
 
-// mkt_open creates a client with n pairs of name and value.
-mkt_client *mkt_open(int consumer, char **pairs, int n, mkt_error *error);
-void mkt_close_sender(mkt_client *c);
-void mkt_close_receiver(mkt_client *c);
-
-// mkt_outgoing is a record to send. Its key, its value and then, for each
-// header, a mkt_header, the name and the value follow each other in the block.
-typedef struct {
-	int32_t topic;           // index
-	int32_t key;             // length, -1 is none
-	int32_t value;           // length, -1 is none
-	int32_t headers;         // number
-	int64_t at;              // where the key begins in the block
-} mkt_outgoing;
-
-typedef struct {
-	int32_t name, value; // lengths; a zero byte follows the name
-} mkt_header;
-
-// mkt_send hands records to the client until one is refused and returns how
-// many it took; error then says why.
-int mkt_send(mkt_client *c, rd_kafka_topic_t **topics, const mkt_outgoing *records, int n, const char *block, mkt_error *error);
-
-enum { MKT_INIT, MKT_BEGIN, MKT_COMMIT, MKT_ABORT };
-
-// mkt_transaction does one of the steps of a transaction.
-void mkt_transaction(mkt_client *c, int step, int timeout_ms, mkt_error *error);
-void mkt_fatal(mkt_client *c, mkt_error *error);
+// mkt_open creates a consumer with n pairs of name and value.
+mkt_client *mkt_open(char **pairs, int n, mkt_error *error);
+void mkt_close(mkt_client *c);
 
 // mkt_incoming is a record that was received; key and value stand in the
 // block.

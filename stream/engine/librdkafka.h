@@ -47,7 +47,6 @@ typedef struct rd_kafka_topic_partition_list_s {
 	rd_kafka_topic_partition_t *elems;
 } rd_kafka_topic_partition_list_t;
 
-int rd_kafka_version(void);
 const char *rd_kafka_err2str(rd_kafka_resp_err_t err);
 rd_kafka_resp_err_t rd_kafka_fatal_error(rd_kafka_t *rk, char *text, size_t size);
 rd_kafka_resp_err_t rd_kafka_error_code(const rd_kafka_error_t *error);
@@ -71,19 +70,11 @@ rd_kafka_error_t *rd_kafka_sasl_background_callbacks_enable(rd_kafka_t *rk);
 rd_kafka_topic_t *rd_kafka_topic_new(rd_kafka_t *rk, const char *topic, rd_kafka_topic_conf_t *conf);
 void rd_kafka_topic_destroy(rd_kafka_topic_t *rkt);
 rd_kafka_headers_t *rd_kafka_headers_new(size_t count);
-void rd_kafka_headers_destroy(rd_kafka_headers_t *headers);
 rd_kafka_resp_err_t rd_kafka_header_add(rd_kafka_headers_t *headers, const char *name, ssize_t name_size, const void *value, ssize_t value_size);
 rd_kafka_resp_err_t rd_kafka_producev(rd_kafka_t *rk, ...);
 rd_kafka_resp_err_t rd_kafka_flush(rd_kafka_t *rk, int timeout_ms);
-rd_kafka_resp_err_t rd_kafka_purge(rd_kafka_t *rk, int flags);
-int rd_kafka_outq_len(rd_kafka_t *rk);
-rd_kafka_error_t *rd_kafka_init_transactions(rd_kafka_t *rk, int timeout_ms);
-rd_kafka_error_t *rd_kafka_begin_transaction(rd_kafka_t *rk);
-rd_kafka_error_t *rd_kafka_commit_transaction(rd_kafka_t *rk, int timeout_ms);
-rd_kafka_error_t *rd_kafka_abort_transaction(rd_kafka_t *rk, int timeout_ms);
 
 rd_kafka_queue_t *rd_kafka_queue_new(rd_kafka_t *rk);
-rd_kafka_queue_t *rd_kafka_queue_get_main(rd_kafka_t *rk);
 rd_kafka_queue_t *rd_kafka_queue_get_consumer(rd_kafka_t *rk);
 void rd_kafka_queue_destroy(rd_kafka_queue_t *queue);
 rd_kafka_event_t *rd_kafka_queue_poll(rd_kafka_queue_t *queue, int timeout_ms);

@@ -21,7 +21,7 @@ type receiver struct {
 // NewReceiver opens a client with librdkafka properties, of which group.id is
 // one, and joins the group for one topic.
 func NewReceiver(props map[string]string, topic string) (Receiver, error) {
-	c, err := open(true, props)
+	c, err := open(props)
 	if err != nil {
 		return nil, err
 	}
@@ -171,6 +171,6 @@ func (r *receiver) End(partition int32) (int64, bool) {
 }
 
 func (r *receiver) Close() {
-	C.mkt_close_receiver(r.c)
+	C.mkt_close(r.c)
 	C.free(unsafe.Pointer(r.topic))
 }

@@ -1,94 +1,184 @@
 package engine
 
-/*
-#include <stdlib.h>
-#include "engine.h"
-*/
-import "C"
-
 import (
 	"context"
-	"unsafe"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
 
-	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
+// sender sends with franz-go.
 type sender struct {
-	c      *C.mkt_client
-	topics **C.rd_kafka_topic_t
-	n      int
+	c      *kgo.Client
+	topics []string
+	// sending is the context of every record. It ends with Close or with that
+	// of a Send: either way the transaction is given up.
+	sending context.Context
+	stop    context.CancelFunc
+	failed  atomic.Pointer[error] // the first record that was not delivered
+	slabs   sync.Pool             // of *slab
+	names   []string              // of headers
+}
+
+// name is a header's name without a new string for each record.
+func (s *sender) name(b []byte) string {
+	for _, n := range s.names {
+		if n == string(b) {
+			return n
+		}
+	}
+	s.names = append(s.names, string(b))
+	return string(b)
+}
+
+// slab is the records of one batch on their way: what they point into is used
+// again when the last of them has arrived.
+type slab struct {
+	s       *sender
+	batch   Batch
+	records []kgo.Record
+	headers []kgo.RecordHeader
+	left    atomic.Int64
+	promise func(*kgo.Record, error)
 }
 
 // NewSender opens a client with librdkafka properties, of which
 // transactional.id is one. Records name their topics by index.
 func NewSender(props map[string]string, topics ...string) (Sender, error) {
-	c, err := open(false, props)
+	opts, err := franzOptions(props)
 	if err != nil {
 		return nil, err
 	}
-	s := &sender{c: c, n: len(topics)}
-	s.topics = (**C.rd_kafka_topic_t)(C.calloc(C.size_t(len(topics)), C.size_t(unsafe.Sizeof(uintptr(0)))))
-	for i, topic := range topics {
-		name := C.CString(topic)
-		unsafe.Slice(s.topics, s.n)[i] = C.rd_kafka_topic_new(c.rk, name, nil)
-		C.free(unsafe.Pointer(name))
+	most, buffered := 1_000_000, 20_000
+	if n, err := strconv.Atoi(props["message.max.bytes"]); err == nil {
+		most = n
+	}
+	if n, err := strconv.Atoi(props["queue.buffering.max.messages"]); err == nil {
+		buffered = n
+	}
+	s := &sender{topics: slices.Clone(topics)}
+	s.sending, s.stop = context.WithCancel(context.Background())
+	s.slabs.New = func() any {
+		b := &slab{s: s}
+		b.promise = b.delivered
+		return b
+	}
+	s.c, err = kgo.NewClient(append(opts,
+		kgo.TransactionalID(props["transactional.id"]), kgo.TransactionTimeout(60*time.Second),
+		kgo.RequiredAcks(kgo.AllISRAcks()), kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), // murmur2, as Java's client
+		kgo.ProducerLinger(20*time.Millisecond), kgo.ProducerBatchMaxBytes(int32(most)+1024), kgo.ProducerBatchCompression(kgo.Lz4Compression()),
+		kgo.MaxBufferedRecords(buffered), kgo.RecordDeliveryTimeout(5*time.Minute))...)
+	if err != nil {
+		return nil, fmt.Errorf("kafka client: %w", err)
 	}
 	return s, nil
 }
 
-func (s *sender) Init(ctx context.Context) error   { return s.step(C.MKT_INIT, ctx) }
-func (s *sender) Begin() error                     { return s.step(C.MKT_BEGIN, context.Background()) }
-func (s *sender) Commit(ctx context.Context) error { return s.step(C.MKT_COMMIT, ctx) }
-func (s *sender) Abort(ctx context.Context) error  { return s.step(C.MKT_ABORT, ctx) }
-
-func (s *sender) step(which C.int, ctx context.Context) error {
-	var failure C.mkt_error
-	C.mkt_transaction(s.c, which, millis(ctx), &failure)
-	drainLog(s.c)
-	return problem(&failure)
+func (s *sender) Init(ctx context.Context) error {
+	_, _, err := s.c.ProducerID(ctx)
+	return franzError(err)
 }
 
-func (s *sender) Send(b *Batch, wait func() error) error {
-	for len(b.records) > 0 {
-		var failure C.mkt_error
-		n := C.mkt_send(s.c, s.topics, (*C.mkt_outgoing)(unsafe.Pointer(&b.records[0])), C.int(len(b.records)),
-			(*C.char)(unsafe.Pointer(unsafe.SliceData(b.block))), &failure)
-		b.drop(int(n))
-		if failure.code == 0 {
-			continue
-		}
-		if kafka.ErrorCode(failure.code) != kafka.ErrQueueFull {
-			return problem(&failure)
-		}
-		if err := wait(); err != nil {
-			return err
-		}
+func (s *sender) Begin() error {
+	s.failed.Store(nil)
+	return franzError(s.c.BeginTransaction())
+}
+
+func (s *sender) Send(ctx context.Context, b *Batch) error {
+	if b.Len() == 0 {
+		return nil
 	}
+	out := s.slabs.Get().(*slab)
+	out.batch, *b = *b, out.batch // the caller fills what the last batch has left
 	b.Reset()
+	out.left.Store(int64(out.batch.Len()))
+	out.fill()
+	given := context.AfterFunc(ctx, s.stop)
+	defer given()
+	for i := range out.records {
+		s.c.Produce(s.sending, &out.records[i], out.promise)
+	}
+	return s.failure()
+}
+
+// fill makes records of what stands in the batch.
+func (b *slab) fill() {
+	n := b.batch.Len()
+	b.records, b.headers = slices.Grow(b.records[:0], n)[:n], b.headers[:0]
+	most := 0
+	for i := range b.batch.records {
+		most += int(b.batch.records[i].headers)
+	}
+	b.headers = slices.Grow(b.headers, most)
+	for i := range b.batch.records {
+		r := &b.batch.records[i]
+		rest := b.batch.block[r.at:]
+		cut := func(n int32) []byte {
+			if n < 0 {
+				return nil
+			}
+			out := rest[:n:n]
+			rest = rest[n:]
+			return out
+		}
+		key, value := cut(r.key), cut(r.value)
+		first := len(b.headers)
+		for range r.headers {
+			name, size := header(rest)
+			rest = rest[headerSize:]
+			key := b.s.name(cut(name))
+			b.headers = append(b.headers, kgo.RecordHeader{Key: key, Value: cut(size)})
+		}
+		b.records[i] = kgo.Record{Topic: b.s.topics[r.topic], Key: key, Value: value, Headers: b.headers[first:len(b.headers):len(b.headers)]}
+	}
+}
+
+// delivered is called for each record, in order.
+func (b *slab) delivered(_ *kgo.Record, err error) {
+	if err != nil {
+		b.s.failed.CompareAndSwap(nil, &err)
+	}
+	if b.left.Add(-1) == 0 {
+		clear(b.records)
+		b.s.slabs.Put(b)
+	}
+}
+
+func (s *sender) failure() error {
+	if err := s.failed.Load(); err != nil {
+		return franzError(*err)
+	}
 	return nil
 }
 
 func (s *sender) Flush(ctx context.Context) error {
-	for C.rd_kafka_flush(s.c.rk, 50) != 0 {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
+	if err := s.c.Flush(ctx); err != nil {
+		return franzError(err)
 	}
-	return nil
+	return s.failure()
 }
 
-func (s *sender) Fatal() error {
-	var failure C.mkt_error
-	C.mkt_fatal(s.c, &failure)
-	return problem(&failure)
+func (s *sender) Commit(ctx context.Context) error {
+	if err := s.Flush(ctx); err != nil {
+		return err
+	}
+	return franzError(s.c.EndTransaction(ctx, kgo.TryCommit))
+}
+
+func (s *sender) Abort(ctx context.Context) error {
+	if err := s.c.AbortBufferedRecords(ctx); err != nil {
+		return franzError(err)
+	}
+	return franzError(s.c.EndTransaction(ctx, kgo.TryAbort))
 }
 
 func (s *sender) Close() {
-	const queued, inFlight = 0x1, 0x2
-	C.rd_kafka_purge(s.c.rk, queued|inFlight)
-	for _, t := range unsafe.Slice(s.topics, s.n) {
-		C.rd_kafka_topic_destroy(t)
-	}
-	C.free(unsafe.Pointer(s.topics))
-	C.mkt_close_sender(s.c)
+	s.stop()
+	s.c.UnsafeAbortBufferedRecords() // of what is in no committed transaction
+	s.c.Close()
 }

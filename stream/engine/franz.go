@@ -1,0 +1,109 @@
+package engine
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	saslplain "github.com/twmb/franz-go/pkg/sasl/plain"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
+)
+
+// franzOptions are librdkafka properties, those of a connection, in franz-go's terms.
+func franzOptions(props map[string]string) ([]kgo.Opt, error) {
+	opts := []kgo.Opt{
+		kgo.SeedBrokers(strings.FieldsFunc(props["bootstrap.servers"], func(r rune) bool { return r == ',' || r == ' ' })...),
+		kgo.ClientID(props["client.id"]),
+		kgo.DisableClientMetrics(),
+		kgo.WithLogger(franzLog{}),
+	}
+	protocol := strings.ToUpper(props["security.protocol"])
+	dialer := &net.Dialer{Timeout: 10 * time.Second}
+	if strings.HasSuffix(protocol, "SSL") {
+		config, err := franzTLS(props)
+		if err != nil {
+			return nil, err
+		}
+		opts = append(opts, kgo.Dialer((&tls.Dialer{NetDialer: dialer, Config: config}).DialContext))
+	} else {
+		opts = append(opts, kgo.Dialer(dialer.DialContext))
+	}
+	if !strings.HasPrefix(protocol, "SASL_") {
+		return opts, nil
+	}
+	mechanism, user, password := props["sasl.mechanism"], props["sasl.username"], props["sasl.password"]
+	if mechanism == "" {
+		mechanism = props["sasl.mechanisms"]
+	}
+	switch mechanism {
+	case "PLAIN":
+		return append(opts, kgo.SASL(saslplain.Auth{User: user, Pass: password}.AsMechanism())), nil
+	case "SCRAM-SHA-256":
+		return append(opts, kgo.SASL(scram.Auth{User: user, Pass: password}.AsSha256Mechanism())), nil
+	case "SCRAM-SHA-512":
+		return append(opts, kgo.SASL(scram.Auth{User: user, Pass: password}.AsSha512Mechanism())), nil
+	}
+	return nil, fmt.Errorf("the stream cannot sign in with the mechanism %q", mechanism)
+}
+
+func franzTLS(props map[string]string) (*tls.Config, error) {
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if file := props["ssl.ca.location"]; file != "" {
+		pem, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("read ssl.ca.location: %w", err)
+		}
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("ssl.ca.location %s holds no certificate in PEM", file)
+		}
+	}
+	if file := props["ssl.certificate.location"]; file != "" {
+		pair, err := tls.LoadX509KeyPair(file, props["ssl.key.location"])
+		if err != nil {
+			return nil, fmt.Errorf("read ssl.certificate.location and ssl.key.location: %w", err)
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	return config, nil
+}
+
+// franzError is an error of franz-go as the others here are.
+func franzError(err error) error {
+	var of *kerr.Error
+	switch {
+	case err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
+		return err
+	case errors.As(err, &of):
+		return &Error{Code: kafka.ErrorCode(of.Code), Text: err.Error(), Retriable: of.Retriable}
+	case errors.Is(err, kgo.ErrRecordTimeout), errors.Is(err, kgo.ErrRecordRetries):
+		return &Error{Code: kafka.ErrMsgTimedOut, Text: err.Error()}
+	case kgo.IsRetryableBrokerErr(err):
+		return &Error{Code: kafka.ErrTransport, Text: err.Error()}
+	}
+	return &Error{Code: kafka.ErrFail, Text: err.Error()}
+}
+
+// franzLog logs what franz-go says at debug level.
+type franzLog struct{}
+
+func (franzLog) Level() kgo.LogLevel {
+	if slog.Default().Enabled(context.Background(), slog.LevelDebug) {
+		return kgo.LogLevelInfo
+	}
+	return kgo.LogLevelNone
+}
+
+func (franzLog) Log(_ kgo.LogLevel, message string, pairs ...any) {
+	slog.Debug("franz-go: "+message, pairs...)
+}
