@@ -12,7 +12,7 @@ GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 BENCHSTAT     := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 
-.PHONY: all build demo demo-real test test-real check lint fuzz bench bench-planner docs docs-check fmt-check clean
+.PHONY: all build demo demo-real test test-deep test-real check lint fuzz bench bench-planner docs docs-check fmt-check clean
 
 all: build
 
@@ -24,6 +24,9 @@ demo: build ## Run the main job from nothing: plan, apply, stream, query, audit.
 
 test: ## Pass the tests, with the race detector.
 	$(GO) test -race -tags $(TAGS) ./...
+
+test-deep: ## Kill, cut off, refuse, throttle and slow down apply at every request it makes, not at a random few. Takes an hour.
+	MKT_TEST_DEEP=1 $(GO) test -count 1 -timeout 3h -tags $(TAGS) -run 'AtEveryRequest' -v ./cmd/mkt
 
 test-real: ## Pass the suites on Apache Kafka, Apicurio and Azurite, and write docs/reference/conformance.md. See .ci/real/run.
 	./.ci/real/run $(GO) run ./internal/realtest/conformance -tags $(TAGS) $(if $(CI),-check)

@@ -17,6 +17,12 @@ const parallel = 6
 // ddlTimeout ends a statement that changes something; the driver repeats it meanwhile where that is safe.
 const ddlTimeout = 2 * time.Minute
 
+// How long ending sessions and cancelling statements may take.
+const (
+	closeTime  = 3 * time.Second
+	cancelTime = time.Second
+)
+
 // client runs statements. The connection is opened at the first of them.
 type client struct {
 	conn    Connection
@@ -45,11 +51,21 @@ func (c *client) open(ctx context.Context) (*sql.DB, error) {
 	return v.(*sql.DB), nil
 }
 
+// close ends the sessions, as far as that succeeds within closeTime: the driver goes on trying for a minute where the
+// account cannot be reached any more, and a session that is left behind ends by itself.
 func (c *client) close() error {
-	if db := c.db.Load(); db != nil {
-		return db.Close()
+	db := c.db.Load()
+	if db == nil {
+		return nil
 	}
-	return nil
+	closed := make(chan error, 1)
+	go func() { closed <- db.Close() }()
+	select {
+	case err := <-closed:
+		return err
+	case <-time.After(closeTime):
+		return nil
+	}
 }
 
 // row is one row of SHOW or DESCRIBE by column name, lower case; NULL is "".
@@ -62,14 +78,42 @@ func (c *client) query(ctx context.Context, text string) ([]row, error) {
 		return nil, err
 	}
 	return providers.Retry(ctx, func(ctx context.Context) ([]row, error) {
-		rows, err := db.QueryContext(ctx, text)
-		if err != nil {
-			return nil, c.conn.classify(err)
-		}
-		defer rows.Close()
-		out, err := scan(rows)
+		out, err := within(ctx, func() ([]row, error) {
+			rows, err := db.QueryContext(ctx, text)
+			if err != nil {
+				return nil, err
+			}
+			defer rows.Close()
+			return scan(rows)
+		})
 		return out, c.conn.classify(err)
 	})
+}
+
+// within returns when fn does, or soon after ctx ended: the driver then goes on to cancel the statement, and where the
+// account cannot be reached that takes it up to a minute.
+func within[R any](ctx context.Context, fn func() (R, error)) (R, error) {
+	type answer struct {
+		r   R
+		err error
+	}
+	done := make(chan answer, 1)
+	go func() {
+		r, err := fn()
+		done <- answer{r, err}
+	}()
+	select {
+	case a := <-done:
+		return a.r, a.err
+	case <-ctx.Done():
+	}
+	select {
+	case a := <-done:
+		return a.r, a.err
+	case <-time.After(cancelTime):
+		var none R
+		return none, ctx.Err()
+	}
 }
 
 func scan(rows *sql.Rows) ([]row, error) {
@@ -110,9 +154,11 @@ func (c *client) exec(ctx context.Context, text string, secrets ...string) error
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
 	ctx, cancel := context.WithTimeout(ctx, ddlTimeout)
 	defer cancel()
-	_, err = conn.ExecContext(ctx, text)
+	_, err = within(ctx, func() (sql.Result, error) {
+		defer conn.Close()
+		return conn.ExecContext(ctx, text)
+	})
 	return classify(err, append(secrets, c.conn.Password, c.conn.Token)...)
 }

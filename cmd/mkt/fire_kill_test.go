@@ -1,0 +1,333 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"mkt/ledger"
+	"mkt/providers/providertest/wire"
+)
+
+// command is mkt as a process of its own on the run's stack. out gets what it prints.
+func (b *blaze) command(out *bytes.Buffer, program string, args ...string) *exec.Cmd {
+	cmd := exec.Command(program, args...)
+	cmd.Dir = b.dir
+	for _, v := range os.Environ() {
+		if name, _, _ := strings.Cut(v, "="); !strings.HasPrefix(name, "MKT_") {
+			cmd.Env = append(cmd.Env, v)
+		}
+	}
+	for name, value := range b.env {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	cmd.Stdout, cmd.Stderr = out, out
+	return cmd
+}
+
+// TestKillAtEveryRequest kills create, change and destroy with SIGKILL ahead of a request and after it was carried out: done again they converge.
+func TestKillAtEveryRequest(t *testing.T) {
+	t.Parallel()
+	r := random(t)
+	f := newFire(t)
+	requests, worlds := f.fires(t)
+	var points []point // Cut stands for before, Lost for after
+	for _, p := range phases {
+		for _, req := range requests[p.name] {
+			points = append(points, point{p, req, wire.Cut}, point{p, req, wire.Lost})
+		}
+	}
+	all := len(points)
+	r.Shuffle(len(points), func(i, j int) { points[i], points[j] = points[j], points[i] })
+	if !deep() {
+		points = points[:16]
+	}
+	start := time.Now()
+	var next, killed atomic.Int64
+	var workers sync.WaitGroup
+	for range 3 {
+		b := f.blaze(t)
+		workers.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(points) || t.Failed() && !deep() {
+					return
+				}
+				hit, out, err := b.kill(points[i], worlds[points[i].phase.name])
+				if err != nil {
+					t.Errorf("%s: killed at %s: %v\n%s", b.name, points[i], err, out)
+				}
+				if hit {
+					killed.Add(1)
+				}
+			}
+		})
+	}
+	workers.Wait()
+	t.Logf("%d of %d points in %s, killed %d times", len(points), all, time.Since(start).Round(time.Second), killed.Load())
+	if killed.Load() < int64(len(points))/2 {
+		t.Error("most points were not reached")
+	}
+}
+
+// kill kills a phase at a point and does it again.
+func (b *blaze) kill(p point, world string) (hit bool, out string, err error) {
+	b.prepare(p.phase)
+	var text bytes.Buffer
+	cmd := b.command(&text, "mkt", longFlags(b.args(p.phase.args))...)
+	var reached atomic.Bool
+	started := make(chan struct{})
+	b.wire.Watch(func(r wire.Request) wire.Verdict {
+		if r != p.request {
+			return wire.Verdict{}
+		}
+		<-started
+		reached.Store(true)
+		kill := func() { _ = cmd.Process.Kill() }
+		if p.fault == wire.Cut {
+			kill()
+		}
+		return wire.Verdict{Fault: p.fault, Done: kill}
+	})
+	if err := cmd.Start(); err != nil {
+		return false, "", err
+	}
+	close(started)
+	err = cmd.Wait()
+	if err != nil && !reached.Load() {
+		return false, text.String(), err
+	}
+	again, err := b.converges(p.phase, world)
+	return reached.Load(), text.String() + "\n--- again ---\n" + again, err
+}
+
+// held is a process that stands at a request until release is called.
+type held struct {
+	cmd     *exec.Cmd
+	out     bytes.Buffer
+	release func()
+}
+
+// hold starts a phase, one change at a time, and holds it at the first request that matches.
+func (b *blaze) hold(p phase, request string) *held {
+	b.t.Helper()
+	h := &held{}
+	match := regexp.MustCompile(request)
+	there, on := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	b.wire.Watch(func(r wire.Request) wire.Verdict {
+		if match.MatchString(r.String()) {
+			once.Do(func() {
+				close(there)
+				<-on
+			})
+		}
+		return wire.Verdict{}
+	})
+	h.release = sync.OnceFunc(func() { close(on) })
+	b.t.Cleanup(h.release)
+	h.cmd = b.command(&h.out, "mkt", longFlags(b.args(append(slices.Clone(p.args), "-parallelism", "1")))...)
+	if err := h.cmd.Start(); err != nil {
+		b.t.Fatal(err)
+	}
+	select {
+	case <-there:
+	case <-time.After(time.Minute):
+		_ = h.cmd.Process.Kill()
+		_ = h.cmd.Wait()
+		b.t.Fatalf("it never came to %s\n%s", request, h.out.String())
+	}
+	return h
+}
+
+// ends lets the process go on and returns its exit code and what it printed.
+func (h *held) ends() (code int, out string) {
+	h.release()
+	var exit *exec.ExitError
+	if err := h.cmd.Wait(); err != nil && !errors.As(err, &exit) {
+		return -1, err.Error()
+	}
+	return exitCode(exit), h.out.String()
+}
+
+// TestTwoAppliesAtOnce starts a second apply while the first one is under way: with its ledger it is turned away, and from
+// another machine, with a ledger of its own, nothing is made twice.
+func TestTwoAppliesAtOnce(t *testing.T) {
+	t.Parallel()
+	f := newFire(t)
+	_, worlds := f.fires(t)
+	b := f.blaze(t)
+	create := phaseNamed("create")
+	b.prepare(create)
+	first := b.hold(create, `kafka CreateTopics`)
+	if code, out := b.mkt(patience, create.args...); code != 1 || !strings.Contains(out, "is locked by") {
+		t.Errorf("the second: exit code %d\n%s", code, out)
+	}
+	if code, out := first.ends(); code != 0 {
+		t.Errorf("the first: exit code %d\n%s", code, out)
+	}
+	if out, err := b.converges(create, worlds["create"]); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+
+	b.prepare(create)
+	first = b.hold(create, `kafka CreateTopics`)
+	other := f.blaze(t)
+	other.begin()
+	other.name = b.name
+	if code, out := other.mkt(patience, create.args...); code > 1 {
+		t.Errorf("from another machine: exit code %d\n%s", code, out)
+	}
+	if code, out := first.ends(); code > 1 {
+		t.Errorf("the first: exit code %d\n%s", code, out)
+	}
+	if now := b.world(); now != worlds["create"] {
+		t.Errorf("two at once leave another world:\n%s", now)
+	}
+}
+
+// TestStalePlanUnderFire applies a saved plan after somebody else applied: nothing is done.
+func TestStalePlanUnderFire(t *testing.T) {
+	t.Parallel()
+	f := newFire(t)
+	b := f.blaze(t)
+	b.prepare(phaseNamed("change"))
+	saved := filepath.Join(b.dir, "plan")
+	b.must(0, "plan", "-out", saved, "-var", "changed=true")
+	b.must(0, phaseNamed("change").args...)
+	before := b.world()
+	text, _ := os.ReadFile(filepath.Join(b.dir, "stack.ledger.json"))
+	if code, out := b.mkt(patience, "apply", saved, "-allow-destroy=all", "-var", "changed=true"); code != 1 || !strings.Contains(out, "Error: ") {
+		t.Errorf("exit code %d\n%s", code, out)
+	}
+	if now, _ := os.ReadFile(filepath.Join(b.dir, "stack.ledger.json")); b.world() != before || !bytes.Equal(now, text) {
+		t.Error("something was done")
+	}
+	b.must(0, "plan", "-detailed-exitcode", "-var", "changed=true")
+}
+
+// TestLedgerUnderFire changes the ledger under an apply. What it does not know any more it does not overwrite.
+func TestLedgerUnderFire(t *testing.T) {
+	t.Parallel()
+	f := newFire(t)
+	_, worlds := f.fires(t)
+	create := phaseNamed("create")
+	for _, test := range []struct {
+		name   string
+		change func(t *testing.T, path string)
+		want   string
+		mend   bool // by what the errors say
+	}{
+		{name: "cut short", want: "cut short", mend: true, change: func(t *testing.T, path string) {
+			text, err := os.ReadFile(path)
+			if err == nil {
+				err = os.WriteFile(path, text[:len(text)*2/3], 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{name: "of another generation", want: "changed since it was read", change: func(t *testing.T, path string) {
+			store := ledger.NewFile(path)
+			l, err := store.Load(t.Context())
+			if err == nil {
+				err = store.Save(t.Context(), l)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			b := f.blaze(t)
+			b.prepare(create)
+			path := filepath.Join(b.dir, "stack.ledger.json")
+			first := b.hold(create, `CREATE SCHEMA`)
+			test.change(t, path)
+			changed, _ := os.ReadFile(path)
+			code, out := first.ends()
+			if code != 1 || !strings.Contains(words(out), test.want) || ended.FindString(out) == "" {
+				t.Errorf("exit code %d, want 1 and %q\n%s", code, test.want, out)
+			}
+			if now, _ := os.ReadFile(path); !bytes.Equal(now, changed) {
+				t.Error("it was overwritten")
+			}
+			if test.mend {
+				b.mend(create)
+			}
+			if out, err := b.converges(create, worlds["create"]); err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+}
+
+// mend does what the errors about a damaged ledger say: put the previous generation in its place, and take over what was
+// made since.
+func (b *blaze) mend(p phase) {
+	b.t.Helper()
+	out := words(b.must(1, p.args...))
+	advice := regexp.MustCompile(`is whole: cp (\S+) (\S+)`).FindStringSubmatch(out)
+	if advice == nil {
+		b.t.Fatalf("no way out: %s", out)
+	}
+	text, err := os.ReadFile(advice[1])
+	if err == nil {
+		err = os.WriteFile(strings.TrimRight(advice[2], "."), text, 0o600)
+	}
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	args := p.args
+	for _, m := range regexp.MustCompile("`mkt apply -adopt '([^']+)'`").FindAllStringSubmatch(words(b.must(1, p.args...)), -1) {
+		args = append(slices.Clone(args), "-adopt", m[1])
+	}
+	b.must(0, args...)
+}
+
+// words is a text with its lines joined, as the view wraps them.
+func words(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+// TestDiskUnderFire lets files grow to a size only, smaller than the ledger becomes: what is done is recorded or announced, and
+// with room again the next apply goes on from there.
+func TestDiskUnderFire(t *testing.T) {
+	t.Parallel()
+	f := newFire(t)
+	_, worlds := f.fires(t)
+	var codes []int
+	for blocks := 0; blocks <= 12; blocks += 3 {
+		for _, p := range phases[:2] {
+			b := f.blaze(t)
+			b.prepare(p)
+			var text bytes.Buffer
+			cmd := b.command(&text, "sh", append([]string{"-c", "ulimit -f " + strconv.Itoa(blocks) + `; exec mkt "$@"`, "mkt"}, longFlags(b.args(p.args))...)...)
+			err := cmd.Run()
+			var exit *exec.ExitError
+			if err != nil && !errors.As(err, &exit) {
+				t.Fatal(err)
+			}
+			code, out := exitCode(exit), text.String()
+			codes = append(codes, code)
+			if code > 1 || code == 1 && !strings.Contains(words(out), "file too large") {
+				t.Errorf("%s with %d blocks: exit code %d\n%s", p.name, blocks, code, out)
+			}
+			if out, err := b.converges(p, worlds[p.name]); err != nil {
+				t.Errorf("%s with %d blocks: %v\n%s", p.name, blocks, err, fmt.Sprint(text.String(), out))
+			}
+		}
+	}
+	if !slices.Contains(codes, 1) {
+		t.Errorf("the disk was never full: %v", codes)
+	}
+}
