@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -29,12 +30,18 @@ const (
 // to a minute; every command may be killed, so nothing is lost by not waiting for them.
 const abortGrace = 3 * time.Second
 
+// gcPercent trades a tenth more CPU in the plan of ten thousand objects for a sixth of its memory.
+const gcPercent = 50
+
 // exitError ends the process with a code after everything worth saying was said.
 type exitError int
 
 func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
 func main() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	os.Exit(run(os.Args[1:]))
 }
 

@@ -48,6 +48,8 @@ func (c *cluster) client() (*ck.AdminClient, error) {
 		}
 		config := ck.ConfigMap{
 			"go.logs.channel.enable":             true, // else librdkafka writes to stderr
+			"go.events.channel.size":             100,  // nothing is produced: a million each, the default, are 24 MB
+			"go.produce.channel.size":            1,
 			"reconnect.backoff.max.ms":           2000,
 			"allow.auto.create.topics":           false,
 			"socket.connection.setup.timeout.ms": 10000,
