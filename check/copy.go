@@ -40,11 +40,11 @@ func Named(in Input) map[string][]string {
 	ids := map[string][]string{}
 	p := &Pipeline{in: in, scope: in.Scope, kinds: map[string][]*Node{}, addrs: map[spec.Addr]*Node{}}
 	for _, n := range p.nodes("snowflake_pipe") {
-		for attr, kind := range copyKinds {
-			at := path("copy", attr)
+		for _, need := range needed {
+			at := path(need.path...)
 			referred := slices.ContainsFunc(n.inst.Objects, func(o spec.ObjectRef) bool { return o.Path.Equals(at) })
-			if id, _ := n.text("copy", attr); id != "" && !referred && !slices.Contains(ids[kind], id) {
-				ids[kind] = append(ids[kind], id)
+			if id, _ := n.text(need.path...); id != "" && !referred && !slices.Contains(ids[need.kind], id) {
+				ids[need.kind] = append(ids[need.kind], id)
 			}
 		}
 	}

@@ -95,6 +95,12 @@ type Facts struct {
 	Exists     map[string]map[string]bool // by kind and id: objects that the stack names and does not describe
 	Partitions map[string]int             // of topics as they are now, by name
 	Subjects   map[string]SubjectFacts    // by name
+	Tenant     string                     // in which mkt signs in to Azure
+	Region     string                     // of the Snowflake account, as CURRENT_REGION() has it
+	Accounts   map[string]string          // the regions of storage accounts, by name
+	// Privileges are those that the role of the connection has, inherited ones included, on objects that exist and that
+	// the stack names without describing them: by kind and id. An object that is not in it was not asked about.
+	Privileges map[string]map[string][]string
 	// Outage is how long the pipeline may stand still without loss; 0 is DefaultOutage.
 	Outage time.Duration
 }
@@ -106,12 +112,14 @@ const DefaultOutage = 72 * time.Hour
 type SubjectFacts struct {
 	Compatibility string   // the effective level: the subject's own or the registry's
 	Versions      []string // the schemas, oldest first
+	// Types are the schemas that any version refers to, or the stack's, those that others need first.
+	Types []string
 }
 
 // Rules returns every rule, by id.
 func Rules() []Rule {
 	var all []Rule
-	for _, topic := range [][]Rule{sourceRules, columnRules, typeRules, copyRules, placeRules, eventRules, formatRules, accessRules, topicRules, subjectRules} {
+	for _, topic := range [][]Rule{sourceRules, columnRules, typeRules, copyRules, placeRules, eventRules, formatRules, accessRules, topicRules, subjectRules, logicalRules, tenantRules, privilegeRules} {
 		all = append(all, topic...)
 	}
 	sort.Slice(all, func(i, j int) bool { return all[i].ID < all[j].ID })

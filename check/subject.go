@@ -72,7 +72,7 @@ func checkCompatible(p *Pipeline) (found []Finding) {
 		if own, known := subject.text("compatibility"); known && own != "" {
 			level = own
 		}
-		schema, err := avro.Parse(text)
+		schema, err := parseWith(facts.Types, text)
 		if err != nil {
 			continue
 		}
@@ -81,7 +81,7 @@ func checkCompatible(p *Pipeline) (found []Finding) {
 			first = 0
 		}
 		for i := len(facts.Versions) - 1; i >= first; i-- {
-			old, err := avro.Parse(facts.Versions[i])
+			old, err := parseWith(facts.Types, facts.Versions[i])
 			if err != nil {
 				continue
 			}
@@ -93,6 +93,17 @@ func checkCompatible(p *Pipeline) (found []Finding) {
 		}
 	}
 	return found
+}
+
+// parseWith parses a schema that may refer to others.
+func parseWith(types []string, schema string) (*avro.Schema, error) {
+	var cache avro.SchemaCache
+	for _, t := range types {
+		if _, err := cache.Parse(t); err != nil {
+			return nil, err
+		}
+	}
+	return cache.Parse(schema)
 }
 
 func reason(err error) string {

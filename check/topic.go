@@ -31,6 +31,12 @@ var topicRules = []Rule{
 		Check: checkRetention,
 	},
 	{
+		ID: "retention-size", Severity: hcl.DiagWarning, Summary: "Records end when there are many",
+		Doc: "A topic that a consumer reads has no `retention.bytes`: it deletes the oldest records of a partition by size, however young they are and whether they were read or not, and what is deleted cannot be audited any more. " +
+			"Let `retention.ms` alone say how long records live.",
+		Check: checkRetentionSize,
+	},
+	{
 		ID: "compaction", Severity: hcl.DiagWarning, Summary: "Compaction drops rows",
 		Doc:   "A topic whose every row is to reach the table is not compacted: compaction keeps the last record of each key only, and what the consumer has not read by then is lost.",
 		Check: checkCompaction,
@@ -113,6 +119,19 @@ func checkRetention(p *Pipeline) (found []Finding) {
 		}
 		found = append(found, Finding{At: at, Others: []End{reader.End("topic")},
 			Detail: fmt.Sprintf("The topic keeps records for %s. If %s stands still for longer, as over a long weekend (%s), rows are lost. Keep them longer.", spec.FormatDuration(kept), reader.Addr, spec.FormatDuration(p.Facts.Outage))})
+	}
+	return sorted(found)
+}
+
+func checkRetentionSize(p *Pipeline) (found []Finding) {
+	for topic, reader := range p.read() {
+		value, at, ok := setting(topic, "retention.bytes")
+		n, err := strconv.ParseInt(value, 10, 64)
+		if !ok || err != nil || n < 0 {
+			continue
+		}
+		found = append(found, Finding{At: at, Others: []End{reader.End("topic")},
+			Detail: fmt.Sprintf("A partition keeps %d bytes, however long that lasts: in a burst, or while %s stands still, rows end before they are read and audited. Leave retention.bytes out.", n, reader.Addr)})
 	}
 	return sorted(found)
 }

@@ -31,7 +31,7 @@ var typeRules = []Rule{
 	},
 	{
 		ID: "text-format", Severity: hcl.DiagError, Summary: "File format reads dates otherwise than they are written",
-		Doc: "The consumer writes dates as `2006-01-02`, times as `15:04:05.123`, timestamps as `2006-01-02T15:04:05.123Z` and bytes in hexadecimal. The file format's `DATE_FORMAT`, `TIME_FORMAT` and `TIMESTAMP_FORMAT` " +
+		Doc: "In JSON the consumer writes dates as `2006-01-02`, times as `15:04:05.123`, timestamps as `2006-01-02T15:04:05.123Z` and bytes in hexadecimal. The file format's `DATE_FORMAT`, `TIME_FORMAT` and `TIMESTAMP_FORMAT` " +
 			"are `AUTO` or fit that, and `BINARY_FORMAT` is `HEX`.",
 		Check: checkTextFormat,
 	},
@@ -141,7 +141,7 @@ func reads(t row.Type, value string) bool {
 func checkTextFormat(p *Pipeline) (found []Finding) {
 	for _, m := range p.mappings() {
 		format := m.Pipe.Format.Node
-		if format == nil {
+		if kind, known := m.Consumer.text("format"); format == nil || known && kind != "json" { // others write no text
 			continue
 		}
 		options, known := format.textMap("options")
