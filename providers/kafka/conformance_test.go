@@ -2,6 +2,7 @@ package kafka_test
 
 import (
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -177,6 +178,85 @@ func TestTopicConforms(t *testing.T) {
 			}
 		},
 		Denied: denied,
+	})
+}
+
+func TestACLConforms(t *testing.T) {
+	lacks := map[string]string{}
+	if realtest.At(t, realtest.Kafka) != "" {
+		lacks["denied is not missing"] = "the cluster of the tests lets everybody in"
+	}
+	acl := func(more string) string {
+		return `kafka_acl "subject" {
+			resource_type = "TOPIC"
+			resource_name = "market_data"
+			principal     = "User:reader"
+			operation     = "READ"
+			` + more + `
+		}`
+	}
+	other := func(attr, value string) string {
+		return regexp.MustCompile(attr+` +=.*`).ReplaceAllString(acl(""), attr+` = "`+value+`"`)
+	}
+	providertest.Run(t, providertest.Suite{
+		Lacks: lacks,
+		Kind:  kafka.ACL, Kinds: kafka.Kinds(),
+		New: func(t *testing.T) providertest.World {
+			conn := cluster(t)
+			p := provider(t, conn)
+			r := p.Resource("kafka_acl")
+			ids, err := r.(providers.Lister).List(t.Context(), "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, id := range ids { // of a test before this one
+				if res := r.Delete(t.Context(), []providers.Change{{ID: id}}); res[0].Err != nil {
+					t.Fatal(res[0].Err)
+				}
+			}
+			return providertest.World{Provider: p, Any: conn}
+		},
+		Create: acl(""),
+		Others: []string{
+			acl(`
+			pattern    = "prefixed"
+			host       = "127.0.0.1"
+			permission = "DENY"`),
+			`kafka_topic "subject" {}
+			kafka_acl "subject" {
+				resource_type = "topic"
+				resource_name = kafka_topic.subject
+				principal     = "User:*"
+				operation     = "describe_configs"
+			}`,
+			`kafka_acl "subject" {
+				resource_type = "CLUSTER"
+				resource_name = "kafka-cluster"
+				principal     = "User:mkt"
+				operation     = "IDEMPOTENT_WRITE"
+			}`,
+			`kafka_acl "subject" {
+				resource_type = "TRANSACTIONAL_ID"
+				resource_name = "*"
+				principal     = "User:mkt"
+				operation     = "ALL"
+			}`,
+		},
+		Unchanged: []providertest.Step{{Name: "case and defaults", Stack: other("operation", "read")}},
+		Replacements: []providertest.Step{
+			{Name: "resource type", Stack: other("resource_type", "GROUP"), Attrs: []string{"resource_type"}},
+			{Name: "resource name", Stack: other("resource_name", "other"), Attrs: []string{"resource_name"}},
+			{Name: "pattern", Stack: acl(`pattern = "PREFIXED"`), Attrs: []string{"pattern"}},
+			{Name: "principal", Stack: other("principal", "User:writer"), Attrs: []string{"principal"}},
+			{Name: "host", Stack: acl(`host = "127.0.0.1"`), Attrs: []string{"host"}},
+			{Name: "operation", Stack: other("operation", "WRITE"), Attrs: []string{"operation"}},
+			{Name: "permission", Stack: acl(`permission = "DENY"`), Attrs: []string{"permission"}},
+		},
+		Denied: func(t *testing.T, w providertest.World) providers.Provider {
+			conn := w.Any.(kafka.Connection)
+			conn.Password = "wrong"
+			return provider(t, conn)
+		},
 	})
 }
 

@@ -6,7 +6,7 @@ import (
 )
 
 // Kinds returns the kinds of resources that the provider manages.
-func Kinds() []*spec.Kind { return []*spec.Kind{Topic, Subject} }
+func Kinds() []*spec.Kind { return []*spec.Kind{Topic, ACL, Subject} }
 
 // Provider manages one Kafka cluster and one schema registry.
 type Provider struct {
@@ -29,6 +29,8 @@ func (p *Provider) Resource(kind string) providers.Resource {
 	switch kind {
 	case Topic.Name:
 		return &topics{p.cluster}
+	case ACL.Name:
+		return &acls{p.cluster}
 	case Subject.Name:
 		return &subjects{p.registry}
 	}

@@ -164,7 +164,12 @@ func shows(ch providers.Change, have cty.Value) bool {
 			return false
 		}
 	}
-	want, now := settings(ch.After), settings(have)
+	return showsSettings(ch, settings(have))
+}
+
+// showsSettings tells whether a topic's settings are what a change makes of them.
+func showsSettings(ch providers.Change, now map[string]string) bool {
+	want := settings(ch.After)
 	for key, value := range want {
 		if now[key] != value {
 			return false

@@ -215,7 +215,7 @@ func (t *topics) alter(ctx context.Context, some []providers.Change, want func(p
 
 // await reads the topics without an error until each shows what was done: the
 // brokers' answers lag behind the controller.
-func (t *topics) await(ctx context.Context, changes []providers.Change, errs []error, done func(providers.Change, topicState) bool) []providers.Result {
+func (t *topics) await(ctx context.Context, changes []providers.Change, errs []error, shown func(providers.Change, topicState) bool) []providers.Result {
 	results := make([]providers.Result, len(changes))
 	waiting := map[int]bool{}
 	for i, err := range errs {
@@ -245,7 +245,7 @@ func (t *topics) await(ctx context.Context, changes []providers.Change, errs []e
 			return struct{}{}, err
 		}
 		for _, i := range at {
-			if s := states[changes[i].ID]; s.err != nil || done(changes[i], s) {
+			if s := states[changes[i].ID]; s.err != nil || shown(changes[i], s) {
 				results[i].State, results[i].Incarnation, results[i].Err = s.value, s.id, s.err
 				delete(waiting, i)
 			}
@@ -255,6 +255,18 @@ func (t *topics) await(ctx context.Context, changes []providers.Change, errs []e
 		}
 		return struct{}{}, nil
 	}, backoff.WithBackOff(policy), backoff.WithMaxElapsedTime(providers.RetryFor))
+	var at []int
+	var done []providers.Change
+	for i := range results {
+		if results[i].Err == nil && !waiting[i] {
+			at, done = append(at, i), append(done, changes[i])
+		}
+	}
+	if err := t.everywhere(ctx, done); err != nil {
+		for _, i := range at {
+			results[i].Err = err
+		}
+	}
 	for i := range waiting {
 		results[i].Err = &providers.Error{Code: providers.Unavailable, Err: fmt.Errorf("topic %q: the broker took the change and does not show it: %w", changes[i].ID, err),
 			Hint: "Run apply again; it goes on from what is there."}

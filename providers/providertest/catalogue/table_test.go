@@ -35,6 +35,14 @@ var table = []line{
 	{kafka.Topic, "unlimited retention", "config", pairs("retention.ms=1"), pairs("retention.ms=-1"), u, "unlimited"},
 	{kafka.Topic, "delete to compact,delete", "config", pairs("cleanup.policy=delete"), pairs("cleanup.policy=compact,delete"), u, "delete to compact,delete"},
 
+	{kafka.ACL, "resource type", "resource_type", s("TOPIC"), s("GROUP"), r, "resource type"},
+	{kafka.ACL, "resource name", "resource_name", s("a"), s("b"), r, "resource name"},
+	{kafka.ACL, "pattern", "pattern", s("LITERAL"), s("PREFIXED"), r, "pattern"},
+	{kafka.ACL, "principal", "principal", s("User:a"), s("User:b"), r, "principal"},
+	{kafka.ACL, "host", "host", s("*"), s("::1"), r, "host"},
+	{kafka.ACL, "operation", "operation", s("READ"), s("WRITE"), r, "operation"},
+	{kafka.ACL, "permission", "permission", s("ALLOW"), s("DENY"), r, "permission"},
+
 	{kafka.Subject, "name", "name", s("a"), s("b"), r, "name"},
 	{kafka.Subject, "format", "format", s("AVRO"), s("JSON"), r, ""}, // AVRO is the only one
 	{kafka.Subject, "a new version", "schema", s(`"int"`), s(`"long"`), u, "a new version"},

@@ -268,6 +268,34 @@ func withError(req kmsg.Request, fault Fault) kmsg.Response {
 			resp.Resources = append(resp.Resources, r)
 		}
 		return resp
+	case *kmsg.AlterPartitionAssignmentsRequest:
+		resp := req.ResponseKind().(*kmsg.AlterPartitionAssignmentsResponse)
+		resp.ErrorCode = code
+		return resp
+	case *kmsg.ListPartitionReassignmentsRequest:
+		resp := req.ResponseKind().(*kmsg.ListPartitionReassignmentsResponse)
+		resp.ErrorCode = code
+		return resp
+	case *kmsg.DescribeACLsRequest:
+		resp := req.ResponseKind().(*kmsg.DescribeACLsResponse)
+		resp.ErrorCode = code
+		return resp
+	case *kmsg.CreateACLsRequest:
+		resp := req.ResponseKind().(*kmsg.CreateACLsResponse)
+		for range req.Creations {
+			r := kmsg.NewCreateACLsResponseResult()
+			r.ErrorCode = code
+			resp.Results = append(resp.Results, r)
+		}
+		return resp
+	case *kmsg.DeleteACLsRequest:
+		resp := req.ResponseKind().(*kmsg.DeleteACLsResponse)
+		for range req.Filters {
+			r := kmsg.NewDeleteACLsResponseResult()
+			r.ErrorCode = code
+			resp.Results = append(resp.Results, r)
+		}
+		return resp
 	case *kmsg.SASLAuthenticateRequest:
 		resp := req.ResponseKind().(*kmsg.SASLAuthenticateResponse)
 		if fault == Throttled {

@@ -31,6 +31,13 @@ kafka_topic "prices" {
   config             = { "retention.ms" = var.changed ? "8d" : "7d" }
 }
 
+kafka_acl "reader" {
+  resource_type = "TOPIC"
+  resource_name = kafka_topic.prices
+  principal     = "User:reader"
+  operation     = var.changed ? "DESCRIBE" : "READ"
+}
+
 schema_subject "prices" {
   name          = "${kafka_topic.prices.name}-value"
   compatibility = var.changed ? "FULL" : "BACKWARD"
