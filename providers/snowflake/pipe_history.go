@@ -166,6 +166,10 @@ func readKept(ctx context.Context, notes Notes, table Name) (kept, error) {
 	if err != nil {
 		return k, providers.Errorf(providers.Unknown, "the load history that was kept of %s (%s) is damaged: %w", table, noteName(table), err)
 	}
+	if k.Feeds == nil {
+		k.Feeds = map[string]*feed{}
+	}
+	maps.DeleteFunc(k.Feeds, func(_ string, f *feed) bool { return f == nil })
 	return k, nil
 }
 
