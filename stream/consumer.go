@@ -155,11 +155,12 @@ func (c *consumer) connect(ctx context.Context) error {
 		group = nil
 	}
 	c.client, err = engine.NewReceiver(merged(quiet, group, map[string]string{
-		"fetch.queue.backoff.ms":             "5",
-		"fetch.wait.max.ms":                  "100", // how late the end of a partition is seen
-		"queued.max.messages.kbytes":         "32768",
-		"queued.min.messages":                "20000",
-		"fetch.message.max.bytes":            "4194304",
+		"fetch.queue.backoff.ms": "5",
+		"fetch.wait.max.ms":      "100", // how late the end of a partition is seen
+		// Of each partition. A record of 100 bytes takes 600 while it is queued.
+		"queued.max.messages.kbytes":         "2048",
+		"queued.min.messages":                "5000",
+		"fetch.message.max.bytes":            "524288",
 		"topic.metadata.refresh.interval.ms": "30000",
 	}, c.run.cfg.Kafka, map[string]string{
 		"group.id":                 c.cfg.Group,

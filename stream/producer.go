@@ -306,10 +306,22 @@ func (p *producer) finish(err error) error {
 	return err
 }
 
+// checkEvery is how many rows go by, where they do not wait, until someone
+// looks whether the run is over.
+const checkEvery = 64
+
+// paced says whether rows wait.
+func (p *producer) paced() bool { return p.cfg.Rate > 0 || p.cfg.Speed > 0 }
+
 // wait waits until the next row is due.
 func (p *producer) wait(ctx context.Context, src *source.Reader, row *source.Row) error {
-	if p.run.aborted() {
-		return context.Canceled
+	if row.Number%checkEvery == 0 || p.paced() {
+		if p.run.aborted() {
+			return context.Canceled
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 	}
 	if err := p.planned(src, row); err != nil {
 		return err
@@ -321,6 +333,9 @@ func (p *producer) wait(ctx context.Context, src *source.Reader, row *source.Row
 			return ctx.Err()
 		}
 		p.pace.at(at)
+	}
+	if !p.paced() {
+		return nil
 	}
 	return sleep(ctx, p.pace.due(time.Now()))
 }

@@ -71,7 +71,7 @@ func NewSender(props map[string]string, topics ...string) (Sender, error) {
 	s.c, err = kgo.NewClient(append(opts,
 		kgo.TransactionalID(props["transactional.id"]), kgo.TransactionTimeout(60*time.Second),
 		kgo.RequiredAcks(kgo.AllISRAcks()), kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), // murmur2, as Java's client
-		kgo.ProducerLinger(20*time.Millisecond), kgo.ProducerBatchMaxBytes(int32(most)+1024), kgo.ProducerBatchCompression(kgo.Lz4Compression()),
+		kgo.ProducerLinger(20*time.Millisecond), kgo.ProducerBatchMaxBytes(int32(most)+1024), kgo.ProducerBatchCompression(kgo.SnappyCompression()),
 		kgo.MaxBufferedRecords(buffered), kgo.RecordDeliveryTimeout(5*time.Minute))...)
 	if err != nil {
 		return nil, fmt.Errorf("kafka client: %w", err)
@@ -110,7 +110,7 @@ func (s *sender) Send(ctx context.Context, b *Batch) error {
 func (b *slab) fill() {
 	n := b.batch.Len()
 	b.records, b.headers = slices.Grow(b.records[:0], n)[:n], b.headers[:0]
-	most := 0
+	now, most := time.Now(), 0
 	for i := range b.batch.records {
 		most += int(b.batch.records[i].headers)
 	}
@@ -134,7 +134,7 @@ func (b *slab) fill() {
 			key := b.s.name(cut(name))
 			b.headers = append(b.headers, kgo.RecordHeader{Key: key, Value: cut(size)})
 		}
-		b.records[i] = kgo.Record{Topic: b.s.topics[r.topic], Key: key, Value: value, Headers: b.headers[first:len(b.headers):len(b.headers)]}
+		b.records[i] = kgo.Record{Topic: b.s.topics[r.topic], Key: key, Value: value, Timestamp: now, Headers: b.headers[first:len(b.headers):len(b.headers)]}
 	}
 }
 
