@@ -10,6 +10,8 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/zclconf/go-cty/cty"
 
 	"mkt/providers"
@@ -124,24 +126,12 @@ func binding(id string) (ck.ACLBinding, error) {
 	return b, nil
 }
 
-// aclState is the value of an ACL that a broker told of, "" as its ID where mkt does not know such a one.
-func aclState(b ck.ACLBinding) (id string, state cty.Value) {
-	var typ string
-	for name, t := range aclTypes {
-		if t == b.Type {
-			typ = name
-		}
-	}
-	if typ == "" {
-		return "", cty.NilVal
-	}
-	state = cty.ObjectVal(map[string]cty.Value{
-		"resource_type": cty.StringVal(typ), "resource_name": cty.StringVal(b.Name), "principal": cty.StringVal(b.Principal), "host": cty.StringVal(b.Host),
-		"pattern":    upper(cty.StringVal(b.ResourcePatternType.String())),
-		"operation":  upper(cty.StringVal(b.Operation.String())),
-		"permission": upper(cty.StringVal(b.PermissionType.String())),
+// aclState is the value of an ACL that a broker told of.
+func aclState(res kmsg.DescribeACLsResponseResource, one kmsg.DescribeACLsResponseResourceACL) cty.Value {
+	return cty.ObjectVal(map[string]cty.Value{
+		"resource_type": cty.StringVal(res.ResourceType.String()), "resource_name": cty.StringVal(res.ResourceName), "pattern": cty.StringVal(res.ResourcePatternType.String()),
+		"principal": cty.StringVal(one.Principal), "host": cty.StringVal(one.Host), "operation": cty.StringVal(one.Operation.String()), "permission": cty.StringVal(one.PermissionType.String()),
 	})
-	return aclID(state), state
 }
 
 // acls manages kafka_acl.
@@ -150,26 +140,32 @@ type acls struct{ *cluster }
 // Complete implements providers.Resource.
 func (r *acls) Complete(v cty.Value) (cty.Value, error) { return v, nil }
 
-// all asks for every ACL of the cluster, by ID, in one request.
+// all asks for every ACL of the cluster, by ID, in one request. It goes through the second client: librdkafka takes a refusal
+// for an empty list, so that what may not be seen would be taken for missing.
 func (r *acls) all(ctx context.Context) (map[string]cty.Value, error) {
 	return retry(ctx, func(ctx context.Context) (map[string]cty.Value, error) {
-		return ask(ctx, r.cluster, "describe ACLs", func(ctx context.Context, a *ck.AdminClient) (map[string]cty.Value, error) {
-			res, err := a.DescribeACLs(ctx, ck.ACLBindingFilter{Type: ck.ResourceAny, ResourcePatternType: ck.ResourcePatternTypeAny,
-				Operation: ck.ACLOperationAny, PermissionType: ck.ACLPermissionTypeAny}, ck.SetAdminRequestTimeout(left(ctx)))
-			if err == nil && res.Error.Code() != ck.ErrNoError {
-				err = res.Error
+		const what = "describe ACLs"
+		if _, err := r.second.admin(); err != nil {
+			return nil, err
+		}
+		req := kmsg.NewPtrDescribeACLsRequest()
+		req.ResourceType, req.ResourcePatternType = kmsg.ACLResourceTypeAny, kmsg.ACLResourcePatternTypeAny
+		req.Operation, req.PermissionType = kmsg.ACLOperationAny, kmsg.ACLPermissionTypeAny
+		resp, err := req.RequestWith(ctx, r.second.client)
+		if err == nil {
+			err = kerr.ErrorForCode(resp.ErrorCode)
+		}
+		if err != nil {
+			return nil, aclError(what, franzError(what, err, ""))
+		}
+		found := map[string]cty.Value{}
+		for _, res := range resp.Resources {
+			for _, one := range res.ACLs {
+				state := aclState(res, one)
+				found[aclID(state)] = state
 			}
-			if err != nil {
-				return nil, aclError("describe ACLs", err)
-			}
-			found := map[string]cty.Value{}
-			for _, b := range res.ACLBindings {
-				if id, state := aclState(b); id != "" {
-					found[id] = state
-				}
-			}
-			return found, nil
-		})
+		}
+		return found, nil
 	})
 }
 
