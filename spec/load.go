@@ -56,7 +56,7 @@ type Stack struct {
 	reads     *reads
 }
 
-// Load reads the stack at path, a file or a directory of *.hcl files, and checks all that needs no remote system.
+// Load reads the stack at path, a file or a directory of *.hcl and *.hcl.json files, and checks all that needs no remote system.
 // The diagnostics are complete: when anything is wrong, blocks that stand on sound ground have been evaluated as well.
 // The stack is never nil, so that Files can serve an error's excerpt; with errors it is good for nothing else.
 func Load(path string, opts Options) (*Stack, hcl.Diagnostics) {
@@ -122,12 +122,10 @@ func (s *Stack) parse(varFiles []string) ([]*hclsyntax.Body, hcl.Diagnostics) {
 	}
 	dir, names := s.Path, []string{s.Path}
 	if info.IsDir() {
-		names, _ = filepath.Glob(filepath.Join(globEscape(s.Path), "*.hcl"))
-		names = without(names, varFiles)
+		names = without(stackFiles(s.Path), varFiles)
 		if len(names) == 0 {
 			return nil, hcl.Diagnostics{errorNowhere("No stack found", "The directory %q holds no .hcl file.", s.Path)}
 		}
-		sort.Strings(names)
 	} else {
 		dir = filepath.Dir(s.Path)
 	}
@@ -136,10 +134,19 @@ func (s *Stack) parse(varFiles []string) ([]*hclsyntax.Body, hcl.Diagnostics) {
 	}
 	s.Name = filepath.Base(s.Dir)
 	if !info.IsDir() {
-		s.Name = strings.TrimSuffix(filepath.Base(s.Path), ".hcl")
+		s.Name = strings.TrimSuffix(strings.TrimSuffix(filepath.Base(s.Path), ".json"), ".hcl")
 	}
 
 	return s.parseFiles(names)
+}
+
+// stackFiles returns the files of the language in a directory, sorted.
+func stackFiles(dir string) []string {
+	names, _ := filepath.Glob(filepath.Join(globEscape(dir), "*.hcl"))
+	inJSON, _ := filepath.Glob(filepath.Join(globEscape(dir), "*"+jsonSuffix))
+	names = append(names, inJSON...)
+	sort.Strings(names)
+	return names
 }
 
 func (s *Stack) parseFiles(names []string) (bodies []*hclsyntax.Body, diags hcl.Diagnostics) {
@@ -157,6 +164,11 @@ func (s *Stack) parseFile(name, summary string) (*hclsyntax.Body, hcl.Diagnostic
 	src, err := os.ReadFile(name)
 	if err != nil {
 		return nil, hcl.Diagnostics{errorNowhere(summary, "The file %q cannot be read: %s.", name, reason(err))}
+	}
+	if strings.HasSuffix(name, jsonSuffix) {
+		body, diags := s.parseJSON(src, name)
+		s.Files[name] = &hcl.File{Bytes: src}
+		return body, diags
 	}
 	file, diags := hclsyntax.ParseConfig(src, name, hcl.InitialPos)
 	if file == nil {

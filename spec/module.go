@@ -4,7 +4,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"sort"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -246,12 +245,10 @@ func (s *Stack) loadModule(shown string, rng hcl.Range) (*module, hcl.Diagnostic
 	} else if m != nil {
 		return nil, nil
 	}
-	names, _ := filepath.Glob(filepath.Join(globEscape(shown), "*.hcl"))
-	names = without(names, nil)
+	names := without(stackFiles(shown), nil)
 	if info, err := os.Stat(shown); err != nil || !info.IsDir() || len(names) == 0 {
 		return nil, hcl.Diagnostics{errorAt(rng, "No module found", "There is no module at %q: it is no directory that holds .hcl files.", shown)}
 	}
-	sort.Strings(names)
 	m := s.newModule(dir, shown)
 	s.modules[dir] = m
 	bodies, diags := s.parseFiles(names)

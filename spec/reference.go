@@ -31,6 +31,10 @@ func Reference(kinds []*Kind) map[string]string {
 			fmt.Fprintf(&b, "- [%s](%s): %s\n", titleOf(k), pageName(k), sentence(k.Doc))
 		}
 	}
+	b.WriteString("\n## Schemas\n\n" +
+		"- [language.schema.json](language.schema.json): the language in its JSON syntax, for editors and for programs that write stacks.\n" +
+		"- [plan.schema.json](plan.schema.json): what `mkt plan -json` prints.\n\n" +
+		"[How to use them](../how-to/schemas.md).\n")
 	pages["README.md"] = b.String()
 	return pages
 }

@@ -160,6 +160,14 @@ func NormRate(v cty.Value) cty.Value {
 	return v
 }
 
+// NotOneOf is the error of a check that knows all the texts that an attribute takes; the language's schema names them.
+type NotOneOf struct {
+	Words []string
+	Text  string
+}
+
+func (e NotOneOf) Error() string { return e.Text }
+
 // OneOf returns a check that a text is one of the words given; it suggests the nearest one.
 func OneOf(words ...string) func(cty.Value) error {
 	return func(v cty.Value) error {
@@ -167,13 +175,13 @@ func OneOf(words ...string) func(cty.Value) error {
 			return nil
 		}
 		if len(words) == 1 {
-			return fmt.Errorf("%q is not possible; the only choice is %q", v.AsString(), words[0])
+			return NotOneOf{words, fmt.Sprintf("%q is not possible; the only choice is %q", v.AsString(), words[0])}
 		}
 		quoted := make([]string, len(words))
 		for i, w := range words {
 			quoted[i] = strconv.Quote(w)
 		}
-		return fmt.Errorf("%q is not one of %s%s", v.AsString(), list(quoted), strings.TrimSuffix(orEmpty(DidYouMean(v.AsString(), words)), "?"))
+		return NotOneOf{words, fmt.Sprintf("%q is not one of %s%s", v.AsString(), list(quoted), strings.TrimSuffix(orEmpty(DidYouMean(v.AsString(), words)), "?"))}
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mkt/check"
+	"mkt/render"
 	"mkt/spec"
 )
 
@@ -21,10 +22,17 @@ func newDocs(c *cli) *cobra.Command {
 		Use:   "docs DIR",
 		Short: "Write the reference pages of this version",
 		Long: `docs writes one Markdown page per kind of block and one for the commands into DIR, from the same descriptions that
-mkt itself works by.`,
+mkt itself works by, and the JSON schemas of the language and of what plan -json prints.`,
 		Args: takes(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			pages := spec.Reference(append(append(resourceKinds(), spec.AppKinds()...), providerKinds()...))
+			kinds := append(append(resourceKinds(), spec.AppKinds()...), providerKinds()...)
+			pages := spec.Reference(kinds)
+			language, err := spec.Schema(kinds)
+			if err != nil {
+				return err
+			}
+			pages["language.schema.json"] = string(language)
+			pages["plan.schema.json"] = render.PlanSchema
 			pages["commands.md"] = commandsPage(cmd.Root())
 			pages["checks.md"] = check.Reference()
 			stale, err := writePages(args[0], pages, dry)

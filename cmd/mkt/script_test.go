@@ -51,6 +51,7 @@ func (p patient) Run() int {
 //	pipeline             write the stack of testdata/pipeline
 //	csv FILE ROWS        write that many rows of prices
 //	sql QUERY WANT       ask the embedded warehouse; the result as CSV must be WANT, lines joined by a space
+//	conforms             the last stdout conforms to the schema of plans
 //	json PATH WANT       the last stdout is JSON that has WANT at PATH, like "results/0/status"
 //	killdaemon           kill -9 the embedded stack
 //	edit FILE OLD NEW    replace a text that is there
@@ -82,6 +83,7 @@ func TestScript(t *testing.T) {
 			"csv":        cmdCSV,
 			"sql":        cmdSQL,
 			"json":       cmdJSON,
+			"conforms":   cmdConforms,
 			"killdaemon": cmdKillDaemon,
 			"edit":       cmdEdit,
 			"cut":        cmdCut,

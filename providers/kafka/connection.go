@@ -223,6 +223,6 @@ func oneOf(values ...string) func(cty.Value) error {
 				return nil
 			}
 		}
-		return fmt.Errorf("must be one of %s", strings.Join(values, ", "))
+		return spec.NotOneOf{Words: values, Text: "must be one of " + strings.Join(values, ", ")}
 	}
 }

@@ -155,7 +155,7 @@ func oneOf(words ...string) func(cty.Value) error {
 		if slices.Contains(words, strings.ToUpper(v.AsString())) {
 			return nil
 		}
-		return fmt.Errorf("%q is not one of %s", v.AsString(), strings.Join(words, ", "))
+		return spec.NotOneOf{Words: words, Text: fmt.Sprintf("%q is not one of %s", v.AsString(), strings.Join(words, ", "))}
 	}
 }
 
