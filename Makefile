@@ -12,7 +12,7 @@ GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 BENCHSTAT     := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 
-.PHONY: all build demo demo-real test test-deep test-real check lint fuzz bench bench-planner docs docs-check fmt-check clean
+.PHONY: all build demo demo-real test test-deep test-real check lint fuzz bench bench-planner bench-stream docs docs-check fmt-check clean
 
 all: build
 
@@ -52,6 +52,9 @@ bench: ## Run the benchmarks; compare two outputs with benchstat.
 bench-planner: build ## Measure plans beside OpenTofu, which it builds from the Go module proxy. Prints the first table of docs/benchmarks.md.
 	GO="$(GO)" ./internal/bench/planner/peers.sh bin/bench
 	$(GO) run ./internal/bench/planner -mkt $(BIN) -tofu bin/bench/tofu -providers bin/bench
+
+bench-stream: build ## Measure the stream beside librdkafka and, from a checkout, Redpanda Connect: REDPANDA_CONNECT=path. DATA=file repeats its rows.
+	$(GO) run -tags $(TAGS) ./internal/bench/stream -mkt $(BIN) -rows "$${ROWS:-1000000}" -data "$$DATA" -connect "$$REDPANDA_CONNECT"
 
 docs: build ## Write docs/reference/ anew from the described kinds and commands.
 	$(BIN) docs docs/reference

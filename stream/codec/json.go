@@ -185,11 +185,50 @@ func appendFloat(dst []byte, f float64, bits int) ([]byte, error) {
 		return dst, errNaN
 	}
 	abs := math.Abs(f)
+	if bits == 64 {
+		if out, ok := appendMicros(dst, f, abs); ok {
+			return out, nil
+		}
+	}
 	format := byte('f')
 	if abs != 0 && (abs < 1e-6 || abs >= 1e21) {
 		format = 'e'
 	}
 	return strconv.AppendFloat(dst, f, format, -1, bits), nil
+}
+
+// appendMicros appends a number that has at most six decimals and fifteen
+// digits, which most prices do; else it says no. The decimal is then the shortest
+// that reads back the same: no two decimals of fifteen digits are one float64
+// (IEEE 754; DBL_DIG of C), so a shorter one would be another number.
+func appendMicros(dst []byte, f, abs float64) ([]byte, bool) {
+	if !(abs >= 1e-6 && abs < 1e9) {
+		return dst, false
+	}
+	n := uint64(abs*1e6 + 0.5)
+	if float64(n)/1e6 != abs { // both are exact, so the division rounds once
+		return dst, false
+	}
+	if f < 0 {
+		dst = append(dst, '-')
+	}
+	dst = strconv.AppendUint(dst, n/1e6, 10)
+	rest := n % 1e6
+	if rest == 0 {
+		return dst, true
+	}
+	at := len(dst)
+	dst = append(dst, ".000000"...)
+	end := at + 1
+	for i := at + 6; i > at; i-- {
+		digit := byte(rest % 10)
+		rest /= 10
+		dst[i] += digit
+		if digit != 0 && end == at+1 {
+			end = i + 1
+		}
+	}
+	return dst[:end], true
 }
 
 const hexDigits = "0123456789abcdef"

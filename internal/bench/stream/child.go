@@ -150,13 +150,14 @@ func encode(path string, n int) (*messages, error) {
 	return m, err
 }
 
-// sending and receiving are how mkt sets its clients.
+// sending and receiving are librdkafka's settings for much at a time, with the
+// compression that mkt has.
 var (
-	sending = map[string]string{"linger.ms": "20", "batch.size": "1000000", "batch.num.messages": "100000", "compression.type": "lz4",
+	sending = map[string]string{"linger.ms": "20", "batch.size": "1000000", "batch.num.messages": "100000", "compression.type": "snappy",
 		"queue.buffering.max.messages": "20000", "queue.buffering.max.kbytes": "65536", "enable.idempotence": "true", "acks": "all",
 		"partitioner": "murmur2_random", "log_level": "0"}
-	receiving = map[string]string{"fetch.queue.backoff.ms": "5", "fetch.wait.max.ms": "100", "queued.max.messages.kbytes": "32768",
-		"queued.min.messages": "20000", "fetch.message.max.bytes": "4194304", "enable.auto.commit": "false", "enable.auto.offset.store": "false",
+	receiving = map[string]string{"fetch.queue.backoff.ms": "5", "fetch.wait.max.ms": "100", "queued.max.messages.kbytes": "2048",
+		"queued.min.messages": "5000", "fetch.message.max.bytes": "524288", "enable.auto.commit": "false", "enable.auto.offset.store": "false",
 		"isolation.level": "read_committed", "auto.offset.reset": "earliest", "log_level": "0"}
 )
 

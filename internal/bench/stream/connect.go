@@ -56,13 +56,14 @@ func buildConnect(ctx context.Context, checkout, dir string) (string, error) {
 }
 
 // The pipelines do what mkt does and no more: no dead letters, no chain of
-// files, no transactions. Rows go through in batches, on all cores.
+// files, no transactions. Rows go through in batches, on all cores; batches of
+// 100 cost the least: those of 5,000 take three times the CPU.
 const (
 	connectProduce = `
 http: {enabled: false}
 logger: {level: ERROR}
 input:
-  csv: {paths: [%[1]q], batch_count: 5000}
+  csv: {paths: [%[1]q], batch_count: 100}
 pipeline:
   threads: -1
   processors:
@@ -90,7 +91,7 @@ output:
     key: ${! meta("key") }
     partitioner: murmur2_hash
     compression: lz4
-    max_in_flight: 10
+    max_in_flight: 256
 `
 	connectConsume = `
 http: {enabled: false}

@@ -116,7 +116,7 @@ func runPeers(ctx context.Context, s *stack, t *table) error {
 		t.add(f)
 	}
 	t.title("a client that flushes after each record")
-	n := min(s.n, 1000)
+	n := min(s.n, 200) // 70 ms each
 	f, err := job{What: "naive", Props: s.properties(), Topic: naiveTopic, Rows: s.rows, N: n}.run(ctx, fmt.Sprintf("naive producer, %d rows", n))
 	t.add(f)
 	return err
