@@ -88,6 +88,7 @@ var templates = map[string]map[int]string{
 	"SHA2":        {1: "sha256($1)"},
 	"UUID_STRING": {0: "CAST(uuid() AS VARCHAR)"},
 	"INSTR":       {2: "instr($1, $2)"},
+	"TO_BINARY":   {1: "unhex($1)", 2: "mkt_to_binary($1, $2)"}, "HEX_ENCODE": {1: "hex($1)"},
 	// regular expressions: LIKE and RLIKE match the whole text, the others a part
 	"REGEXP_LIKE":    {2: "regexp_full_match($1, $2)", 3: "regexp_full_match($1, $2, $3)"},
 	"RLIKE":          {2: "regexp_full_match($1, $2)", 3: "regexp_full_match($1, $2, $3)"},
@@ -137,6 +138,8 @@ func Macros() []string {
 		`mkt_div0(a, b) AS CASE WHEN b = 0 AND a IS NOT NULL THEN 0 ELSE a / b END`,
 		`mkt_div0null(a, b) AS CASE WHEN coalesce(b, 0) = 0 AND a IS NOT NULL THEN 0 ELSE a / b END`,
 		`mkt_square(x) AS x * x`,
+		`mkt_to_binary(s, f) AS CASE upper(f) WHEN 'HEX' THEN unhex(s) WHEN 'UTF-8' THEN encode(s) WHEN 'UTF8' THEN encode(s) WHEN 'BASE64' THEN from_base64(s)
+			ELSE error('invalid format for TO_BINARY: ' || f) END`,
 		`mkt_trunc(x, s) AS trunc(x * power(10, s)) / power(10, s)`,
 		`mkt_width_bucket(x, low, high, n) AS CAST(CASE WHEN x < low THEN 0 WHEN x >= high THEN n + 1 ELSE floor((x - low) / (high - low) * n) + 1 END AS INTEGER)`,
 		// The text of a value as Snowflake writes it: no .0 behind a whole FLOAT, milliseconds behind a time, a VARIANT's string without quotes.

@@ -174,8 +174,8 @@ func readXML(r *http.Request, into any) error {
 
 const metaPrefix = "X-Ms-Meta-"
 
-// metadataOf collects x-ms-meta- headers. Names come as HTTP gives them:
-// capitalised.
+// metadataOf collects x-ms-meta- headers. Names are kept in lower case: Azure keeps the case that they were sent in, which
+// net/http does not tell, and clients other than Go's send lower case.
 func metadataOf(h http.Header) map[string]string {
 	var m map[string]string
 	for key, values := range h {
@@ -183,7 +183,7 @@ func metadataOf(h http.Header) map[string]string {
 			if m == nil {
 				m = map[string]string{}
 			}
-			m[name] = strings.Join(values, ",")
+			m[strings.ToLower(name)] = strings.Join(values, ",")
 		}
 	}
 	return m
@@ -191,7 +191,7 @@ func metadataOf(h http.Header) map[string]string {
 
 func setMetadata(h http.Header, m map[string]string) {
 	for name, value := range m {
-		h.Set(metaPrefix+name, value)
+		h["x-ms-meta-"+name] = []string{value} // not Set, which would capitalise it
 	}
 }
 

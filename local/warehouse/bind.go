@@ -11,8 +11,9 @@ import (
 )
 
 // bind puts the bound values into the text as literals, so that everything after it deals with one form.
-// A binding with a list of values repeats the row of an INSERT … VALUES.
-func bind(sql string, binds map[string]binding) (string, error) {
+// A binding with a list of values repeats the row of an INSERT … VALUES. With describe, what is not bound is NULL: a
+// statement may be described before its values are known.
+func bind(sql string, binds map[string]binding, describe bool) (string, error) {
 	if len(binds) == 0 && !strings.Contains(sql, "?") {
 		return sql, nil
 	}
@@ -30,7 +31,7 @@ func bind(sql string, binds map[string]binding) (string, error) {
 		}
 	}
 	if rows < 0 {
-		return bindText(sql, 0, len(sql), toks, binds, 0)
+		return bindText(sql, 0, len(sql), toks, binds, 0, describe)
 	}
 	for i, t := range toks {
 		if t.Kind == dialect.Ident && t.Value == "VALUES" && i+1 < len(toks) {
@@ -42,7 +43,7 @@ func bind(sql string, binds map[string]binding) (string, error) {
 				if r > 0 {
 					b.WriteString(", ")
 				}
-				row, err := bindText(sql, start, end, toks, binds, r)
+				row, err := bindText(sql, start, end, toks, binds, r, describe)
 				if err != nil {
 					return "", err
 				}
@@ -54,7 +55,7 @@ func bind(sql string, binds map[string]binding) (string, error) {
 	return "", errUnsupported("array bindings outside INSERT … VALUES")
 }
 
-func bindText(sql string, start, end int, toks []dialect.Token, binds map[string]binding, row int) (string, error) {
+func bindText(sql string, start, end int, toks []dialect.Token, binds map[string]binding, row int, describe bool) (string, error) {
 	var out strings.Builder
 	pos, n := start, 0
 	for _, t := range toks {
@@ -70,7 +71,7 @@ func bindText(sql string, start, end int, toks []dialect.Token, binds map[string
 			which = t.Text[1:]
 		}
 		b, ok := binds[which]
-		if !ok {
+		if !ok && !describe {
 			return "", compileError("002049", "42601", "Bind variable %s not set.", t.Text)
 		}
 		lit, err := b.literal(row)

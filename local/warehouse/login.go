@@ -42,6 +42,7 @@ type session struct {
 	role   string
 	wh     string
 	params map[string]string
+	app    string // the driver, as it calls itself
 	lastID string // of the last finished query
 
 	qmu     sync.Mutex
@@ -114,6 +115,7 @@ func (w *Warehouse) serveLogin(rw http.ResponseWriter, r *http.Request) {
 			Password      string         `json:"PASSWORD"`
 			Token         string         `json:"TOKEN"`
 			Authenticator string         `json:"AUTHENTICATOR"`
+			App           string         `json:"CLIENT_APP_ID"`
 			Params        map[string]any `json:"SESSION_PARAMETERS"`
 		} `json:"data"`
 	}
@@ -137,7 +139,7 @@ func (w *Warehouse) serveLogin(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s := &session{
-		w: w, token: randomToken(), master: randomToken(), user: strings.ToUpper(in.User), used: w.now(),
+		w: w, token: randomToken(), master: randomToken(), user: strings.ToUpper(in.User), used: w.now(), app: in.App,
 		role: defaultRole, wh: defaultWarehouse, params: map[string]string{}, queries: map[string]*query{}, aborted: map[string]bool{},
 	}
 	for k, v := range in.Params {

@@ -31,7 +31,8 @@ const (
 	// longPoll is how long a request waits for its answer before it is told to come again.
 	longPoll     = 40 * time.Second
 	keptResults  = 256      // per session, and
-	keptBytes    = 64 << 20 // in memory; a byte on disk counts a 32nd
+	keptBytes    = 64 << 20 // in memory; a byte on disk counts a 32nd,
+	cellWeight   = 32       // and a cell of JSON this much
 	codeRunning  = "333333"
 	codeAsync    = "333334"
 	codeNotFound = "612"
@@ -82,8 +83,11 @@ func (q *query) weight() int64 {
 	default:
 		return 0
 	}
-	if q.res == nil || q.res.arrow == nil {
+	if q.res == nil {
 		return 0
+	}
+	if q.res.arrow == nil {
+		return int64(len(q.res.rows)*len(q.res.cols)) * cellWeight
 	}
 	n := int64(len(q.res.arrow.first))
 	for _, c := range q.res.arrow.chunks {
@@ -122,10 +126,11 @@ func (w *Warehouse) serveQuery(s *session, rw http.ResponseWriter, r *http.Reque
 
 var querySerial atomic.Uint64
 
+// newQueryID has the form of a UUID: the connector for Python takes nothing else.
 func newQueryID() string {
 	t := randomToken()
 	n := querySerial.Add(1)
-	return fmt.Sprintf("01%s-%s-%04x-0000-%08x", t[:6], t[6:10], n>>32&0xffff, n&0xffffffff)
+	return fmt.Sprintf("01%s-%s-%04x-0000-%012x", t[:6], t[6:10], n>>48&0xffff, n&0xffffffffffff)
 }
 
 // start begins a query, or finds the one that an earlier try of the same request began.
@@ -184,15 +189,38 @@ func (s *session) keepLocked(q *query) {
 
 // execute runs all statements of a request. Called with s.mu held.
 func (s *session) execute(ctx context.Context, q *query, req queryRequest) {
-	res, err := s.executeAll(ctx, q, req)
+	limit := s.statementTimeout(req)
+	limited, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	res, err := s.executeAll(limited, q, req)
 	if err != nil {
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
 			err = ctx.Err()
+		case limited.Err() != nil:
+			err = &sqlError{Code: "000630", State: "57014", Msg: fmt.Sprintf("Statement reached its statement or warehouse timeout of %d second(s) and was canceled.", limit/time.Second)}
 		}
 		q.err = mapError(err)
 		s.w.log.Debug("statement failed", "query", q.id, "err", q.err)
 	}
 	s.finish(q, res)
+}
+
+// statementTimeout is how long a request may run, by its parameter or the session's; Snowflake's default is two days.
+func (s *session) statementTimeout(req queryRequest) time.Duration {
+	v, ok := req.Params["STATEMENT_TIMEOUT_IN_SECONDS"]
+	if !ok {
+		v = s.params["STATEMENT_TIMEOUT_IN_SECONDS"]
+	}
+	const most = 7 * 24 * 3600
+	n, err := strconv.Atoi(fmt.Sprint(v))
+	switch {
+	case err != nil:
+		n = 2 * 24 * 3600
+	case n <= 0 || n > most:
+		n = most
+	}
+	return time.Duration(n) * time.Second
 }
 
 func (s *session) finish(q *query, res *result) {
@@ -240,7 +268,7 @@ func (s *session) executeAll(ctx context.Context, q *query, req queryRequest) (*
 }
 
 func (s *session) executeOne(ctx context.Context, id, sql string, req queryRequest) (*result, error) {
-	sql, err := bind(sql, req.Bindings)
+	sql, err := bind(sql, req.Bindings, req.Describe)
 	if err != nil {
 		return nil, err
 	}
@@ -249,7 +277,7 @@ func (s *session) executeOne(ctx context.Context, id, sql string, req queryReque
 		return nil, err
 	}
 	if sel, ok := st.(*selectStmt); ok {
-		sel.id, sel.describe = id, req.Describe
+		sel.id, sel.describe, sel.json = id, req.Describe, s.wantsJSON()
 	} else if req.Describe {
 		if d, ok := st.(describer); ok {
 			return &result{typeID: typeShow, cols: d.columns()}, nil
@@ -272,7 +300,7 @@ type chunkMeta struct {
 type queryData struct {
 	Parameters   []parameter `json:"parameters"`
 	RowType      []column    `json:"rowtype"`
-	RowSet       [][]*string `json:"rowset,omitempty"`
+	RowSet       any         `json:"rowset,omitempty"` // [][]*string, and none in Arrow
 	RowSetBase64 *string     `json:"rowsetBase64,omitempty"`
 	Total        int64       `json:"total"`
 	Returned     int64       `json:"returned"`
@@ -311,7 +339,7 @@ func (w *Warehouse) answer(rw http.ResponseWriter, r *http.Request, q *query, ru
 	}
 	res := q.res
 	d := queryData{
-		Parameters: []parameter{}, RowType: res.cols, RowSet: res.rows, Total: int64(len(res.rows)), QueryID: q.id, Version: 1,
+		Parameters: []parameter{}, RowType: res.cols, RowSet: append([][]*string{}, res.rows...), Total: int64(len(res.rows)), QueryID: q.id, Version: 1,
 		Database: q.info.DatabaseName, Schema: q.info.SchemaName, Warehouse: q.info.WarehouseName, Role: q.info.RoleName,
 		TypeID: res.typeID, Format: "json",
 	}

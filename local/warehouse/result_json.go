@@ -1,8 +1,12 @@
 package warehouse
 
 import (
+	"database/sql"
+	"encoding/hex"
 	"fmt"
+	"math/big"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -75,11 +79,99 @@ func cell(v any) *string {
 	case *string:
 		return v
 	case time.Time:
-		s = fmt.Sprintf("%d.%09d", v.Unix(), v.Nanosecond())
+		s = epoch(v)
 	case bool:
 		s = strconv.FormatBool(v)
 	default:
 		s = fmt.Sprint(v)
 	}
 	return &s
+}
+
+// wantsJSON says whether the results of queries travel as JSON: to the driver for Node, which reads nothing else, and
+// where a driver's parameter, such as PYTHON_CONNECTOR_QUERY_RESULT_FORMAT, asks for it.
+func (s *session) wantsJSON() bool {
+	for name, value := range s.params {
+		if strings.HasSuffix(name, "QUERY_RESULT_FORMAT") && strings.EqualFold(value, "JSON") {
+			return true
+		}
+	}
+	return strings.EqualFold(s.app, "JavaScript")
+}
+
+// jsonRows reads all rows as the protocol writes them in JSON.
+func jsonRows(cols []column, rows *sql.Rows) ([][]*string, error) {
+	var out [][]*string
+	vals, ptrs := make([]any, len(cols)), make([]any, len(cols))
+	for i := range vals {
+		ptrs[i] = &vals[i]
+	}
+	for rows.Next() {
+		if err := rows.Scan(ptrs...); err != nil {
+			return nil, err
+		}
+		row := make([]*string, len(cols))
+		for i, v := range vals {
+			if v == nil {
+				continue
+			}
+			s, err := jsonCell(cols[i], v)
+			if err != nil {
+				return nil, fmt.Errorf("column %s: %w", cols[i].Name, err)
+			}
+			row[i] = &s
+		}
+		out = append(out, row)
+	}
+	return out, rows.Err()
+}
+
+// jsonCell writes one value as the DuckDB driver gives it.
+func jsonCell(c column, v any) (string, error) {
+	switch v := v.(type) {
+	case string:
+		if c.Type != "text" {
+			return indented(v), nil
+		}
+		return v, nil
+	case bool:
+		if v {
+			return "1", nil
+		}
+		return "0", nil
+	case float64:
+		return strconv.FormatFloat(v, 'g', -1, 64), nil
+	case float32:
+		return strconv.FormatFloat(float64(v), 'g', -1, 64), nil
+	case []byte:
+		return strings.ToUpper(hex.EncodeToString(v)), nil
+	case time.Time:
+		switch c.Type {
+		case "date":
+			return strconv.FormatInt(v.Unix()/86400, 10), nil
+		case "time":
+			return fmt.Sprintf("%d.%09d", v.Hour()*3600+v.Minute()*60+v.Second(), v.Nanosecond()), nil
+		}
+		return epoch(v), nil
+	}
+	n, err := bigValue(v)
+	if err != nil {
+		return fmt.Sprint(v), nil // what DuckDB has no number for travels as text
+	}
+	if c.Scale == 0 {
+		return n.String(), nil
+	}
+	return new(big.Rat).SetFrac(n, new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(c.Scale)), nil)).FloatString(c.Scale), nil
+}
+
+// epoch writes an instant as seconds with nine decimals; before 1970 the whole is negative, not only the seconds.
+func epoch(t time.Time) string {
+	sec, nano, sign := t.Unix(), int64(t.Nanosecond()), ""
+	if sec < 0 {
+		sign = "-"
+		if sec = -sec; nano > 0 {
+			sec, nano = sec-1, 1e9-nano
+		}
+	}
+	return fmt.Sprintf("%s%d.%09d", sign, sec, nano)
 }

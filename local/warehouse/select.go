@@ -14,6 +14,7 @@ type selectStmt struct {
 	text     string
 	id       string
 	describe bool
+	json     bool // the client wants JSON, not Arrow
 }
 
 func (st *selectStmt) run(ctx context.Context, s *session) (*result, error) {
@@ -37,6 +38,10 @@ func (st *selectStmt) run(ctx context.Context, s *session) (*result, error) {
 		return nil, err
 	}
 	defer rows.Close()
+	if st.json {
+		cells, err := jsonRows(cols, rows)
+		return &result{typeID: typeSelect, cols: cols, rows: cells}, err
+	}
 	a, err := s.w.arrowRows(st.id, cols, rows)
 	if err != nil {
 		return nil, err
