@@ -30,7 +30,7 @@ type tenancy struct {
 
 func (p *Pipeline) tenancies() (list []tenancy) {
 	for _, n := range p.Integrations {
-		account := ""
+		var account string
 		if queue := p.ref(n, "azure_queue", "queue"); queue.Node != nil {
 			account, _ = queue.Node.text("account")
 		} else {

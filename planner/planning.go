@@ -148,6 +148,7 @@ func (p *planning) run(ctx context.Context) {
 		}
 	}
 	p.askLoss(ctx)
+	p.dryRun(ctx)
 	p.checkNamed()
 }
 

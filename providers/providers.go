@@ -57,6 +57,14 @@ type Refiner interface {
 	Refine(ctx context.Context, changes []Change) []Result
 }
 
+// DryRunner is implemented by resources whose system says, without doing it, whether it would take a change (Kafka's
+// validate_only). It is called at plan for what is to be created (Before is NilVal) or altered in place; After may be
+// partly unknown, and what is cannot be asked about. The answer is nil or an error for each change; Invalid says that the
+// system would refuse. It changes nothing.
+type DryRunner interface {
+	DryRun(ctx context.Context, changes []Change) []error
+}
+
 // Dependent is implemented by resources whose objects suffer when an object that they refer to changes: a pipe stops for
 // good when its stage moves, although nothing about the pipe itself is different. Suffers is pure; it is called at
 // plan for objects that exist, with those of their references that change in place or are replaced, and with those of what

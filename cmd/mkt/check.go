@@ -31,21 +31,17 @@ func validateStack(stack *spec.Stack) hcl.Diagnostics {
 func (s *session) check(ctx context.Context, p *planner.Plan, targets []spec.Addr) hcl.Diagnostics {
 	in := check.Input{Stack: s.stack, Scope: p.Scope, Source: sourceFiles(s.stack)}
 	in.Facts.Now = time.Now()
-	in.Facts.Partitions = partitions(p)
 	if len(targets) > 0 {
 		in.Selected = func(addr spec.Addr) bool {
 			return p.Change(addr) != nil || slices.ContainsFunc(targets, func(t spec.Addr) bool { return t.Covers(addr) })
 		}
 	}
-	in.Facts.Exists = s.exist(ctx, check.Named(in))
+	s.facts(ctx, p, &in)
 	return check.Run(in)
 }
 
-// exist asks the systems for objects that the stack names and does not describe. What cannot be told is left out: a
-// plan does not fail for it.
+// exist asks the systems for objects that the stack names and does not describe. What cannot be told is left out.
 func (s *session) exist(ctx context.Context, named map[string][]string) map[string]map[string]bool {
-	ctx, cancel := context.WithTimeout(ctx, appTimeout)
-	defer cancel()
 	found := map[string]map[string]bool{}
 	for kind, ids := range named {
 		p, err := s.provider(ctx, s.stack.Kind(kind).System)

@@ -8,7 +8,7 @@ import (
 
 // Call is one call of a provider's method as a hook sees it.
 type Call struct {
-	Op   string // "read", "create", "update", "delete", "refine", "holds"
+	Op   string // "read", "create", "update", "delete", "refine", "holds", "dry run"
 	Kind string
 	IDs  []string
 }
@@ -118,6 +118,15 @@ func (h hookedRefiner) Refine(ctx context.Context, changes []providers.Change) [
 func (h hookedHolder) Holds(ctx context.Context, refs []providers.Ref) []providers.Holding {
 	return guard(h.hooked, "holds", refs, func() []providers.Holding { return h.holder.Holds(ctx, refs) },
 		func(err error) providers.Holding { return providers.Holding{Err: err} })
+}
+
+// DryRun implements providers.DryRunner, also around a resource that does not: it says nothing then.
+func (r *hookedResource) DryRun(ctx context.Context, changes []providers.Change) []error {
+	runner, ok := r.Resource.(providers.DryRunner)
+	if !ok {
+		return nil
+	}
+	return guard(r, "dry run", changes, func() []error { return runner.DryRun(ctx, changes) }, func(err error) error { return err })
 }
 
 func failed(err error) providers.Result { return providers.Result{Err: err} }
