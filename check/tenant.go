@@ -30,11 +30,10 @@ type tenancy struct {
 
 func (p *Pipeline) tenancies() (list []tenancy) {
 	for _, n := range p.Integrations {
-		var account string
-		if queue := p.ref(n, "azure_queue", "queue"); queue.Node != nil {
+		queue := p.ref(n, "azure_queue", "queue")
+		account := accountOf(queue.ID)
+		if queue.Node != nil {
 			account, _ = queue.Node.text("account")
-		} else {
-			account = accountOf(queue.ID)
 		}
 		list = append(list, tenancy{n, account})
 	}
