@@ -111,5 +111,5 @@ func (sc *Scope) assert(in *moduleInstance, c *assertions, a assert) hcl.Diagnos
 	case !text.IsMarked():
 		detail = text.AsString()
 	}
-	return hcl.Diagnostics{errorAt(a.condition.Range(), "Check failed", "%scheck.%s: %s", in.prefix(), c.name, detail)}
+	return hcl.Diagnostics{errorAt(a.condition.Range(), "Check failed", "check.%s: %s", c.name, detail)}
 }

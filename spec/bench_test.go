@@ -3,6 +3,7 @@ package spec
 import (
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -80,17 +81,26 @@ func BenchmarkStack(b *testing.B) {
 	}
 }
 
+// worked is how long the process has had a processor, which other processes do not add to.
+func worked(t *testing.T) time.Duration {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
 // Ten times the resources may take about ten times as long, never a hundred times.
 func TestLinear(t *testing.T) {
 	cost := func(load func(int) *Stack, n int) time.Duration {
 		best := time.Hour
 		for range 3 {
-			start := time.Now()
+			start := worked(t)
 			sc, _ := all(t, load(n))
 			if _, diags := sc.Outputs(); diags.HasErrors() {
 				t.Fatal(diags)
 			}
-			best = min(best, time.Since(start))
+			best = min(best, worked(t)-start)
 		}
 		return best
 	}
