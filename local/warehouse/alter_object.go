@@ -124,6 +124,13 @@ func parseUnset(p *parser, st *alterStmt) (statement, error) {
 				in := *o.Integration
 				in.Blocked = nil
 				o.Integration = &in
+			case "ERROR_INTEGRATION":
+				if o.Pipe == nil {
+					return errInvalid("invalid property '%s'", k)
+				}
+				pipe := *o.Pipe
+				pipe.ErrorInt = ""
+				o.Pipe = &pipe
 			default:
 				return errUnsupported("UNSET %s of a %s", k, strings.ToLower(string(o.Kind)))
 			}

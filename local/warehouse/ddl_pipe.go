@@ -36,7 +36,9 @@ func parseCreatePipe(p *parser, h head) (statement, error) {
 		return nil, err
 	}
 	opts.takeString("INTEGRATION", &st.def.Integration)
-	opts.takeString("ERROR_INTEGRATION", &st.def.ErrorInt)
+	if v, ok := opts.take("ERROR_INTEGRATION"); ok {
+		st.def.ErrorInt = nameOf(v.text)
+	}
 	if err := opts.refuseRest("PIPE"); err != nil {
 		return nil, err
 	}
@@ -80,12 +82,15 @@ func (st *createPipe) run(ctx context.Context, s *session) (*result, error) {
 	return s.createObject(ctx, st.head, o, func(d *ddlTx) error {
 		if def.Integration != "" {
 			in := s.w.cat.get(keyOf(kindIntegration, "", "", def.Integration))
-			if in == nil || in.Integration.Direction == "" {
+			if in == nil || in.Integration.Direction != "INBOUND" {
 				return errNotFound(kindIntegration, def.Integration)
 			}
 			if !s.w.consented() {
 				return errNoConsent()
 			}
+		}
+		if err := s.w.tells(def.ErrorInt); err != nil {
+			return err
 		}
 		// Names are looked up from where the pipe lives and kept qualified.
 		b, err := s.bindCopy(def.Copy, k.db, k.schema, "SKIP_FILE")
@@ -113,12 +118,25 @@ func (st *createPipe) run(ctx context.Context, s *session) (*result, error) {
 	})
 }
 
+// tells says whether a pipe can name the integration for its errors: it has to lead out. "" is none.
+func (w *Warehouse) tells(name string) error {
+	if in := w.cat.get(keyOf(kindIntegration, "", "", name)); name != "" && (in == nil || in.Integration.Direction != "OUTBOUND") {
+		return errNotFound(kindIntegration, name)
+	}
+	return nil
+}
+
 func setPipe(d *ddlTx, o *object, opts options) error {
 	def := *o.Pipe
 	if err := opts.takeBool("PIPE_EXECUTION_PAUSED", &def.Paused); err != nil {
 		return err
 	}
-	opts.takeString("ERROR_INTEGRATION", &def.ErrorInt)
+	if v, ok := opts.take("ERROR_INTEGRATION"); ok {
+		def.ErrorInt = nameOf(v.text)
+		if err := d.w.tells(def.ErrorInt); err != nil {
+			return err
+		}
+	}
 	o.Pipe = &def
 	return opts.refuseRest("PIPE")
 }

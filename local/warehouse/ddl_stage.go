@@ -2,6 +2,7 @@ package warehouse
 
 import (
 	"context"
+	"encoding/base64"
 	"net/url"
 	"strings"
 )
@@ -12,7 +13,7 @@ type stageDef struct {
 	Token       string     `json:"token,omitempty"`
 	Integration string     `json:"integration,omitempty"`
 	Format      *formatRef `json:"format,omitempty"`
-	Encryption  string     `json:"encryption,omitempty"`
+	Encryption  string     `json:"encryption,omitempty"` // NONE or AZURE_CSE; its key is not kept, for nothing is decrypted
 	Directory   bool       `json:"directory,omitempty"`
 	OnError     string     `json:"on_error,omitempty"`
 }
@@ -118,12 +119,10 @@ func setStage(d *ddlTx, o *object, opts options) error {
 		st.Format = ref
 	}
 	if v, ok := opts.take("ENCRYPTION"); ok {
-		typ := "NONE"
-		v.opts.takeString("TYPE", &typ)
-		if !strings.EqualFold(typ, "NONE") {
-			return errUnsupported("ENCRYPTION of type %s", typ)
+		var err error
+		if st.Encryption, err = encryption(v); err != nil {
+			return err
 		}
-		st.Encryption = "NONE"
 	}
 	if v, ok := opts.take("DIRECTORY"); ok {
 		if err := v.opts.takeBool("ENABLE", &st.Directory); err != nil {
@@ -143,10 +142,41 @@ func setStage(d *ddlTx, o *object, opts options) error {
 	return opts.refuseRest("STAGE")
 }
 
-// integrationDef is a notification integration that reads a storage queue, or a storage integration.
+// encryption reads ENCRYPTION = ( [ TYPE = { 'AZURE_CSE' | 'NONE' } ] [ MASTER_KEY = '<string>' ] ) (Snowflake: "CREATE STAGE").
+// A master key has 128 or 256 bits, in Base64.
+func encryption(v value) (string, error) {
+	if !v.isList {
+		return "", errSyntax(v.tok)
+	}
+	in, typ, master := append(options(nil), v.opts...), "", ""
+	in.takeString("TYPE", &typ)
+	given := in.takeString("MASTER_KEY", &master)
+	if err := in.refuseRest("ENCRYPTION"); err != nil {
+		return "", err
+	}
+	if typ == "" && given {
+		typ = "AZURE_CSE"
+	}
+	switch typ = strings.ToUpper(typ); typ {
+	case "NONE":
+		if !given {
+			return typ, nil
+		}
+	case "AZURE_CSE":
+		if key, err := base64.StdEncoding.DecodeString(master); err == nil && (len(key) == 16 || len(key) == 32) {
+			return typ, nil
+		}
+	default:
+		return "", errUnsupported("ENCRYPTION of type [%s]", typ)
+	}
+	return "", errInvalid("invalid value for parameter 'MASTER_KEY' with ENCRYPTION of type %s", typ) // the key is not shown
+}
+
+// integrationDef is a notification integration that reads a storage queue or tells an Event Grid topic, or a storage integration.
 type integrationDef struct {
-	Direction string   `json:"direction,omitempty"` // INBOUND; empty for a storage integration
+	Direction string   `json:"direction,omitempty"` // INBOUND or OUTBOUND; empty for a storage integration
 	Enabled   bool     `json:"enabled"`
+	Topic     string   `json:"topic,omitempty"` // where an outbound one tells of errors; nothing is sent
 	QueueURI  string   `json:"queue_uri,omitempty"`
 	Tenant    string   `json:"tenant,omitempty"`
 	Allowed   []string `json:"allowed,omitempty"`
@@ -164,8 +194,11 @@ func (i *integrationDef) queue() (account, queue string) {
 }
 
 func (i *integrationDef) typeName() string {
-	if i.Direction == "" {
+	switch i.Direction {
+	case "":
 		return "EXTERNAL_STAGE"
+	case "OUTBOUND":
+		return "QUEUE - AZURE_EVENT_GRID"
 	}
 	return "QUEUE - AZURE_STORAGE_QUEUE"
 }
@@ -206,19 +239,29 @@ func (st *createIntegration) run(ctx context.Context, s *session) (*result, erro
 		if !strings.EqualFold(v.text, "QUEUE") {
 			return nil, errUnsupported("notification integrations of type [%s]", v.text)
 		}
-		if err := want("NOTIFICATION_PROVIDER", "AZURE_STORAGE_QUEUE"); err != nil {
-			return nil, err
-		}
-		o.Integration.Direction = "INBOUND"
-		if v, ok := opts.take("DIRECTION"); ok && !strings.EqualFold(v.text, "INBOUND") {
-			return nil, errUnsupported("notification integrations with DIRECTION = %s", v.text)
-		}
-		if v, ok := opts.take("AZURE_STORAGE_QUEUE_PRIMARY_URI"); ok {
-			o.Integration.QueueURI = v.text
-		}
-		u, err := url.Parse(o.Integration.QueueURI)
-		if account, queue := o.Integration.queue(); err != nil || u.Scheme != "https" || account == "" || queue == "" || !strings.HasSuffix(u.Host, ".queue.core.windows.net") {
-			return nil, errInvalid("invalid value [%s] for parameter 'AZURE_STORAGE_QUEUE_PRIMARY_URI': https://<account>.queue.core.windows.net/<queue> is needed", o.Integration.QueueURI)
+		direction := "INBOUND"
+		opts.takeString("DIRECTION", &direction)
+		o.Integration.Direction = strings.ToUpper(direction)
+		switch o.Integration.Direction {
+		case "INBOUND":
+			if err := want("NOTIFICATION_PROVIDER", "AZURE_STORAGE_QUEUE"); err != nil {
+				return nil, err
+			}
+			opts.takeString("AZURE_STORAGE_QUEUE_PRIMARY_URI", &o.Integration.QueueURI)
+			u, err := url.Parse(o.Integration.QueueURI)
+			if account, queue := o.Integration.queue(); err != nil || u.Scheme != "https" || account == "" || queue == "" || !strings.HasSuffix(u.Host, ".queue.core.windows.net") {
+				return nil, errInvalid("invalid value [%s] for parameter 'AZURE_STORAGE_QUEUE_PRIMARY_URI': https://<account>.queue.core.windows.net/<queue> is needed", o.Integration.QueueURI)
+			}
+		case "OUTBOUND":
+			if err := want("NOTIFICATION_PROVIDER", "AZURE_EVENT_GRID"); err != nil {
+				return nil, err
+			}
+			opts.takeString("AZURE_EVENT_GRID_TOPIC_ENDPOINT", &o.Integration.Topic)
+			if u, err := url.Parse(o.Integration.Topic); err != nil || u.Scheme != "https" || u.Host == "" {
+				return nil, errInvalid("invalid value [%s] for parameter 'AZURE_EVENT_GRID_TOPIC_ENDPOINT'", o.Integration.Topic)
+			}
+		default:
+			return nil, errInvalid("invalid value [%s] for parameter 'DIRECTION'", direction)
 		}
 	}
 	opts.takeString("AZURE_TENANT_ID", &o.Integration.Tenant)

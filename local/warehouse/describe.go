@@ -132,11 +132,16 @@ func (st *describeStmt) integration(t *table, o *object) {
 	app := strings.ToLower(o.Name) + "_snowflake_local"
 	consent := "https://login.microsoftonline.com/" + url.PathEscape(in.Tenant) + "/oauth2/authorize?client_id=00000000-0000-0000-0000-000000000000&response_type=code"
 	t.add("ENABLED", "Boolean", in.Enabled, "false")
-	if in.Direction == "" {
+	switch in.Direction {
+	case "":
 		t.add("STORAGE_PROVIDER", "String", "AZURE", "")
 		t.add("STORAGE_ALLOWED_LOCATIONS", "List", strings.Join(in.Allowed, ","), "[]")
 		t.add("STORAGE_BLOCKED_LOCATIONS", "List", strings.Join(in.Blocked, ","), "[]")
-	} else {
+	case "OUTBOUND":
+		t.add("DIRECTION", "String", in.Direction, "INBOUND")
+		t.add("NOTIFICATION_PROVIDER", "String", "AZURE_EVENT_GRID", "")
+		t.add("AZURE_EVENT_GRID_TOPIC_ENDPOINT", "String", in.Topic, "")
+	default:
 		t.add("DIRECTION", "String", in.Direction, "INBOUND")
 		t.add("NOTIFICATION_PROVIDER", "String", "AZURE_STORAGE_QUEUE", "")
 		t.add("AZURE_STORAGE_QUEUE_PRIMARY_URI", "String", in.QueueURI, "")

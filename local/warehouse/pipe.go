@@ -94,7 +94,7 @@ func (w *Warehouse) syncPipes() {
 	for _, o := range w.cat.list(kindIntegration, nil) {
 		in := o.Integration
 		q := w.queues[o.ID]
-		active := in.Direction != "" && in.Enabled && channels[o.Name]
+		active := in.Direction == "INBOUND" && in.Enabled && channels[o.Name]
 		if active && q == nil {
 			ctx, cancel := context.WithCancel(w.ctx)
 			q = &queuePoller{w: w, id: o.ID, name: o.Name, def: in, cancel: cancel}

@@ -37,7 +37,7 @@ func (s *session) showRow(o *object, size [2]int64) []any {
 	case kindView:
 		return []any{o.Created, o.Name, "", "", o.DB, o.Schema, o.Owner, o.Comment, o.View.Create, o.View.Secure, false, roleType, "OFF"}
 	case kindStage:
-		return []any{o.Created, o.Name, o.DB, o.Schema, o.Stage.URL, flagYN(o.Stage.Token != ""), "N", o.Owner, o.Comment, nil, "EXTERNAL", "AZURE",
+		return []any{o.Created, o.Name, o.DB, o.Schema, o.Stage.URL, flagYN(o.Stage.Token != ""), flagYN(o.Stage.Encryption == "AZURE_CSE"), o.Owner, o.Comment, nil, "EXTERNAL", "AZURE",
 			nil, null(o.Stage.Integration), nil, roleType, "N"}
 	case kindFormat:
 		return []any{o.Created, o.Name, o.DB, o.Schema, o.Format.Type, o.Owner, o.Comment, roleType, o.Format.json()}

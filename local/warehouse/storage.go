@@ -56,6 +56,9 @@ func (w *Warehouse) container(o *object) (*container.Client, error) {
 	if o.Stage.Integration != "" {
 		return nil, errUnsupported("reading a stage through a storage integration (stage %s): give it an AZURE_SAS_TOKEN", o.Name)
 	}
+	if o.Stage.Encryption == "AZURE_CSE" {
+		return nil, errUnsupported("reading files that a client has encrypted (stage %s has ENCRYPTION of TYPE AZURE_CSE)", o.Name)
+	}
 	u := strings.TrimSuffix(ep.BlobURL, "/") + "/" + url.PathEscape(name)
 	if o.Stage.Token != "" {
 		u += "?" + o.Stage.Token

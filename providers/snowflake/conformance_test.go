@@ -390,6 +390,10 @@ func TestStageConforms(t *testing.T) {
 			{Name: "container", Stack: stack("container = \"https://acct.blob.core.windows.net/more\"\npath = \"kafka-messages/\"\n" + sas), Attrs: []string{"container", "url"}},
 			{Name: "storage integration", Stack: "snowflake_storage_integration \"azure\" {\n tenant_id = \"" + tenantID + "\"\n allowed_locations = [\"*\"]\n}\n" +
 				stack(container+"path = \"kafka-messages/\"\nstorage_integration = snowflake_storage_integration.azure"), Attrs: []string{"storage_integration"}},
+			{Name: "encryption", Stack: stack(container + "path = \"kafka-messages/\"\nencryption = \"azure_cse\"\nmaster_key = \"MDEyMzQ1Njc4OTAxMjM0NQ==\"\n" + sas), Attrs: []string{"encryption", "master_key"}},
+			{Name: "another master key", From: stack(container + sas + "encryption = \"AZURE_CSE\"\nmaster_key = \"MDEyMzQ1Njc4OTAxMjM0NQ==\""),
+				Stack: stack(container + sas + "encryption = \"AZURE_CSE\"\nmaster_key = \"YWJjZGVmZ2hpamtsbW5vcA==\""), Attrs: []string{"master_key"}},
+			{Name: "no encryption", From: stack(container + sas + "encryption = \"AZURE_CSE\"\nmaster_key = \"MDEyMzQ1Njc4OTAxMjM0NQ==\""), Stack: stack(container + sas), Attrs: []string{"encryption"}},
 			{Name: "later rotation", Stack: stack(container + "path = \"kafka-messages/\"\nsas {\n permissions = [\"read\", \"list\"]\n expires_in = \"90d\"\n rotate_before = \"10d\"\n}")},
 		},
 		Replacements: []providertest.Step{
@@ -431,6 +435,8 @@ func TestPipeConforms(t *testing.T) {
 				}
 			}`
 	}
+	sql(t, embedded(t), "CREATE NOTIFICATION INTEGRATION IF NOT EXISTS ERRORS ENABLED = TRUE TYPE = QUEUE DIRECTION = OUTBOUND NOTIFICATION_PROVIDER = AZURE_EVENT_GRID "+
+		"AZURE_EVENT_GRID_TOPIC_ENDPOINT = 'https://errors.westeurope-1.eventgrid.azure.net/api/events' AZURE_TENANT_ID = '"+tenantID+"'")
 	const auto = "auto_ingest = true\nintegration = snowflake_notification_integration.azure\n"
 	const byName = `match_by_column_name = "CASE_INSENSITIVE"`
 	run(t, providertest.Suite{
@@ -442,6 +448,8 @@ func TestPipeConforms(t *testing.T) {
 		Unchanged: []providertest.Step{{Name: "defaults and case", Stack: stack(auto, "match_by_column_name = \"case_insensitive\"\non_error = \"skip_file\"")}},
 		InPlace: []providertest.Step{
 			{Name: "paused and comment", Stack: stack(auto+"paused = true\ncomment = \"c\"", byName), Attrs: []string{"paused", "comment"}},
+			{Name: "error integration", Stack: stack(auto+"error_integration = \"errors\"", byName), Attrs: []string{"error_integration"}},
+			{Name: "no error integration", From: stack(auto+"error_integration = \"errors\"", byName), Stack: stack(auto, byName), Attrs: []string{"error_integration"}},
 			{Name: "resumed", From: stack(auto+"paused = true", byName), Stack: stack(auto, byName), Attrs: []string{"paused"}},
 		},
 		Replacements: []providertest.Step{
@@ -454,4 +462,26 @@ func TestPipeConforms(t *testing.T) {
 		},
 		Outside: outside(func(id string) string { return "ALTER PIPE " + id + " SET PIPE_EXECUTION_PAUSED = TRUE" }),
 	})
+}
+
+// The two kinds of integration are told apart: one of the other kind is not there, and one that leads out is none of mkt's.
+func TestIntegrationsOfOtherKinds(t *testing.T) {
+	w := world(t)
+	conn := w.Any.(snowflake.Connection)
+	sql(t, conn, "CREATE STORAGE INTEGRATION OTHER TYPE = EXTERNAL_STAGE STORAGE_PROVIDER = AZURE ENABLED = TRUE AZURE_TENANT_ID = '"+tenantID+"' STORAGE_ALLOWED_LOCATIONS = ('*')",
+		"CREATE NOTIFICATION INTEGRATION AZURE ENABLED = TRUE TYPE = QUEUE NOTIFICATION_PROVIDER = AZURE_STORAGE_QUEUE AZURE_STORAGE_QUEUE_PRIMARY_URI = 'https://acct.queue.core.windows.net/q' AZURE_TENANT_ID = '"+tenantID+"'",
+		"CREATE NOTIFICATION INTEGRATION SUBJECT ENABLED = TRUE TYPE = QUEUE DIRECTION = OUTBOUND NOTIFICATION_PROVIDER = AZURE_EVENT_GRID AZURE_EVENT_GRID_TOPIC_ENDPOINT = 'https://t.westeurope-1.eventgrid.azure.net/api/events' AZURE_TENANT_ID = '"+tenantID+"'")
+	for kind, want := range map[string][3]bool{ // OTHER, AZURE, SUBJECT
+		"snowflake_notification_integration": {false, true, false}, "snowflake_storage_integration": {true, false, false},
+	} {
+		got := w.Provider.Resource(kind).Read(t.Context(), []providers.Ref{{ID: "OTHER"}, {ID: "AZURE"}, {ID: "SUBJECT"}})
+		for i, g := range got {
+			if there := g.State != cty.NilVal; there != want[i] {
+				t.Errorf("%s %d: %#v, %v", kind, i, g.State, g.Err)
+			}
+		}
+		if outbound := got[2].Err; (providers.CodeOf(outbound) == providers.Conflict) != (kind == "snowflake_notification_integration") {
+			t.Errorf("%s that leads out: %v", kind, outbound)
+		}
+	}
 }

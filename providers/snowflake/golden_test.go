@@ -146,10 +146,14 @@ func TestStatements(t *testing.T) {
 		{stageKind, "create with an integration", nil, with(stage, object{"storage_integration": text("blob"), "comment": text("c")})},
 		{stageKind, "alter", stage, with(stage, object{"path": text("other"), "file_format": cty.NullVal(cty.String), "comment": text("c")})},
 		{stageKind, "alter the integration", stage, with(stage, object{"storage_integration": text("blob"), "file_format": text("market.raw.csv")})},
+		{stageKind, "drop the encryption", with(stage, object{"encryption": text("azure_cse")}), stage},
 		{stageKind, "drop the credentials", with(stage, object{"storage_integration": text("blob")}), stage},
 		{pipeKind, "create", nil, pipe},
 		{pipeKind, "create paused", nil, with(raw, object{"paused": cty.True, "comment": text("c"), "copy": block(t, pipeKind, "copy", fullCopy)})},
+		{pipeKind, "create with errors told", nil, with(pipe, object{"error_integration": text("errors")})},
 		{pipeKind, "alter", pipe, with(pipe, object{"paused": cty.True, "comment": text("c")})},
+		{pipeKind, "tell of errors", pipe, with(pipe, object{"error_integration": text("errors")})},
+		{pipeKind, "tell of no errors", with(pipe, object{"error_integration": text("errors")}), pipe},
 	} {
 		after := value(t, c.kind, c.after)
 		id := c.kind.spec.ID(after)
@@ -165,9 +169,11 @@ func TestStatements(t *testing.T) {
 		}
 		g.add(c.kind.spec.Name, c.title, got)
 	}
-	g.add(Stage.Name, "create with a token", []string{"CREATE STAGE X" + stageSettings(nil, objectOf(value(t, stageKind, stage)), "?sv=SECRET&sig=a%2Bb")})
+	g.add(Stage.Name, "create with a token", []string{"CREATE STAGE X" + stageSettings(nil, objectOf(value(t, stageKind, stage)), stageSecrets{token: "?sv=SECRET&sig=a%2Bb"})})
 	before := objectOf(value(t, stageKind, stage))
-	g.add(Stage.Name, "rotate the token", alterStage(Name{"M", "R", "S"}, before, before, "?sv=SECRET"))
+	g.add(Stage.Name, "rotate the token", alterStage(Name{"M", "R", "S"}, before, before, stageSecrets{token: "?sv=SECRET"}))
+	g.add(Stage.Name, "create with encryption", []string{"CREATE STAGE X" + stageSettings(nil, objectOf(value(t, stageKind, stage)), stageSecrets{masterKey: "c2VjcmV0"})})
+	g.add(Stage.Name, "set the master key", alterStage(Name{"M", "R", "S"}, before, before, stageSecrets{masterKey: "c2VjcmV0"}))
 	g.compare(t)
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/zclconf/go-cty/cty"
 
+	"mkt/providers"
 	"mkt/spec"
 )
 
@@ -46,13 +47,16 @@ func checkTenant(v cty.Value) error {
 	return nil
 }
 
-var integrationKind = &kind{spec: NotificationIntegration, noun: "INTEGRATION", plural: "INTEGRATIONS",
+var integrationKind = &kind{spec: NotificationIntegration, noun: "INTEGRATION", plural: "NOTIFICATION INTEGRATIONS",
 	read: func(ctx context.Context, p *Provider, n Name, r row, _ map[string]string) (object, error) {
 		rows, err := p.client.query(ctx, "DESCRIBE INTEGRATION "+n.SQL())
 		if err != nil {
 			return nil, err
 		}
 		v := properties(rows, "")
+		if d := v["DIRECTION"]; d != "" && !strings.EqualFold(d, "INBOUND") {
+			return nil, providers.Errorf(providers.Conflict, "%s leads out of Snowflake (DIRECTION is %s): it reads no queue, and mkt does not describe such integrations", n, d)
+		}
 		return object{"queue": text(v["AZURE_STORAGE_QUEUE_PRIMARY_URI"]), "tenant_id": text(v["AZURE_TENANT_ID"]), "enabled": cty.BoolVal(truth(r["enabled"])),
 			"consent_url": orNull(v["AZURE_CONSENT_URL"]), "app_name": orNull(v["AZURE_MULTI_TENANT_APP_NAME"])}, nil
 	},

@@ -2,6 +2,7 @@ package snowflake
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
@@ -36,6 +37,9 @@ var Stage = &spec.Kind{
 		spec.Attr{Name: "path", Type: cty.String, Default: text(""), Doc: "Folder in the container; all of it by default.", Norm: normPath, Change: spec.Updated},
 		spec.Attr{Name: "storage_integration", Type: cty.String, Refs: []string{"snowflake_storage_integration"}, Doc: "A storage integration that opens the container, instead of `sas`.", Check: checkName(1), Norm: normName, Change: spec.Updated},
 		spec.Attr{Name: "file_format", Type: cty.String, Refs: []string{"snowflake_file_format"}, Doc: "File format of the stage, for statements that name none.", Check: checkName(3), Norm: normName, Change: spec.Updated},
+		spec.Attr{Name: "encryption", Type: cty.String, Default: text("NONE"), Doc: "`AZURE_CSE` where whoever uploads the files encrypts them first, else `NONE`.",
+			Check: oneOf("NONE", "AZURE_CSE"), Norm: upper, Change: spec.Updated},
+		spec.Attr{Name: "master_key", Type: cty.String, Secret: true, Doc: "With `AZURE_CSE`, the key of the encryption: 128 or 256 bits in Base64.", Check: checkMasterKey, Change: spec.Updated},
 		spec.Attr{Name: "url", Type: cty.String, Computed: true, Follows: []string{"container", "path"}, Doc: "Where the stage points, as Snowflake writes it: azure://…"},
 		spec.Attr{Name: "sas_expires_at", Type: cty.String, Computed: true, Follows: []string{"container", "sas"}, Doc: "When the token of `sas` ends (RFC 3339)."},
 		commentAttr(),
@@ -85,8 +89,32 @@ func normDuration(v cty.Value) cty.Value {
 	return text(spec.FormatDuration(d))
 }
 
+func checkMasterKey(v cty.Value) error {
+	if key, err := base64.StdEncoding.DecodeString(v.AsString()); err != nil || len(key) != 16 && len(key) != 32 {
+		return errors.New("a master key has 128 or 256 bits, in Base64")
+	}
+	return nil
+}
+
+func checkEncryption(o object) []spec.Problem {
+	key := o["master_key"]
+	switch {
+	case !o["encryption"].IsKnown() || !key.IsKnown():
+	case strings.EqualFold(o.str("encryption"), "AZURE_CSE") && key.IsNull():
+		return []spec.Problem{{Path: cty.GetAttrPath("encryption"), Summary: "Master key missing",
+			Detail: "Snowflake reads files that are encrypted with AZURE_CSE with their key. Set master_key, from a variable that is marked sensitive."}}
+	case !strings.EqualFold(o.str("encryption"), "AZURE_CSE") && !key.IsNull():
+		return []spec.Problem{{Path: cty.GetAttrPath("master_key"), Summary: "Master key without encryption",
+			Detail: "A stage has a master_key only with encryption = \"AZURE_CSE\". Set that, or remove the key."}}
+	}
+	return nil
+}
+
 func checkStage(v cty.Value) []spec.Problem {
 	o := objectOf(v)
+	if problems := checkEncryption(o); problems != nil {
+		return problems
+	}
 	sas := o.block("sas")
 	if sas == nil {
 		return nil
@@ -121,9 +149,9 @@ var stageKind = &kind{spec: Stage, noun: "STAGE", plural: "STAGES", parent: "sch
 	},
 	read: readStage,
 	create: func(n Name, o object) []string {
-		return []string{"CREATE STAGE " + n.SQL() + stageSettings(nil, o, "") + setComment(o)}
+		return []string{"CREATE STAGE " + n.SQL() + stageSettings(nil, o, stageSecrets{}) + setComment(o)}
 	},
-	update: func(n Name, before, after object) []string { return alterStage(n, before, after, "") },
+	update: func(n Name, before, after object) []string { return alterStage(n, before, after, stageSecrets{}) },
 	carries: func(_ context.Context, _ *Provider, n Name, _ row, c copyInto) (bool, error) {
 		return c.from == n.String(), nil
 	},
@@ -164,7 +192,10 @@ func readStage(ctx context.Context, p *Provider, n Name, r row, private map[stri
 	if err != nil {
 		return nil, err
 	}
-	o := object{"url": text(r["url"]), "container": text(""), "path": text("")}
+	o := object{"url": text(r["url"]), "container": text(""), "path": text(""), "encryption": text("NONE")}
+	if truth(r["has_encryption_key"]) {
+		o["encryption"] = text("AZURE_CSE")
+	}
 	if rest, ok := strings.CutPrefix(r["url"], "azure://"); ok {
 		host, tail, _ := strings.Cut(rest, "/")
 		container, path, _ := strings.Cut(tail, "/")
@@ -198,9 +229,12 @@ func stageFormat(stage Name, described []row) Name {
 	return f
 }
 
-// stageSettings gives the settings that differ from before, all of them for a stage that is made. token is that of a
-// sas block, "" to leave the credentials alone.
-func stageSettings(before, after object, token string) string {
+// stageSecrets are what a statement gives a stage: the token of a sas block and the key of an encryption, "" to leave
+// the one that it has.
+type stageSecrets struct{ token, masterKey string }
+
+// stageSettings gives the settings that differ from before, all of them for a stage that is made.
+func stageSettings(before, after object, secrets stageSecrets) string {
 	var b strings.Builder
 	if before == nil || before.differs(after, "container") || before.differs(after, "path") {
 		u, _ := stageURL(after) // checked by Complete
@@ -209,10 +243,16 @@ func stageSettings(before, after object, token string) string {
 	switch {
 	case after.set("storage_integration") && (before == nil || before.differs(after, "storage_integration")):
 		b.WriteString(" STORAGE_INTEGRATION = " + after.name("storage_integration").SQL())
-	case token != "":
-		b.WriteString(" CREDENTIALS = (AZURE_SAS_TOKEN = " + literal(token) + ")")
+	case secrets.token != "":
+		b.WriteString(" CREDENTIALS = (AZURE_SAS_TOKEN = " + literal(secrets.token) + ")")
 	case before != nil && (before.set("storage_integration") && !after.set("storage_integration") || before.set("sas") && !after.set("sas")):
 		b.WriteString(" CREDENTIALS = (AZURE_SAS_TOKEN = '')")
+	}
+	switch {
+	case secrets.masterKey != "":
+		b.WriteString(" ENCRYPTION = (TYPE = 'AZURE_CSE' MASTER_KEY = " + literal(secrets.masterKey) + ")")
+	case before != nil && before.differs(after, "encryption") && after.str("encryption") == "NONE":
+		b.WriteString(" ENCRYPTION = (TYPE = 'NONE')")
 	}
 	switch {
 	case after.set("file_format") && (before == nil || before.differs(after, "file_format")):
@@ -223,10 +263,10 @@ func stageSettings(before, after object, token string) string {
 	return b.String()
 }
 
-func alterStage(n Name, before, after object, token string) []string {
+func alterStage(n Name, before, after object, secrets stageSecrets) []string {
 	k := &kind{noun: "STAGE"}
 	var out []string
-	if set := stageSettings(before, after, token); set != "" {
+	if set := stageSettings(before, after, secrets); set != "" {
 		out = append(out, k.alter(n, "SET"+set))
 	}
 	return append(out, k.alterComment(n, before, after)...)

@@ -15,13 +15,15 @@ import (
 	"mkt/spec"
 )
 
-// What is kept of a minted token: its end, what it was minted for, and a keyed hash of it. The token itself is kept nowhere.
+// What is kept of a minted token: its end, what it was minted for, and a keyed hash of it; and of the master key a keyed
+// hash. Token and key themselves are kept nowhere.
 const (
 	privateExpires      = "sas_expires"
 	privatePermissions  = "sas_permissions"
 	privateExpiresIn    = "sas_expires_in"
 	privateRotateBefore = "sas_rotate_before"
 	privateHash         = "sas_hash"
+	privateKeyHash      = "master_key_hash"
 )
 
 // stageResource is the resource of stages: it mints tokens, and announces their rotation at plan.
@@ -59,11 +61,12 @@ func due(now time.Time, private map[string]string, sas object) bool {
 func (s *stageResource) Create(ctx context.Context, changes []providers.Change) []providers.Result {
 	return s.runSecret(ctx, changes, "create", func(ctx context.Context, n Name, c providers.Change) (plan, error) {
 		after := objectOf(c.After)
-		p, err := s.mint(ctx, c, after, true)
+		p, token, err := s.mint(ctx, c, after, true)
 		if err != nil {
 			return p, err
 		}
-		p.statements = []string{"CREATE STAGE " + n.SQL() + stageSettings(nil, after, p.token()) + setComment(after)}
+		secrets := stageSecrets{token, s.masterKey(&p, nil, after)}
+		p.statements = []string{"CREATE STAGE " + n.SQL() + stageSettings(nil, after, secrets) + setComment(after)}
 		return p, nil
 	})
 }
@@ -78,11 +81,11 @@ func (s *stageResource) Update(ctx context.Context, changes []providers.Change) 
 			}
 		}
 		fresh := before.differs(after, "container") || !after["sas_expires_at"].IsKnown() || sasNeedsToken(before.block("sas"), after.block("sas"))
-		p, err := s.mint(ctx, c, after, fresh)
+		p, token, err := s.mint(ctx, c, after, fresh)
 		if err != nil {
 			return p, err
 		}
-		p.statements = alterStage(n, before, after, p.token())
+		p.statements = alterStage(n, before, after, stageSecrets{token, s.masterKey(&p, before, after)})
 		return p, nil
 	})
 }
@@ -92,16 +95,38 @@ func sasNeedsToken(before, after object) bool {
 	return after != nil && (before == nil || before.differs(after, "permissions") || before.differs(after, "expires_in"))
 }
 
-func (p plan) token() string {
-	if len(p.secrets) == 0 {
+// keyed is the hash by which a secret is known again; "" without a key to hash with.
+func (s *stageResource) keyed(secret string) string {
+	if len(s.p.opts.HashKey) == 0 {
 		return ""
 	}
-	return p.secrets[0]
+	mac := hmac.New(sha256.New, s.p.opts.HashKey)
+	mac.Write([]byte(secret))
+	return hex.EncodeToString(mac.Sum(nil))
 }
 
-// mint signs a token where one is due, and says what to keep of it.
-func (s *stageResource) mint(ctx context.Context, c providers.Change, after object, fresh bool) (plan, error) {
-	p := plan{private: maps.Clone(c.Private)}
+// masterKey is the key to send, "" where the stage has it, and notes in p what must not be seen and what to keep. Snowflake never
+// tells the key, so that a hash of it has to do.
+func (s *stageResource) masterKey(p *plan, before, after object) string {
+	key := after.str("master_key")
+	if key == "" {
+		delete(p.private, privateKeyHash)
+		return ""
+	}
+	p.secrets = append(p.secrets, key, literal(key))
+	hash := s.keyed(key)
+	if before != nil && before.str("encryption") == after.str("encryption") && hash != "" && hash == p.private[privateKeyHash] {
+		return ""
+	}
+	if p.private[privateKeyHash] = hash; hash == "" {
+		delete(p.private, privateKeyHash)
+	}
+	return key
+}
+
+// mint signs a token where one is due, and says what to keep of it. The token is "" where the stage keeps the one that it has.
+func (s *stageResource) mint(ctx context.Context, c providers.Change, after object, fresh bool) (p plan, token string, err error) {
+	p.private = maps.Clone(c.Private)
 	if p.private == nil {
 		p.private = map[string]string{}
 	}
@@ -110,34 +135,32 @@ func (s *stageResource) mint(ctx context.Context, c providers.Change, after obje
 		for _, k := range []string{privateExpires, privatePermissions, privateExpiresIn, privateRotateBefore, privateHash} {
 			delete(p.private, k)
 		}
-		return p, nil
+		return p, "", nil
 	}
 	permissions := sas.strings("permissions")
 	if fresh || due(s.p.opts.Now(), c.Private, sas) {
 		if s.p.opts.MintSAS == nil {
-			return p, &providers.Error{Code: providers.Denied, Path: cty.GetAttrPath("sas"), Err: errNoMint}
+			return p, "", &providers.Error{Code: providers.Denied, Path: cty.GetAttrPath("sas"), Err: errNoMint}
 		}
 		end, err := expiresAt(s.p.opts.Now(), sas)
 		if err != nil {
-			return p, err
+			return p, "", err
 		}
-		token, err := s.p.opts.MintSAS(ctx, after.str("container"), permissions, end)
+		token, err = s.p.opts.MintSAS(ctx, after.str("container"), permissions, end)
 		if err != nil {
-			return p, wrap(err, "sign a token for %s", after.str("container"))
+			return p, "", wrap(err, "sign a token for %s", after.str("container"))
 		}
 		if !strings.HasPrefix(token, "?") {
 			token = "?" + token
 		}
 		p.secrets = []string{token, strings.TrimPrefix(token, "?"), literal(token)}
 		p.private[privateExpires] = end.Format(time.RFC3339)
-		if len(s.p.opts.HashKey) > 0 {
-			mac := hmac.New(sha256.New, s.p.opts.HashKey)
-			mac.Write([]byte(token))
-			p.private[privateHash] = hex.EncodeToString(mac.Sum(nil))
+		if hash := s.keyed(token); hash != "" {
+			p.private[privateHash] = hash
 		}
 	}
 	p.private[privatePermissions] = strings.Join(permissions, ",")
 	p.private[privateExpiresIn] = sas.str("expires_in")
 	p.private[privateRotateBefore] = sas.str("rotate_before")
-	return p, nil
+	return p, token, nil
 }

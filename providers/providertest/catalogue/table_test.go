@@ -101,6 +101,8 @@ var table = []line{
 	{snowflake.Stage, "credentials", "sas", sas("7d"), sas("30d"), u, "token, format and comment"},
 	{snowflake.Stage, "storage integration", "storage_integration", none, s("A"), u, "storage integration"},
 	{snowflake.Stage, "file format", "file_format", none, s("D.S.F"), u, "token, format and comment"},
+	{snowflake.Stage, "encryption", "encryption", s("NONE"), s("AZURE_CSE"), u, "encryption"},
+	{snowflake.Stage, "the encryption's key", "master_key", s("a"), s("b"), u, "another master key"},
 	{snowflake.Stage, "comment", "comment", s(""), s("c"), u, "token, format and comment"},
 	{snowflake.Stage, "container, its URL", "container", s(dataURL), s(moreURL), u, "container"}, // its pipes are replaced
 	{snowflake.Stage, "path, its URL", "path", s("a/"), s("b/"), u, "path"},
@@ -124,6 +126,7 @@ var table = []line{
 	{snowflake.Pipe, "auto_ingest", "auto_ingest", yes, no, r, "auto_ingest"},
 	{snowflake.Pipe, "integration", "integration", s("A"), s("B"), r, "integration"},
 	{snowflake.Pipe, "paused", "paused", no, yes, u, "paused and comment"},
+	{snowflake.Pipe, "error integration", "error_integration", none, s("A"), u, "error integration"},
 	{snowflake.Pipe, "comment", "comment", s(""), s("c"), u, "paused and comment"},
 
 	{snowflake.Warehouse, "name", "name", s("A"), s("B"), r, "name"},

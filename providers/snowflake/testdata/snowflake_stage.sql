@@ -11,6 +11,9 @@ ALTER STAGE "MARKET"."RAW"."PRICES" SET COMMENT = 'c';
 -- alter the integration
 ALTER STAGE "MARKET"."RAW"."PRICES" SET STORAGE_INTEGRATION = "BLOB" FILE_FORMAT = (FORMAT_NAME = '"MARKET"."RAW"."CSV"');
 
+-- drop the encryption
+ALTER STAGE "MARKET"."RAW"."PRICES" SET ENCRYPTION = (TYPE = 'NONE');
+
 -- drop the credentials
 ALTER STAGE "MARKET"."RAW"."PRICES" SET CREDENTIALS = (AZURE_SAS_TOKEN = '');
 
@@ -19,4 +22,10 @@ CREATE STAGE X URL = 'azure://acct.blob.core.windows.net/market-data/kafka-messa
 
 -- rotate the token
 ALTER STAGE "M"."R"."S" SET CREDENTIALS = (AZURE_SAS_TOKEN = '?sv=SECRET');
+
+-- create with encryption
+CREATE STAGE X URL = 'azure://acct.blob.core.windows.net/market-data/kafka-messages/' ENCRYPTION = (TYPE = 'AZURE_CSE' MASTER_KEY = 'c2VjcmV0') FILE_FORMAT = (FORMAT_NAME = '"MARKET"."RAW"."JSON"');
+
+-- set the master key
+ALTER STAGE "M"."R"."S" SET ENCRYPTION = (TYPE = 'AZURE_CSE' MASTER_KEY = 'c2VjcmV0');
 
