@@ -218,7 +218,7 @@ func (s *stack) until(ctx context.Context, name, topic string, producer, consume
 	if err := consumer.Process.Signal(os.Interrupt); err != nil {
 		return f, err
 	}
-	<-ended
+	_ = <-ended // says that it was interrupted
 	f.add(consumer.ProcessState)
 	return f, nil
 }

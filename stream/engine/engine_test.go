@@ -1,0 +1,197 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	"github.com/twmb/franz-go/pkg/kfake"
+)
+
+func cluster(t *testing.T, topic string) map[string]string {
+	t.Helper()
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, topic),
+		kfake.BrokerConfigs(map[string]string{"group.initial.rebalance.delay.ms": "0"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return map[string]string{"bootstrap.servers": strings.Join(c.ListenAddrs(), ",")}
+}
+
+func with(props map[string]string, more ...string) map[string]string {
+	out := map[string]string{}
+	for k, v := range props {
+		out[k] = v
+	}
+	for i := 0; i < len(more); i += 2 {
+		out[more[i]] = more[i+1]
+	}
+	return out
+}
+
+// TestRoundTrip sends records of every shape, more than a poll takes and larger
+// than the first block, and receives those of committed transactions alone.
+func TestRoundTrip(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	props := cluster(t, "t")
+	s, err := NewSender(with(props, "transactional.id", "x"), "t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(s.Init(ctx))
+	var b Batch
+	send := func(key, value []byte) {
+		b.Add(0, key, value, Header{"a", []byte("1")}, Header{"bb", nil})
+		if b.Len() == 500 {
+			must(s.Send(ctx, &b))
+		}
+	}
+	must(s.Begin())
+	send([]byte("gone"), []byte("gone"))
+	must(s.Send(ctx, &b))
+	must(s.Flush(ctx))
+	must(s.Abort(ctx))
+
+	large := bytes.Repeat([]byte("x"), 2*firstBlock)
+	want := [][2][]byte{{nil, []byte("v")}, {[]byte("k"), nil}, {[]byte{}, []byte{}}, {[]byte("k"), large}}
+	for range 2 * Most {
+		want = append(want, [2][]byte{[]byte("key"), []byte("value")})
+	}
+	must(s.Begin())
+	for _, w := range want {
+		send(w[0], w[1])
+	}
+	must(s.Send(ctx, &b))
+	must(s.Commit(ctx))
+	if b.Len() != 0 || b.Size() != 0 {
+		t.Errorf("the batch still holds %d records", b.Len())
+	}
+
+	r, err := NewReceiver(with(props, "group.id", "g", "isolation.level", "read_committed", "enable.partition.eof", "true",
+		"partition.assignment.strategy", "cooperative-sticky", "enable.auto.commit", "false", "auto.offset.reset", "error"), "t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	var records Records
+	n, end := 0, int64(-1)
+	next := int64(0)
+	for end < 0 {
+		if ctx.Err() != nil {
+			t.Fatalf("%d of %d records came", n, len(want))
+		}
+		event := r.Poll(100*time.Millisecond, &records)
+		for i := range records.Len() {
+			rec := records.At(i)
+			if n == len(want) {
+				t.Fatalf("record %q was not committed", rec.Key)
+			}
+			if w := want[n]; !bytes.Equal(rec.Key, w[0]) || !bytes.Equal(rec.Value, w[1]) || (rec.Key == nil) != (w[0] == nil) || (rec.Value == nil) != (w[1] == nil) {
+				t.Fatalf("record %d: got %q = %.20q, want %q = %.20q", n, rec.Key, rec.Value, w[0], w[1])
+			}
+			if rec.Offset < next || time.Since(rec.Time) > time.Hour {
+				t.Fatalf("record %d: offset %d at %s", n, rec.Offset, rec.Time)
+			}
+			next = rec.Offset + 1
+			n++
+		}
+		switch e := event.(type) {
+		case Assigned:
+			must(r.Assign(map[int32]int64{0: 0}))
+		case End:
+			end = e.Offset
+		case error:
+			t.Fatal(e)
+		}
+	}
+	if n != len(want) || end <= next-1 {
+		t.Errorf("got %d of %d records; the end is %d behind %d", n, len(want), end, next)
+	}
+	done, err := r.Commit([]Position{{0, next, "id"}})
+	if err != nil || len(done) != 1 || done[0].Offset != next {
+		t.Errorf("commit: %v, %v", done, err)
+	}
+	at, err := r.Committed([]int32{0}, 10*time.Second)
+	if err != nil || len(at) != 1 || at[0] != (Position{0, next, "id"}) {
+		t.Errorf("committed: %v, %v", at, err)
+	}
+	must(r.Seek(0, next-1))
+	for records.n = 0; records.Len() == 0 && ctx.Err() == nil; {
+		r.Poll(100*time.Millisecond, &records)
+	}
+	if records.Len() != 1 || records.At(0).Offset != next-1 {
+		t.Errorf("%d records came after a seek", records.Len())
+	}
+}
+
+// TestFenced: the second sender with an id is the one that goes on.
+func TestFenced(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	props := with(cluster(t, "t"), "transactional.id", "x")
+	var b Batch
+	var all []Sender
+	for range 2 {
+		s, err := NewSender(props, "t")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		if err := errors.Join(s.Init(ctx), s.Begin()); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, s)
+	}
+	for i, s := range all {
+		b.Add(0, nil, []byte("v"))
+		err := s.Send(ctx, &b)
+		if err == nil {
+			err = s.Commit(ctx)
+		}
+		var ke kafka.Error
+		fenced := errors.As(err, &ke) && (ke.Code() == kafka.ErrProducerFenced || ke.Code() == kafka.ErrInvalidProducerEpoch)
+		if fenced != (i == 0) || i == 1 && err != nil {
+			t.Errorf("sender %d: %v", i, err)
+		}
+	}
+}
+
+func TestProperties(t *testing.T) {
+	t.Parallel()
+	nothing := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(nothing, []byte("nothing"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for want, props := range map[string][]string{
+		"":                                {"security.protocol", "sasl_plaintext", "sasl.mechanism", "SCRAM-SHA-512"},
+		"mechanism \"GSSAPI\"":            {"security.protocol", "SASL_SSL", "sasl.mechanism", "GSSAPI"},
+		"holds no certificate":            {"security.protocol", "SSL", "ssl.ca.location", nothing},
+		"read ssl.certificate.location":   {"security.protocol", "SSL", "ssl.certificate.location", nothing},
+		"read ssl.ca.location: open /no/": {"security.protocol", "SSL", "ssl.ca.location", "/no/such"},
+	} {
+		_, err := franzOptions(with(map[string]string{"bootstrap.servers": "a:1,b:2"}, props...))
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: got %v, want %q", props, err, want)
+		}
+	}
+	if _, err := NewReceiver(map[string]string{"no.such.property": "1"}, "t"); err == nil || !strings.Contains(err.Error(), "no.such.property") {
+		t.Errorf("an unknown property: %v", err)
+	}
+}
