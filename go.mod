@@ -29,7 +29,7 @@ require (
 	github.com/snowflakedb/gosnowflake/v2 v2.1.0 // Snowflake, fixed by our user; @latest fails, so the version is named
 	github.com/spf13/cobra v1.10.2 // commands, help and completion
 	github.com/twmb/avro v1.9.0 // Avro schemas and their compatibility; hamba/avro is archived
-	github.com/twmb/franz-go v1.22.2 // requests that librdkafka lacks (docs/adr/0010); goes with kfake: the embedded broker repairs its own data with it, and tests read with a second client
+	github.com/twmb/franz-go v1.22.2 // sends what the stream produces (docs/adr/0012), and requests that librdkafka lacks (docs/adr/0010); goes with kfake: the embedded broker repairs its own data with it, and tests read with a second client
 	github.com/twmb/franz-go/pkg/kadm v1.18.0 // reassignment of replicas; admin calls of the embedded broker to itself, and of its tests
 	github.com/twmb/franz-go/pkg/kfake v0.0.0-20260918054303-01f206a7e32c // the embedded broker; older ones do not compile with franz-go v1.22
 	github.com/twmb/franz-go/pkg/kmsg v1.15.0 // names of requests; those that the embedded broker looks at before kfake sees them
