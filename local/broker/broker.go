@@ -126,13 +126,14 @@ func start(ctx context.Context, cfg Config) (*Broker, error) {
 		kfake.ListenFn(func(network, address string) (net.Listener, error) {
 			if ln, ok := listeners[address]; ok {
 				delete(listeners, address)
-				return ln, nil
+				return handshakes{ln}, nil
 			}
-			return net.Listen(network, address)
+			ln, err := net.Listen(network, address)
+			return handshakes{ln}, err
 		}),
 	}
 	if cfg.User != "" {
-		opts = append(opts, kfake.EnableSASL(), kfake.Superuser("PLAIN", cfg.User, cfg.Password))
+		opts = append(opts, kfake.EnableSASL(), kfake.Superuser(mechanism, cfg.User, cfg.Password))
 	}
 	cluster, err := kfake.NewCluster(opts...)
 	if err != nil {

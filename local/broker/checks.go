@@ -50,17 +50,16 @@ func addChecks(c *kfake.Cluster, user, password string) {
 // refusePassword answers a wrong user or password as Kafka does; kfake by
 // itself closes the connection, which clients read as a network failure.
 func refusePassword(c *kfake.Cluster, user, password string) {
-	c.Fault(kfake.Fault{
-		Keys:  []kmsg.Key{kmsg.SASLAuthenticate},
-		Err:   kerr.SaslAuthenticationFailed,
-		Count: -1,
-		When: func(req kmsg.Request) bool {
-			// RFC 4616: [authzid] NUL authcid NUL passwd
-			parts := bytes.SplitN(req.(*kmsg.SASLAuthenticateRequest).SASLAuthBytes, []byte{0}, 3)
-			return len(parts) != 3 ||
-				subtle.ConstantTimeCompare(parts[1], []byte(user)) != 1 ||
-				subtle.ConstantTimeCompare(parts[2], []byte(password)) != 1
-		},
+	c.ControlKey(int16(kmsg.SASLAuthenticate), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		// RFC 4616: [authzid] NUL authcid NUL passwd
+		parts := bytes.SplitN(req.(*kmsg.SASLAuthenticateRequest).SASLAuthBytes, []byte{0}, 3)
+		if len(parts) == 3 && subtle.ConstantTimeCompare(parts[1], []byte(user)) == 1 && subtle.ConstantTimeCompare(parts[2], []byte(password)) == 1 {
+			return nil, nil, false
+		}
+		resp := req.ResponseKind().(*kmsg.SASLAuthenticateResponse)
+		resp.ErrorCode, resp.ErrorMessage = kerr.SaslAuthenticationFailed.Code, kmsg.StringPtr("Authentication failed: Invalid username or password")
+		return resp, nil, true
 	})
 }
 

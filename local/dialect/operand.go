@@ -101,6 +101,9 @@ func (r *rewriter) primary(ns []node, i int) (operand, error) {
 			return operand{}, unsupported(n.Token, "outer join by (+)")
 		}
 		in, err := r.sequence(n.kids)
+		if first := at(n.kids, 0); first.is("VALUES") && at(n.kids, 1).paren() {
+			in = "SELECT * FROM (" + in + ") AS v(" + valueColumns(len(list(n.kids[1].kids))) + ")"
+		}
 		return operand{text: "(" + in + ")", nodes: 1}, err
 	case n.group():
 		return operand{}, unsupported(n.Token, "literal in "+n.Text+n.close.Text)
@@ -117,6 +120,15 @@ func (r *rewriter) primary(ns []node, i int) (operand, error) {
 		return r.name(ns, i)
 	}
 	return operand{}, &SyntaxError{What: "unexpected " + strconv.Quote(n.Text), Line: n.Line, Col: n.Col}
+}
+
+// valueColumns names the columns of VALUES as Snowflake does: COLUMN1, COLUMN2, ….
+func valueColumns(n int) string {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = `"COLUMN` + strconv.Itoa(i+1) + `"`
+	}
+	return strings.Join(names, ", ")
 }
 
 // caseOf reads CASE … END; a CASE inside it is an operand of its own.

@@ -2,7 +2,10 @@ package warehouse
 
 import (
 	"context"
+	"net/http"
+	"net/http/httptest"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/snowflakedb/gosnowflake/v2"
@@ -36,6 +39,45 @@ func TestStatementTimeout(t *testing.T) {
 	l.exec(`ALTER SESSION SET STATEMENT_TIMEOUT_IN_SECONDS = 1`)
 	l.fails(630, "timeout of 1 second", `WITH RECURSIVE R AS (SELECT 1 AS N UNION ALL SELECT N + 1 FROM R WHERE N < 2000000000) SELECT SUM(N) FROM R`)
 	l.want(`SELECT 1`, "1")
+}
+
+func TestAbortByQueryID(t *testing.T) {
+	l := newLab(t)
+	ids := make(chan string, 1)
+	ctx := gosnowflake.WithQueryIDChan(gosnowflake.WithAsyncMode(context.Background()), ids)
+	rows, err := l.db.QueryContext(ctx, `WITH RECURSIVE R AS (SELECT 1 AS N UNION ALL SELECT N + 1 FROM R WHERE N < 2000000000) SELECT SUM(N) FROM R`)
+	check(t, err)
+	defer rows.Close()
+	id := <-ids
+	l.w.sessMu.Lock()
+	var token string
+	for _, s := range l.w.sessions {
+		token = s.token
+	}
+	l.w.sessMu.Unlock()
+	abort := func() string {
+		req := httptest.NewRequest(http.MethodPost, "/queries/"+id+"/abort-request", strings.NewReader("{}"))
+		req.Header.Set("Authorization", `Snowflake Token="`+token+`"`)
+		rec := httptest.NewRecorder()
+		l.w.ServeHTTP(rec, req)
+		return rec.Body.String()
+	}
+	if got := abort(); !strings.Contains(got, `"success":true`) {
+		t.Errorf("abort says %s", got)
+	}
+	if rows.Next() || rows.Err() == nil || !strings.Contains(rows.Err().Error(), "canceled") {
+		t.Errorf("the query ended with %v", rows.Err())
+	}
+	if got := abort(); !strings.Contains(got, "000605") {
+		t.Errorf("abort of what has ended says %s", got)
+	}
+}
+
+func TestColumnsOfValues(t *testing.T) {
+	l := newLab(t)
+	l.want(`SELECT COLUMN2, COLUMN1 FROM (VALUES (1, 'a'), (2, 'b')) ORDER BY COLUMN1`, "a|1", "b|2")
+	l.want(`SELECT V.COLUMN1 FROM (VALUES (3)) AS V`, "3")
+	l.want(`SELECT V.X FROM (VALUES (4, 5)) AS V(X, Y)`, "4")
 }
 
 func TestQueryIDIsUUID(t *testing.T) {

@@ -437,8 +437,24 @@ func (w *Warehouse) serveAbort(s *session, rw http.ResponseWriter, r *http.Reque
 		reply(rw, true, nil, nil)
 		return
 	}
-	reply(rw, false, nil, &sqlError{Code: "000605", State: "02000", Msg: "Identified SQL statement is not currently executing."})
+	reply(rw, false, nil, errNotExecuting)
 }
+
+// serveAbortQuery cancels by the query's id: what an async query is known by.
+func (w *Warehouse) serveAbortQuery(s *session, rw http.ResponseWriter, r *http.Request) {
+	if q := w.findQuery(s, r.PathValue("id")); q != nil {
+		select {
+		case <-q.done:
+		default:
+			q.cancel()
+			reply(rw, true, nil, nil)
+			return
+		}
+	}
+	reply(rw, false, nil, errNotExecuting)
+}
+
+var errNotExecuting = &sqlError{Code: "000605", State: "02000", Msg: "Identified SQL statement is not currently executing."}
 
 // serveChunk serves one later part of a large result. The secret in the header stands for the signed URL.
 func (w *Warehouse) serveChunk(rw http.ResponseWriter, r *http.Request) {

@@ -191,6 +191,7 @@ func (w *Warehouse) routes() *http.ServeMux {
 	m.HandleFunc("POST /session/heartbeat", w.withSession(w.serveHeartbeat))
 	m.HandleFunc("POST /queries/v1/query-request", w.withSession(w.serveQuery))
 	m.HandleFunc("POST /queries/v1/abort-request", w.withSession(w.serveAbort))
+	m.HandleFunc("POST /queries/{id}/abort-request", w.withSession(w.serveAbortQuery))
 	m.HandleFunc("GET /queries/{id}/result", w.withSession(w.serveResult))
 	m.HandleFunc("GET /monitoring/queries/{id}", w.withSession(w.serveMonitor))
 	m.HandleFunc("GET /results/{id}/{chunk}", w.serveChunk)
