@@ -417,3 +417,34 @@ func FuzzJSON(f *testing.F) {
 		}
 	})
 }
+
+// A row is where it is: a dead letter that the schema would take now is one
+// until it is sent again, and then it is in the topic.
+func TestReplay(t *testing.T) {
+	f := newFixture(t, 3000)
+	f.Register(streamtest.Subject, strings.NewReplacer(`"Close","type":"double"`, `"Close","type":["double","null"]`,
+		`"Adj_Close","type":"double"`, `"Adj_Close","type":["double","null"]`).Replace(streamtest.Schema))
+	check := func(topic, dead int64, note string) {
+		t.Helper()
+		rep := f.audit()
+		if rep.hop(Topic).Got != topic || rep.hop(DeadLetters).Got != dead || !strings.Contains(fmt.Sprint(rep.hop(DeadLetters).Notes), note) {
+			t.Fatalf("%+v", rep)
+		}
+		for _, h := range rep.Hops {
+			if h.Kind != Files && h.Kind != TableRows && !h.OK() {
+				t.Errorf("%+v", h)
+			}
+		}
+	}
+	check(2970, 30, "30 of the dead letters would be taken now")
+	cfg := stream.Config{Kafka: f.cfg.Kafka, Registry: f.cfg.Registry}
+	if got, err := stream.ReplayProducer(t.Context(), cfg, f.cfg.Producers[0], 1); err != nil || got.Rows != 30 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	check(3000, 0, "30 rows were dead letters and have been sent again")
+	f.stream()
+	check(3000, 0, "30 rows")
+	if h := f.audit().hop(Files); !h.OK() || h.Got != 3000 {
+		t.Errorf("%+v", h)
+	}
+}

@@ -163,8 +163,12 @@ func (a *auditor) sourceContent(ctx context.Context, p stream.Producer, s *shape
 		if err != nil {
 			return err
 		}
+		_, dead, err := a.deadRows(ctx, p)
+		if err != nil {
+			return err
+		}
 		return a.eachSourceRow(ctx, p, schema, s, func(r *source.Row, content uint64, bad error) error {
-			if bad != nil {
+			if bad != nil || dead.Waiting[r.Number] {
 				return nil //nolint:nilerr // a bad row is in the dead letters, not in the files
 			}
 			return yield(content, func() Example {

@@ -27,7 +27,12 @@ func (a *auditor) producer(ctx context.Context, p stream.Producer) error {
 	if err != nil {
 		return err
 	}
-	good, bad := a.sourceSides(ctx, p, schema)
+	home, dead, err := a.deadRows(ctx, p)
+	if err != nil {
+		return err
+	}
+	mended := map[uint64]bool{}
+	good, bad := a.sourceSides(ctx, p, schema, dead.Waiting, mended)
 	goodSum, err := sum(good)
 	if err != nil {
 		return err
@@ -49,19 +54,37 @@ func (a *auditor) producer(ctx context.Context, p stream.Producer) error {
 	}, &foreign); err != nil {
 		return err
 	}
-	if p.OnError != stream.DeadLetter {
+	if home.ID == "" || p.OnError != stream.DeadLetter && len(dead.Waiting) == 0 {
 		return nil
 	}
-	home, err := stream.DescribeTopic(ctx, a.admin, p.Topic)
-	if errors.Is(err, stream.ErrNoTopic) {
-		return nil
-	}
-	if err != nil {
+	if err := a.topicHop(ctx, p, DeadLetters, p.DeadLetters(), of, bad, badSum, func(bounds stream.Offsets, t stream.Topic) side {
+		return a.deadRecords(ctx, p, home, t, bounds, dead.Waiting)
+	}, new(int64)); err != nil {
 		return err
 	}
-	return a.topicHop(ctx, p, DeadLetters, p.DeadLetters(), of, bad, badSum, func(bounds stream.Offsets, t stream.Topic) side {
-		return a.deadRecords(ctx, p, home, t, bounds)
-	}, new(int64))
+	h := &a.report.Hops[len(a.report.Hops)-1]
+	if dead.Replayed > 0 {
+		h.Notes = append(h.Notes, fmt.Sprintf("%d rows were dead letters and have been sent again since", dead.Replayed))
+	}
+	if len(mended) > 0 {
+		h.Notes = append(h.Notes, fmt.Sprintf("%d of the dead letters would be taken now; `mkt dlq replay %s` sends them", len(mended), of))
+	}
+	return nil
+}
+
+// deadRows is the topic of a producer as it is now, without an id if there is
+// none, and the rows of it that are dead letters. A row is where the producer
+// left it: that the schema would take it now makes it no row of the topic.
+func (a *auditor) deadRows(ctx context.Context, p stream.Producer) (stream.Topic, *stream.DeadRows, error) {
+	home, err := stream.DescribeTopic(ctx, a.admin, p.Topic)
+	if errors.Is(err, stream.ErrNoTopic) {
+		return home, &stream.DeadRows{}, nil
+	}
+	if err != nil {
+		return home, nil, err
+	}
+	dead, err := stream.ReadDeadRows(ctx, a.cfg.Kafka, a.admin, p, home)
+	return home, dead, err
 }
 
 // topicHop compares source rows with a topic's records. Going through the
@@ -125,16 +148,21 @@ func sum(s side) (m codec.Multiset, err error) {
 }
 
 // sourceSides is the rows of a source that the schema takes and those that it
-// does not, by number and content, as the producer tells them apart.
-func (a *auditor) sourceSides(ctx context.Context, p stream.Producer, schema *codec.Schema) (good, bad side) {
+// does not or that are dead letters, by number and content, as the producer
+// tells them apart. Those that are dead letters, and that the schema takes, go
+// into mended.
+func (a *auditor) sourceSides(ctx context.Context, p stream.Producer, schema *codec.Schema, dead, mended map[uint64]bool) (good, bad side) {
 	s := newShape(schema.Row.Fields)
 	walk := func(wantGood bool) side {
 		return func(yield func(uint64, func() Example) error) error {
 			return a.eachSourceRow(ctx, p, schema, s, func(r *source.Row, content uint64, bad error) error {
-				if wantGood != (bad == nil) {
+				if bad == nil && dead[r.Number] {
+					mended[r.Number] = true
+				}
+				if wantGood != (bad == nil && !dead[r.Number]) {
 					return nil
 				}
-				if bad != nil {
+				if !wantGood {
 					content = 0
 				}
 				return yield(rowHash(r.Number, content), func() Example {
@@ -166,12 +194,11 @@ func (a *auditor) eachSourceRow(ctx context.Context, p stream.Producer, schema *
 // pass counts in foreign what no producer sent.
 func (a *auditor) ownRecords(ctx context.Context, p stream.Producer, schema *codec.Schema, t stream.Topic, bounds stream.Offsets, foreign *int64) side {
 	s := newShape(schema.Row.Fields)
-	header := stream.HeaderOf(p.Name)
 	return func(yield func(uint64, func() Example) error) error {
 		var scratch []codec.Value
 		*foreign = 0
 		return stream.ReadTopic(ctx, a.cfg.Kafka, t, bounds, func(msg *kafka.Message) error {
-			mark, ok := stream.MarkOf(msg, header)
+			mark, ok := markOf(msg, p.Name)
 			if !ok {
 				if a.sentByNone(msg) {
 					*foreign++
@@ -190,14 +217,22 @@ func (a *auditor) ownRecords(ctx context.Context, p stream.Producer, schema *cod
 	}
 }
 
+// markOf is the row that a producer, or a replay of its dead letters, sent.
+func markOf(msg *kafka.Message, producer string) (stream.Mark, bool) {
+	if mark, ok := stream.MarkOf(msg, stream.HeaderOf(producer)); ok {
+		return mark, true
+	}
+	return stream.MarkOf(msg, stream.ReplayedHeaderOf(producer))
+}
+
 // deadRecords is the dead letters of a producer that belong to the topic home
-// as it is now, by source row.
-func (a *auditor) deadRecords(ctx context.Context, p stream.Producer, home, t stream.Topic, bounds stream.Offsets) side {
+// as it is now and wait, by source row.
+func (a *auditor) deadRecords(ctx context.Context, p stream.Producer, home, t stream.Topic, bounds stream.Offsets, waiting map[uint64]bool) side {
 	header := stream.HeaderOf(p.Name)
 	return func(yield func(uint64, func() Example) error) error {
 		return stream.ReadTopic(ctx, a.cfg.Kafka, t, bounds, func(msg *kafka.Message) error {
 			mark, ok := stream.DeadMarkOf(msg, header, home)
-			if !ok {
+			if !ok || !waiting[mark.Row] {
 				return nil
 			}
 			return yield(rowHash(mark.Row, 0), func() Example {
@@ -212,7 +247,7 @@ func (a *auditor) deadRecords(ctx context.Context, p stream.Producer, home, t st
 // sentByNone says whether no producer of the audit sent a record.
 func (a *auditor) sentByNone(msg *kafka.Message) bool {
 	for _, p := range a.cfg.Producers {
-		if _, ok := stream.MarkOf(msg, stream.HeaderOf(p.Name)); ok {
+		if _, ok := markOf(msg, p.Name); ok {
 			return false
 		}
 	}

@@ -134,6 +134,39 @@ func TopicOffsets(ctx context.Context, admin *kafka.AdminClient, t Topic) (Offse
 	return Offsets{start, end}, err
 }
 
+// settledOffsets is TopicOffsets once no transaction is open that was so when
+// this was called. Until then records that are committed already may lie behind
+// one of another producer that is open, and a reader does not see them. It waits
+// as long as a broker lets a transaction stay open unless told otherwise.
+func settledOffsets(ctx context.Context, admin *kafka.AdminClient, t Topic) (Offsets, error) {
+	ends, err := topicEnds(ctx, admin, t)
+	if err != nil {
+		return Offsets{}, err
+	}
+	for until := time.Now().Add(2 * rpcLimit); ; {
+		bounds, err := TopicOffsets(ctx, admin, t)
+		if err != nil {
+			return bounds, err
+		}
+		hidden := int32(-1)
+		for p, end := range ends {
+			if bounds.Committed[p] < end {
+				hidden = p
+			}
+		}
+		if hidden < 0 {
+			return bounds, nil
+		}
+		if time.Now().After(until) {
+			return bounds, fmt.Errorf("topic %q, partition %d: a transaction of another producer stays open at offset %d, and hides what was"+
+				" committed behind it; run again when it has ended", t.Name, hidden, bounds.Committed[hidden])
+		}
+		if err := sleep(ctx, 50*time.Millisecond); err != nil {
+			return bounds, err
+		}
+	}
+}
+
 // topicEnds reads where the partitions of t end, open transactions included. Kafka answers a commit before its markers are
 // in the log (KIP-98): the end of what is committed may still lie before records that a producer was told are.
 func topicEnds(ctx context.Context, admin *kafka.AdminClient, t Topic) (map[int32]int64, error) {

@@ -381,19 +381,8 @@ func (p *producer) row(row *source.Row) error {
 		return nil
 	case DeadLetter:
 		p.pending.DeadLetters++
-		return p.produce(toDeadLetters, nil, DeadLetterValue(row, bad),
+		return p.produce(toDeadLetters, nil, DeadLetterValue(row, p.planFor, bad),
 			p.mark(row), engine.Header{Name: headerTopicID, Value: []byte(p.topic.ID)})
 	}
 	return p.finish(fmt.Errorf("%s:%d: row %d: %w", row.File, row.Line, row.Number, bad))
-}
-
-// DeadLetterValue is the value of a row's record in the dead-letter topic.
-func DeadLetterValue(row *source.Row, reason error) []byte {
-	b := append([]byte(nil), `{"reason":`...)
-	b = codec.AppendString(b, reason.Error())
-	b = codec.AppendString(append(b, `,"file":`...), row.File)
-	b = strconv.AppendInt(append(b, `,"line":`...), int64(row.Line), 10)
-	b = strconv.AppendUint(append(b, `,"row":`...), row.Number, 10)
-	b = codec.AppendString(append(b, `,"raw":`...), string(row.Raw))
-	return append(b, '}')
 }

@@ -79,7 +79,7 @@ func lastOf(ctx context.Context, props map[string]string, admin *kafka.AdminClie
 	if err != nil {
 		return last, "", err
 	}
-	bounds, err := TopicOffsets(ctx, admin, t)
+	bounds, err := settledOffsets(ctx, admin, t)
 	if err != nil {
 		return last, "", err
 	}
