@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -132,17 +133,29 @@ func Run(in Input) hcl.Diagnostics {
 	p := newPipeline(in)
 	rules := Rules()
 	var diags hcl.Diagnostics
-	said := map[string]bool{} // two pipes over one table say the same about its columns
+	said := map[string]*hcl.Diagnostic{} // two pipes over one table say the same about its columns
+	modules := map[*hcl.Diagnostic][]string{}
 	for _, rule := range rules {
 		for _, f := range rule.Check(p) {
 			if n := f.At.Node; n == nil || !silenced(rule, n) && (in.Selected == nil || in.Selected(n.Addr)) {
 				d := p.diagnostic(rule, f)
-				if key := d.Subject.String() + d.Summary + f.Detail; !said[key] {
-					said[key] = true
+				key := d.Subject.String() + d.Summary + f.Detail
+				if said[key] == nil {
+					said[key] = d
 					diags = append(diags, d)
+				}
+				if n != nil && n.Addr.Module != "" {
+					modules[said[key]] = append(modules[said[key]], n.Addr.Module)
 				}
 			}
 		}
+	}
+	for d, paths := range modules { // whose files say nothing about the instance
+		paths = slices.Compact(paths)
+		if more := len(paths) - mostModules; more > 0 {
+			paths = append(paths[:mostModules], fmt.Sprintf("and %d more", more))
+		}
+		d.Detail += "\nIn " + strings.Join(paths, ", ") + "."
 	}
 	diags = append(diags, unknownSilences(in.Stack, rules)...)
 	sort.SliceStable(diags, func(i, j int) bool {
@@ -154,6 +167,9 @@ func Run(in Input) hcl.Diagnostics {
 	})
 	return diags
 }
+
+// mostModules is how many instances of modules a diagnostic names.
+const mostModules = 12
 
 func silenced(rule Rule, n *Node) bool {
 	for _, s := range n.Block.Lifecycle.Silence {
@@ -209,9 +225,6 @@ func (p *Pipeline) diagnostic(rule Rule, f Finding) *hcl.Diagnostic {
 		d.Detail += "\nSee " + strings.Join(others, ", ") + "."
 	}
 	d.Detail += "\nCheck " + rule.ID + "."
-	if n := f.At.Node; n != nil && n.Addr.Module != "" { // whose files say nothing about the instance
-		d.Detail += "\nIn " + n.Addr.Module + "."
-	}
 	d.Extra = related
 	return d
 }
