@@ -30,6 +30,7 @@ type cluster struct {
 	denied   chan struct{} // closed once the brokers refused to let us in
 	nobody   chan struct{} // closed once no broker answered for firstContact
 	up       atomic.Bool   // a call was answered
+	since    atomic.Bool   // a call was answered since the last refusal to let us in
 
 	mu   sync.Mutex
 	last ck.Error // why the connection does not come up
@@ -38,6 +39,10 @@ type cluster struct {
 // firstContact is how long a client that never had an answer goes on trying after it could not connect: the address is
 // wrong more often than the brokers are about to come up.
 const firstContact = 5 * time.Second
+
+// disbelief is how long one refused sign-in is not believed: librdkafka says the same of a connection that was lost while
+// it signed in, and tries again by itself. A second refusal is believed at once.
+const disbelief = 3 * time.Second
 
 func (c *cluster) client() (*ck.AdminClient, error) {
 	c.open.Do(func() {
@@ -73,11 +78,17 @@ func (c *cluster) client() (*ck.AdminClient, error) {
 
 // watch keeps what the client reports about its connections, and passes its log on.
 func (c *cluster) watch() {
-	var waited <-chan time.Time
+	var waited, believed <-chan time.Time
+	refusals := 0
 	for {
 		select {
 		case <-c.stop:
 			return
+		case <-believed:
+			if believed = nil; !c.since.Load() {
+				refusals = 2
+				close(c.denied)
+			}
 		case <-waited:
 			if !c.up.Load() {
 				close(c.nobody)
@@ -96,8 +107,17 @@ func (c *cluster) watch() {
 			}
 			c.mu.Unlock()
 			switch {
-			case first && err.Code() == ck.ErrAuthentication:
-				close(c.denied)
+			case err.Code() == ck.ErrAuthentication:
+				if refusals < 2 && c.since.Swap(false) {
+					refusals = 0
+				}
+				switch refusals++; refusals {
+				case 1:
+					believed = time.After(disbelief)
+				case 2:
+					believed = nil
+					close(c.denied)
+				}
 			case waited == nil && err.Code() != ck.ErrAuthentication:
 				waited = time.After(firstContact)
 			}
@@ -149,6 +169,7 @@ func ask[R any](ctx context.Context, c *cluster, what string, call func(context.
 	r, err := call(ctx, admin)
 	if err == nil {
 		c.up.Store(true)
+		c.since.Store(true)
 		return r, nil
 	}
 	var refused ck.Error

@@ -8,15 +8,18 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"math/big"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"mkt/providers"
 	"mkt/providers/kafka"
@@ -134,5 +137,20 @@ func TestSignIn(t *testing.T) {
 		if _, err := kafka.PingSecond(within(t, time.Second), bad); providers.CodeOf(err) != providers.Invalid {
 			t.Errorf("%v: %v", bad, err)
 		}
+	}
+}
+
+// A connection that is lost while it signs in is tried again: librdkafka says the same of it as of a wrong password.
+func TestLostSignIn(t *testing.T) {
+	c, there := fake(t, kfake.NumBrokers(1), kfake.EnableSASL(), kfake.Superuser("PLAIN", user, password))
+	there.Protocol, there.Mechanism, there.User, there.Password = "SASL_PLAINTEXT", "PLAIN", user, password
+	var lost atomic.Int32
+	c.ControlKey(int16(kmsg.SASLAuthenticate), func(kmsg.Request) (kmsg.Response, error, bool) {
+		lost.Add(1)
+		return nil, errors.New("cut"), true
+	})
+	got := provider(t, there).Resource("kafka_topic").Read(within(t, 20*time.Second), []providers.Ref{{ID: "t"}})[0]
+	if got.Err != nil || lost.Load() != 1 {
+		t.Errorf("%d lost, %v", lost.Load(), got.Err)
 	}
 }
