@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/cenkalti/backoff/v5"
 	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -280,37 +278,9 @@ func (r *acls) send(ctx context.Context, changes []providers.Change, errs []erro
 	}
 }
 
-// await polls until the ACLs without an error are there, or gone: the brokers' answers lag behind the controller.
+// await polls until the ACLs without an error are there, or gone.
 func (r *acls) await(ctx context.Context, changes []providers.Change, errs []error, there bool) []providers.Result {
-	results := make([]providers.Result, len(changes))
-	policy := backoff.NewExponentialBackOff()
-	policy.InitialInterval, policy.MaxInterval = 20*time.Millisecond, time.Second
-	_, err := backoff.Retry(ctx, func() (struct{}, error) {
-		if !slices.ContainsFunc(errs, func(err error) bool { return err == nil }) {
-			return struct{}{}, nil
-		}
-		found, err := r.all(ctx)
-		if err != nil {
-			return struct{}{}, backoff.Permanent(err)
-		}
-		for i, ch := range changes {
-			state, is := found[ch.ID]
-			if errs[i] == nil && is != there {
-				return struct{}{}, errors.New("the brokers took the change and do not show it")
-			}
-			results[i].State = state
-		}
-		return struct{}{}, nil
-	}, backoff.WithBackOff(policy), backoff.WithMaxElapsedTime(providers.RetryFor))
-	for i, ch := range changes {
-		if results[i].Err = errs[i]; errs[i] == nil && err != nil {
-			results[i].Err = fmt.Errorf("ACL %s: %w", ch.ID, err)
-		}
-		if results[i].Err != nil || !there {
-			results[i].State = cty.NilVal
-		}
-	}
-	return results
+	return awaitShown(ctx, "ACL", changes, errs, r.all, func(_ providers.Change, state cty.Value) bool { return (state != cty.NilVal) == there })
 }
 
 // List implements providers.Lister: the ACLs of resources whose names begin so.

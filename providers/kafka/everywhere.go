@@ -3,8 +3,10 @@ package kafka
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -166,4 +168,39 @@ func configures(ctx context.Context, broker *kgo.Broker, changes []providers.Cha
 		}
 	}
 	return true, nil
+}
+
+// awaitShown polls until what all tells of the changes without an error is as shows wants it: the brokers' answers lag behind the
+// controller. all gives states by ID, none for what does not exist. noun is for messages.
+func awaitShown(ctx context.Context, noun string, changes []providers.Change, errs []error, all func(context.Context) (map[string]cty.Value, error),
+	shows func(ch providers.Change, state cty.Value) bool) []providers.Result {
+	results := make([]providers.Result, len(changes))
+	policy := backoff.NewExponentialBackOff()
+	policy.InitialInterval, policy.MaxInterval = 20*time.Millisecond, time.Second
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		if !slices.ContainsFunc(errs, func(err error) bool { return err == nil }) {
+			return struct{}{}, nil
+		}
+		found, err := all(ctx)
+		if err != nil {
+			return struct{}{}, backoff.Permanent(err)
+		}
+		for i, ch := range changes {
+			state := found[ch.ID]
+			if errs[i] == nil && !shows(ch, state) {
+				return struct{}{}, errors.New("the brokers took the change and do not show it")
+			}
+			results[i].State = state
+		}
+		return struct{}{}, nil
+	}, backoff.WithBackOff(policy), backoff.WithMaxElapsedTime(providers.RetryFor))
+	for i, ch := range changes {
+		if results[i].Err = errs[i]; errs[i] == nil && err != nil {
+			results[i].Err = fmt.Errorf("%s %s: %w", noun, ch.ID, err)
+		}
+		if results[i].Err != nil {
+			results[i].State = cty.NilVal
+		}
+	}
+	return results
 }

@@ -6,7 +6,7 @@ import (
 )
 
 // Kinds returns the kinds of resources that the provider manages.
-func Kinds() []*spec.Kind { return []*spec.Kind{Topic, ACL, Subject} }
+func Kinds() []*spec.Kind { return []*spec.Kind{Topic, ACL, Quota, Subject} }
 
 // Provider manages one Kafka cluster and one schema registry.
 type Provider struct {
@@ -31,6 +31,8 @@ func (p *Provider) Resource(kind string) providers.Resource {
 		return &topics{p.cluster}
 	case ACL.Name:
 		return &acls{p.cluster}
+	case Quota.Name:
+		return &quotas{p.cluster}
 	case Subject.Name:
 		return &subjects{p.registry}
 	}

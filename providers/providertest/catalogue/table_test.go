@@ -43,6 +43,13 @@ var table = []line{
 	{kafka.ACL, "operation", "operation", s("READ"), s("WRITE"), r, "operation"},
 	{kafka.ACL, "permission", "permission", s("ALLOW"), s("DENY"), r, "permission"},
 
+	{kafka.Quota, "user", "user", s("a"), s("b"), r, "user"},
+	{kafka.Quota, "client id", "client_id", none, s("b"), r, "client id"},
+	{kafka.Quota, "rate of producers", "producer_byte_rate", n(1), n(2), u, "rates"},
+	{kafka.Quota, "rate of consumers", "consumer_byte_rate", cty.NullVal(cty.Number), n(2), u, "rates"},
+	{kafka.Quota, "time of threads", "request_percentage", n(1), n(2), u, "rates"},
+	{kafka.Quota, "rate of partitions", "controller_mutation_rate", n(1), n(2), u, "rates"},
+
 	{kafka.Subject, "name", "name", s("a"), s("b"), r, "name"},
 	{kafka.Subject, "format", "format", s("AVRO"), s("JSON"), r, ""}, // AVRO is the only one
 	{kafka.Subject, "a new version", "schema", s(`"int"`), s(`"long"`), u, "a new version"},

@@ -1,0 +1,142 @@
+package kafka_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+	"github.com/zclconf/go-cty/cty"
+
+	"mkt/internal/realtest"
+	"mkt/local/broker"
+	"mkt/providers"
+	"mkt/providers/kafka"
+	"mkt/providers/providertest"
+)
+
+func TestQuotaConforms(t *testing.T) {
+	lacks := map[string]string{}
+	if realtest.At(t, realtest.Kafka) != "" {
+		lacks["denied is not missing"] = "the cluster of the tests lets everybody in"
+	}
+	quota := func(attrs ...string) string { return "kafka_quota \"subject\" {\n" + strings.Join(attrs, "\n") + "\n}" }
+	const user1, rate = `user = "CN=loader, O=mkt/1"`, "producer_byte_rate = 1048576"
+	providertest.Run(t, providertest.Suite{
+		Lacks: lacks,
+		Kind:  kafka.Quota, Kinds: kafka.Kinds(),
+		New: func(t *testing.T) providertest.World {
+			conn := cluster(t)
+			p := provider(t, conn)
+			r := p.Resource("kafka_quota")
+			ids, err := r.(providers.Lister).List(t.Context(), "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, id := range ids { // of a test before this one
+				if res := r.Delete(t.Context(), []providers.Change{{ID: id}}); res[0].Err != nil {
+					t.Fatal(res[0].Err)
+				}
+			}
+			return providertest.World{Provider: p, Any: conn}
+		},
+		Create: quota(user1, rate),
+		Others: []string{
+			quota(`client_id = "mkt"`, "consumer_byte_rate = 1", "request_percentage = 12.5"),
+			quota(`user = "<default>"`, "controller_mutation_rate = 0.1"),
+			quota(`client_id = "<default>"`, rate),
+			quota(user1, `client_id = "100%"`, rate),
+			quota(`user = "<default>"`, `client_id = "<default>"`, rate),
+		},
+		Unchanged: []providertest.Step{{Name: "another way to write a number", Stack: quota(user1, "producer_byte_rate = 1.048576e6")}},
+		InPlace: []providertest.Step{
+			{Name: "rates", Stack: quota(user1, "producer_byte_rate = 2097152", "consumer_byte_rate = 4194304", "request_percentage = 150.5", "controller_mutation_rate = 0.3"),
+				Attrs: []string{"producer_byte_rate", "consumer_byte_rate", "request_percentage", "controller_mutation_rate"}},
+			{Name: "one rate for another", Stack: quota(user1, "consumer_byte_rate = 1"), Attrs: []string{"producer_byte_rate", "consumer_byte_rate"}},
+		},
+		Replacements: []providertest.Step{
+			{Name: "user", Stack: quota(`user = "other"`, rate), Attrs: []string{"user"}, Want: "belongs to"},
+			{Name: "client id", Stack: quota(user1, `client_id = "mkt"`, rate), Attrs: []string{"client_id"}, Want: "belongs to"},
+		},
+		Outside: func(t *testing.T, w providertest.World, _ string) {
+			conn := w.Any.(kafka.Connection)
+			opts := []kgo.Opt{kgo.SeedBrokers(conn.BootstrapServers)}
+			if conn.User != "" {
+				opts = append(opts, kgo.SASL(plain.Auth{User: conn.User, Pass: conn.Password}.AsMechanism()))
+			}
+			c, err := kgo.NewClient(opts...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			name := "CN=loader, O=mkt/1"
+			res, err := kadm.NewClient(c).AlterClientQuotas(within(t, 10*time.Second), []kadm.AlterClientQuotaEntry{{
+				Entity: kadm.ClientQuotaEntity{{Type: "user", Name: &name}}, Ops: []kadm.AlterClientQuotaOp{{Key: "producer_byte_rate", Value: 7}}}})
+			if err != nil || res[0].Err != nil {
+				t.Fatal(err, res)
+			}
+		},
+		Denied: func(t *testing.T, w providertest.World) providers.Provider {
+			conn := w.Any.(kafka.Connection)
+			conn.Password = "wrong"
+			return provider(t, conn)
+		},
+	})
+}
+
+// Quotas that may not be seen are not missing, and one of an address is none of mkt's.
+func TestQuotasThatMayNotBeSeen(t *testing.T) {
+	c, conn := fake(t)
+	r := provider(t, conn).Resource("kafka_quota")
+	ref := []providers.Ref{{ID: "users/u"}, {ID: "ips/::1"}, {ID: "clients/a/users/b"}, {ID: "users/"}}
+	c.ControlKey(int16(kmsg.DescribeClientQuotas), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		resp := req.ResponseKind().(*kmsg.DescribeClientQuotasResponse)
+		entry := kmsg.NewDescribeClientQuotasResponseEntry()
+		entry.Entity = []kmsg.DescribeClientQuotasResponseEntryEntity{{Type: "ip", Name: kmsg.StringPtr("::1")}}
+		entry.Values = []kmsg.DescribeClientQuotasResponseEntryValue{{Key: "connection_creation_rate", Value: 1}}
+		resp.Entries = append(resp.Entries, entry)
+		return resp, nil, true
+	})
+	for i, got := range r.Read(within(t, 20*time.Second), ref) {
+		if bad := i > 0; got.State != cty.NilVal || (providers.CodeOf(got.Err) == providers.Invalid) != bad {
+			t.Errorf("%s: %#v, %v", ref[i].ID, got.State, got.Err)
+		}
+	}
+	c.ControlKey(int16(kmsg.DescribeClientQuotas), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		resp := req.ResponseKind().(*kmsg.DescribeClientQuotasResponse)
+		resp.ErrorCode = kerr.ClusterAuthorizationFailed.Code
+		return resp, nil, true
+	})
+	got := r.Read(within(t, 20*time.Second), ref[:1])[0]
+	if d := providers.Detail(got.Err); d == nil || d.Code != providers.Denied || !strings.Contains(d.Hint, "DescribeConfigs") {
+		t.Errorf("read as %#v, %+v", got.State, got.Err)
+	}
+}
+
+// The embedded broker has its quotas after a restart.
+func TestQuotaOutlivesTheBroker(t *testing.T) {
+	config := broker.Config{Dir: t.TempDir(), User: user, Password: password}
+	want := cty.ObjectVal(map[string]cty.Value{"user": cty.StringVal("u"), "client_id": cty.StringVal("<default>"), "producer_byte_rate": cty.NumberIntVal(1024),
+		"consumer_byte_rate": cty.NullVal(cty.Number), "request_percentage": cty.NumberFloatVal(0.1), "controller_mutation_rate": cty.NullVal(cty.Number)})
+	for restarted := range 2 {
+		b, err := broker.Start(t.Context(), config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := provider(t, kafka.Connection{BootstrapServers: b.Addr(), Protocol: "SASL_PLAINTEXT", Mechanism: "PLAIN", User: user, Password: password}).Resource("kafka_quota")
+		if restarted == 0 {
+			if made := r.Create(within(t, 20*time.Second), []providers.Change{{ID: "users/u/clients/<default>", After: want}})[0]; made.Err != nil {
+				t.Fatal(made.Err)
+			}
+		}
+		if got := r.Read(within(t, 20*time.Second), []providers.Ref{{ID: "users/u/clients/<default>"}})[0]; got.Err != nil || got.State == cty.NilVal || !got.State.RawEquals(want) {
+			t.Errorf("restarted %d times: %#v, %v", restarted, got.State, got.Err)
+		}
+		_ = b.Close()
+	}
+}
