@@ -85,7 +85,7 @@ func TestBatches(t *testing.T) {
 
 // TestParallel makes two kinds wait for each other, and holds the bound.
 func TestParallel(t *testing.T) {
-	const stack = "mem_box \"a\" {}\nmem_shelf \"a\" {}"
+	const stack = "mem_box \"a\" {}\nmem_shelf \"b\" {}"
 	m, b := bench(t)
 	var running, most atomic.Int32
 	both := make(chan struct{})

@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -169,12 +170,19 @@ func (p *planning) evaluateFirst() bool {
 				continue
 			}
 			p.wanted[w.inst.Addr] = w
-			if other := byID[objectKey{b.Kind.Name, w.id}]; other != nil && w.id != "" {
+			name := objectKey{cmp.Or(b.Kind.Namespace, b.Kind.Name), w.id}
+			switch other := byID[name]; {
+			case other == nil || w.id == "":
+			case other.inst.Addr.Kind != w.inst.Addr.Kind:
+				p.diags = append(p.diags, failureAt(b.Range, "Two objects of one name",
+					"%s and %s both have the name %q, which the system gives to one object of either kind. Rename one of the two.",
+					other.inst.Addr, w.inst.Addr, w.id))
+			default:
 				p.diags = append(p.diags, failureAt(b.Range, "Two blocks for one object",
 					"%s and %s both describe the %s %q. An object has one block: remove or rename one of the two.",
 					other.inst.Addr, w.inst.Addr, b.Kind.Name, w.id))
 			}
-			byID[objectKey{b.Kind.Name, w.id}] = w
+			byID[name] = w
 		}
 	}
 	p.checkMoves()

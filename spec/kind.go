@@ -26,6 +26,9 @@ type Kind struct {
 	// name, a container's URL, "MARKET.RAW.PRICES". v is a completed object of Type(). It returns ""
 	// while a part of the name is unknown. Nil for kinds nobody refers to.
 	ID func(v cty.Value) string
+	// Namespace names the kinds that share one set of names, as tables and views of a schema do: no two objects
+	// of them have the same ID. "" when the kind's names are its own.
+	Namespace string
 	// Check looks at rules that span several attributes; it is called with values that may be partly
 	// unknown. Nil when there are none.
 	Check func(v cty.Value) []Problem

@@ -45,7 +45,7 @@ func NewMemory() *Memory { return &Memory{Objects: map[string]map[string]*Object
 func MemoryKinds() []*spec.Kind { return []*spec.Kind{boxKind, shelfKind} }
 
 var boxKind = &spec.Kind{
-	Name: "mem_box", System: "mem", Doc: "A box. It has an attribute of each sort.",
+	Name: "mem_box", System: "mem", Namespace: "mem", Doc: "A box. It has an attribute of each sort.",
 	Example: `mem_box "a" { size = 1 }`,
 	Attrs: []spec.Attr{
 		{Name: "name", Type: cty.String, Label: true, Doc: "The name.", Change: spec.Replaced("the name is the box's identity")},
@@ -70,7 +70,7 @@ var boxKind = &spec.Kind{
 }
 
 var shelfKind = &spec.Kind{
-	Name: "mem_shelf", System: "mem", Doc: "A shelf with boards.",
+	Name: "mem_shelf", System: "mem", Namespace: "mem", Doc: "A shelf with boards.",
 	Example: `mem_shelf "a" { board "top" { width = 1 } }`,
 	Attrs: []spec.Attr{
 		{Name: "name", Type: cty.String, Label: true, Doc: "The name.", Change: spec.Replaced("the name is the shelf's identity")},

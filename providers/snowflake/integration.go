@@ -23,7 +23,7 @@ var NotificationIntegration = &spec.Kind{
   tenant_id = "00000000-0000-0000-0000-000000000000"
 }
 `,
-	ID: idOf(""),
+	ID: idOf(""), Namespace: "snowflake integration",
 	Attrs: append(nameAttrs("Name of the integration.", "", "", ""),
 		spec.Attr{Name: "queue", Type: cty.String, Required: true, Refs: []string{"azure_queue"}, Doc: "Queue with the events, or its URL.",
 			Check: func(v cty.Value) error { _, err := parseStorageURL(v.AsString()); return err },

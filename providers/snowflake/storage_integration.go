@@ -22,7 +22,7 @@ var StorageIntegration = &spec.Kind{
   allowed_locations = ["azure://myaccount.blob.core.windows.net/market-data/"]
 }
 `,
-	ID: idOf(""),
+	ID: idOf(""), Namespace: "snowflake integration",
 	Attrs: append(nameAttrs("Name of the integration.", "", "", ""),
 		spec.Attr{Name: "tenant_id", Type: cty.String, Required: true, Doc: "Azure tenant of the storage accounts.",
 			Check: checkTenant, Norm: func(v cty.Value) cty.Value { return text(strings.ToLower(v.AsString())) },

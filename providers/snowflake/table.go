@@ -23,7 +23,7 @@ var Table = &spec.Kind{
   column "Close" { type = "FLOAT" }
 }
 `,
-	ID: idOf("schema"),
+	ID: idOf("schema"), Namespace: "snowflake table",
 	Attrs: append(nameAttrs("Name of the table.", "schema", "Schema that holds the table.", "snowflake_schema"),
 		spec.Attr{Name: "cluster_by", Type: cty.List(cty.String), Default: cty.ListValEmpty(cty.String), Doc: "Expressions that rows are clustered by.",
 			Norm: func(v cty.Value) cty.Value {

@@ -18,7 +18,7 @@ var View = &spec.Kind{
   sql    = "SELECT Index, MAX(Date) AS Date FROM MARKET.RAW.PRICES GROUP BY Index"
 }
 `,
-	ID: idOf("schema"),
+	ID: idOf("schema"), Namespace: "snowflake table",
 	Attrs: append(nameAttrs("Name of the view.", "schema", "Schema that holds the view.", "snowflake_schema"),
 		spec.Attr{Name: "sql", Type: cty.String, Required: true, Doc: "The query.", Norm: func(v cty.Value) cty.Value {
 			return text(strings.TrimRight(strings.TrimSpace(v.AsString()), "; \t\r\n"))
