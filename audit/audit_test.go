@@ -448,3 +448,45 @@ func TestReplay(t *testing.T) {
 		t.Errorf("%+v", h)
 	}
 }
+
+// A record of a schema that the registry learns of later is a dead letter until
+// it is replayed, and then in a file.
+func TestReplayFiles(t *testing.T) {
+	f := newFixture(t, 1000)
+	p, err := kafka.NewProducer(&kafka.ConfigMap{"bootstrap.servers": f.Props["bootstrap.servers"], "log_level": 0})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	next := f.Register("probe", `{"type":"record","name":"probe","fields":[{"name":"a","type":"int"}]}`) + 1
+	topic, report := streamtest.Topic, make(chan kafka.Event, 1)
+	for _, value := range [][]byte{append([]byte{0, 0, 0, 0, byte(next)}, "\x02A\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"...), []byte("no avro")} {
+		if err := p.Produce(&kafka.Message{TopicPartition: kafka.TopicPartition{Topic: &topic, Partition: kafka.PartitionAny}, Value: value}, report); err != nil {
+			t.Fatal(err)
+		}
+		<-report
+	}
+	f.stream()
+	check := func(files, dead int64, note string) {
+		t.Helper()
+		rep := f.audit()
+		h := rep.Hops[4]
+		if got := rep.hop(Files); got.Got != files || !got.OK() || h.Got != dead || !h.OK() || !strings.Contains(fmt.Sprint(h.Notes), note) {
+			t.Fatalf("%+v", rep)
+		}
+	}
+	check(990, 2, "")
+	if id := f.Register("late", strings.Replace(streamtest.Schema, "market_data", "late", 1)); id != next {
+		t.Fatalf("id %d", id)
+	}
+	check(990, 2, "")
+	cfg := stream.Config{Kafka: f.cfg.Kafka, Registry: f.cfg.Registry, Blob: f.cfg.Blob}
+	if got, err := stream.ReplayConsumer(t.Context(), cfg, f.cfg.Consumers[0], 1); err != nil || got.Rows != 1 || got.Failed != 1 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	check(991, 1, "1 records were dead letters and have been written since")
+	f.load() // without the file of the replay
+	if h := f.audit().hop(TableRows); h.Lost != 1 || h.Doubled != 0 {
+		t.Errorf("%+v", h)
+	}
+}

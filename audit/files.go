@@ -52,11 +52,22 @@ func (a *auditor) consumer(ctx context.Context, c stream.Consumer) error {
 	if err != nil {
 		return err
 	}
+	dead, err := stream.ReadDeadRecords(ctx, cf.blobs, c, t)
+	if err != nil {
+		return err
+	}
+	for _, f := range dead.Files {
+		if f.TopicID == t.ID {
+			cf.now = append(cf.now, f)
+		} else {
+			cf.before = append(cf.before, f)
+		}
+	}
+	s := newShape(schema.Row.Fields)
 	if n := countRows(cf.before); n > 0 {
 		h.Notes = append(h.Notes, fmt.Sprintf("%d rows are in files of a topic of this name that is gone", n))
 	}
-	s := newShape(schema.Row.Fields)
-	expected, ok := a.expectedOf(ctx, c, t, bounds, starts, s)
+	expected, ok := a.expectedOf(ctx, c, t, bounds, starts, s, dead.Waiting)
 	got := cf.side(ctx, newShape(schema.Row.Fields), cf.now, &h)
 	gotSum, err := sum(got)
 	if err != nil {
@@ -82,7 +93,7 @@ func (a *auditor) consumer(ctx context.Context, c stream.Consumer) error {
 		}
 	}
 	a.report.Hops = append(a.report.Hops, h)
-	return a.deadFiles(ctx, c, t, bounds, starts, cf)
+	return a.deadFiles(ctx, c, t, bounds, starts, cf, dead)
 }
 
 func countRows(files []stream.File) (n int64) {
@@ -133,7 +144,8 @@ func (cf *consumerFiles) list(ctx context.Context, c stream.Consumer, t stream.T
 // expectedOf is the rows that a consumer's files should hold: the topic's
 // records from where its chains start or, where the topic has dropped some of
 // those, the good rows of the sources. It says false when neither is there.
-func (a *auditor) expectedOf(ctx context.Context, c stream.Consumer, t stream.Topic, bounds stream.Offsets, starts map[int32]int64, s *shape) (side, bool) {
+func (a *auditor) expectedOf(ctx context.Context, c stream.Consumer, t stream.Topic, bounds stream.Offsets, starts map[int32]int64, s *shape,
+	waiting map[stream.RecordAt]bool) (side, bool) {
 	whole := true
 	from := stream.Offsets{Start: map[int32]int64{}, Committed: bounds.Committed}
 	for p, low := range bounds.Start {
@@ -141,7 +153,7 @@ func (a *auditor) expectedOf(ctx context.Context, c stream.Consumer, t stream.To
 		whole = whole && low <= starts[p]
 	}
 	if whole {
-		return a.allRecords(ctx, t, c.Format, from, s, false), true
+		return a.allRecords(ctx, t, c.Format, from, s, waiting, false), true
 	}
 	var sides []side
 	for _, p := range a.cfg.Producers {
@@ -179,8 +191,10 @@ func (a *auditor) sourceContent(ctx context.Context, p stream.Producer, s *shape
 }
 
 // allRecords is the records of a topic by content: those that a file of the
-// format can hold or, if dead is set, the others by their offset.
-func (a *auditor) allRecords(ctx context.Context, t stream.Topic, format string, bounds stream.Offsets, s *shape, dead bool) side {
+// format can hold or, if dead is set, the others by their offset. Those that
+// wait as dead letters are among the others, whatever could hold them now.
+func (a *auditor) allRecords(ctx context.Context, t stream.Topic, format string, bounds stream.Offsets, s *shape,
+	waiting map[stream.RecordAt]bool, dead bool) side {
 	return func(yield func(uint64, func() Example) error) error {
 		var scratch []codec.Value
 		var text []byte
@@ -196,7 +210,8 @@ func (a *auditor) allRecords(ctx context.Context, t stream.Topic, format string,
 			if err != nil && !errors.Is(err, stream.ErrPoison) {
 				return err
 			}
-			if dead != (err != nil) {
+			at := stream.RecordAt{Partition: msg.TopicPartition.Partition, Offset: int64(msg.TopicPartition.Offset)}
+			if dead != (err != nil || waiting[at]) {
 				return nil
 			}
 			var h uint64
@@ -240,7 +255,8 @@ func (cf *consumerFiles) side(ctx context.Context, s *shape, files []stream.File
 
 // deadFiles compares the records of the topic that are no rows with the dead
 // letters of the consumer.
-func (a *auditor) deadFiles(ctx context.Context, c stream.Consumer, t stream.Topic, bounds stream.Offsets, starts map[int32]int64, cf *consumerFiles) error {
+func (a *auditor) deadFiles(ctx context.Context, c stream.Consumer, t stream.Topic, bounds stream.Offsets, starts map[int32]int64, cf *consumerFiles,
+	dead *stream.DeadRecords) error {
 	h := Hop{Kind: DeadLetters, Name: c.Name, Of: "consumer." + c.Name}
 	letters, err := stream.ListTopicFiles(ctx, cf.blobs, c.DeadLetterPrefix, c.Topic)
 	if err != nil || c.DeadLetterPrefix == "" || truncated(bounds) {
@@ -256,6 +272,9 @@ func (a *auditor) deadFiles(ctx context.Context, c stream.Consumer, t stream.Top
 				if err != nil {
 					return fmt.Errorf("%s: %w", f.Name, err)
 				}
+				if !dead.Waiting[stream.RecordAt{Partition: f.Partition, Offset: offset}] {
+					return nil
+				}
 				return yield(rowHash(uint64(f.Partition), uint64(offset)), func() Example {
 					return Example{Where: f.Name, Text: string(bytes.TrimSpace(line))}
 				})
@@ -267,7 +286,7 @@ func (a *auditor) deadFiles(ctx context.Context, c stream.Consumer, t stream.Top
 		return nil
 	})
 	from := stream.Offsets{Start: starts, Committed: bounds.Committed}
-	expected := a.allRecords(ctx, t, c.Format, from, newShape(cf.fields), true)
+	expected := a.allRecords(ctx, t, c.Format, from, newShape(cf.fields), dead.Waiting, true)
 	expectedSum, err := sum(expected)
 	if err != nil {
 		return err
@@ -277,6 +296,9 @@ func (a *auditor) deadFiles(ctx context.Context, c stream.Consumer, t stream.Top
 		return err
 	}
 	h.Expected, h.Got, h.Files = int64(expectedSum.Rows), int64(gotSum.Rows), int64(len(letters))
+	if dead.Replayed > 0 {
+		h.Notes = append(h.Notes, fmt.Sprintf("%d records were dead letters and have been written since", dead.Replayed))
+	}
 	if gotSum != expectedSum {
 		if h.Lost, h.Doubled, h.Examples, err = diff(expected, got, max(h.Expected, h.Got), a.cfg.Examples); err != nil {
 			return err

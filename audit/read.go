@@ -4,16 +4,12 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"path"
-	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 
 	"mkt/stream/codec"
 	"mkt/stream/rowfile"
@@ -82,46 +78,8 @@ func eachLine(ctx context.Context, blobs *container.Client, name string, f func(
 		return err
 	}
 	defer body.Close()
-	var in io.Reader = body
-	switch {
-	case strings.HasSuffix(name, ".gz"):
-		z, err := gzip.NewReader(body)
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		in = z
-	case strings.HasSuffix(name, ".zst"):
-		z, err := zstd.NewReader(body, zstd.WithDecoderConcurrency(1))
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		defer z.Close()
-		in = z
+	if err := rowfile.EachLine(name, body, f); err != nil {
+		return fmt.Errorf("read %s: %w", name, err)
 	}
-	lines := bufio.NewReaderSize(in, 1<<18)
-	var long []byte
-	for {
-		part, err := lines.ReadSlice('\n')
-		if errors.Is(err, bufio.ErrBufferFull) {
-			long = append(long, part...)
-			continue
-		}
-		if err != nil && err != io.EOF {
-			return fmt.Errorf("read %s: %w", name, err)
-		}
-		line := part
-		if len(long) > 0 {
-			long = append(long, part...)
-			line = long
-		}
-		if len(bytes.TrimSpace(line)) > 0 {
-			if err := f(line); err != nil {
-				return err
-			}
-		}
-		long = long[:0]
-		if err == io.EOF {
-			return nil
-		}
-	}
+	return nil
 }

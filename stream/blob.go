@@ -17,6 +17,8 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 	"github.com/cenkalti/backoff/v5"
+
+	"mkt/stream/rowfile"
 )
 
 // createBlob writes a blob that must not exist. When one of that name exists
@@ -128,39 +130,70 @@ func ListTopicFiles(ctx context.Context, c *container.Client, prefix, topic stri
 	return listFiles(ctx, c, prefix+topic+"/", prefix+topic+"/")
 }
 
-// listFiles lists what is under dir, which is under the topic's directory.
+// listFiles lists the files under dir, which is under the topic's directory.
 // The service lists by name, and names sort as offsets do.
 func listFiles(ctx context.Context, c *container.Client, topicDir, dir string) ([]File, error) {
 	var out []File
+	err := eachBlob(ctx, c, dir, func(item *container.BlobItem) error {
+		if f, ok := parseName(strings.TrimPrefix(*item.Name, topicDir)); ok {
+			f, err := f.of(item)
+			out = append(out, f)
+			return err
+		}
+		return nil
+	})
+	return out, err
+}
+
+// of fills in what the service says about the file.
+func (f File) of(item *container.BlobItem) (_ File, err error) {
+	f.Name = *item.Name
+	if item.Properties != nil && item.Properties.ContentLength != nil {
+		f.Size = *item.Properties.ContentLength
+	}
+	if f.FileInfo, err = ParseFileInfo(item.Metadata); err != nil {
+		return f, fmt.Errorf("%s: %w", f.Name, err)
+	}
+	return f, nil
+}
+
+// eachBlob calls f for every blob whose name begins with prefix, in the order
+// of their names.
+func eachBlob(ctx context.Context, c *container.Client, prefix string, f func(*container.BlobItem) error) error {
 	for marker := new(string); ; {
 		var page container.ListBlobsFlatResponse
 		err := retryBlob(ctx, nil, func(ctx context.Context) (err error) {
 			// A pager that failed once fails forever: each try has its own.
-			page, err = c.NewListBlobsFlatPager(&container.ListBlobsFlatOptions{Prefix: &dir, Marker: marker,
+			page, err = c.NewListBlobsFlatPager(&container.ListBlobsFlatOptions{Prefix: &prefix, Marker: marker,
 				Include: container.ListBlobsInclude{Metadata: true}}).NextPage(ctx)
 			return err
 		})
 		if err != nil {
-			return nil, fmt.Errorf("list %s: %w", dir, err)
+			return fmt.Errorf("list %s: %w", prefix, err)
 		}
 		for _, item := range page.Segment.BlobItems {
-			f, ok := parseName(strings.TrimPrefix(*item.Name, topicDir))
-			if !ok {
-				continue
+			if err := f(item); err != nil {
+				return err
 			}
-			f.Name = *item.Name
-			if f.FileInfo, err = ParseFileInfo(item.Metadata); err != nil {
-				return nil, fmt.Errorf("%s: %w", *item.Name, err)
-			}
-			if item.Properties != nil && item.Properties.ContentLength != nil {
-				f.Size = *item.Properties.ContentLength
-			}
-			out = append(out, f)
 		}
 		if marker = page.NextMarker; marker == nil || *marker == "" {
-			return out, nil
+			return nil
 		}
 	}
+}
+
+// eachLine downloads a file of text and goes through its lines.
+func eachLine(ctx context.Context, c *container.Client, name string, f func([]byte) error) error {
+	res, err := c.NewBlobClient(name).DownloadStream(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("download %s: %w", name, err)
+	}
+	body := res.NewRetryReader(ctx, &blob.RetryReaderOptions{MaxRetries: 5})
+	defer body.Close()
+	if err := rowfile.EachLine(name, body, f); err != nil {
+		return fmt.Errorf("read %s: %w", name, err)
+	}
+	return nil
 }
 
 type readSeekCloser struct{ io.ReadSeeker }

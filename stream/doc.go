@@ -24,7 +24,8 @@
 //  1. begins with its transactional id: a process that still runs under it is
 //     fenced, what it left open is aborted, what it was committing is
 //     committed (KIP-98);
-//  2. finds the highest row number among the committed records of the topic
+//  2. waits until no transaction is open that was so by then, of whomever: it
+//     hides what is committed behind it; and finds the highest row number among the committed records of the topic
 //     and, of those with the topic's present id, of the dead-letter topic,
 //     reading each partition backwards;
 //  3. reads the source up to that row and compares the digest: if it differs,
@@ -82,6 +83,14 @@
 // Records that are no datum of their schema, have no form in the file (NaN in
 // JSON), have no value or name an unknown schema are dead letters: JSON lines with reason,
 // topic, partition, offset, and the record itself in base64.
+//
+// # Dead letters
+//
+// ReplayProducer and ReplayConsumer send dead letters again whose cause was
+// mended, each once. A row goes to the topic in one transaction with a note in
+// the dead-letter topic, under the header "mkt-replayed.<producer>", which no
+// producer resumes from. Records go to files, each claimed beside the file of
+// dead letters before it is written (claim).
 //
 // # End
 //
