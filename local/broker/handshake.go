@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"bytes"
 	"encoding/binary"
 	"net"
 	"sync/atomic"
@@ -11,8 +12,11 @@ import (
 // mechanism is how clients sign in.
 const mechanism = "PLAIN"
 
-// handshakes names the mechanisms in the answer to every SaslHandshake, as Kafka does (KIP-43); kfake does so only when it
-// refuses one, and kafkajs takes an answer without them for a refusal.
+// handshakes makes signing in what it is with Kafka, where kfake leaves out what some clients look for:
+//   - the mechanisms are named in the answer to every SaslHandshake (KIP-43), not only in a refusal, for which kafkajs
+//     would take it;
+//   - ApiVersions says that SaslHandshake is known from version 0 on, by which librdkafka before 2.3 tells that a broker
+//     has it at all. They then use version 1.
 type handshakes struct{ net.Listener }
 
 func (l handshakes) Accept() (net.Conn, error) {
@@ -35,6 +39,7 @@ const (
 type handshakeConn struct {
 	net.Conn
 	head  []byte       // of the request that is being read, up to its correlation id; the reader's alone
+	api   atomic.Int64 // 1 + the correlation id of the last ApiVersions, and its version above 32 bits
 	skip  int          // bytes of that request still to come
 	asked atomic.Int64 // the correlation id of the handshake, or one of the constants above
 }
@@ -66,6 +71,8 @@ func (c *handshakeConn) look(p []byte) {
 			c.asked.Store(int64(binary.BigEndian.Uint32(c.head[8:])))
 			return
 		case kmsg.ApiVersions:
+			id, version := binary.BigEndian.Uint32(c.head[8:]), binary.BigEndian.Uint16(c.head[6:])
+			c.api.Store(int64(version)<<33 | (int64(id) + 1))
 			c.skip = max(0, int(int32(binary.BigEndian.Uint32(c.head)))-(head-size))
 			c.head = c.head[:0]
 		default:
@@ -76,6 +83,10 @@ func (c *handshakeConn) look(p []byte) {
 }
 
 func (c *handshakeConn) Write(p []byte) (int, error) {
+	if api := c.api.Load(); api != 0 && len(p) >= 8 && int64(binary.BigEndian.Uint32(p[4:]))+1 == api&(1<<33-1) {
+		c.api.Store(0)
+		return c.Conn.Write(sinceZero(p, api>>33))
+	}
 	if id := c.asked.Load(); id >= 0 && len(p) >= 8 && int64(binary.BigEndian.Uint32(p[4:])) == id {
 		c.asked.Store(answered)
 		// The answer is an error code and an array of names; after the correlation id, ten bytes say success and none.
@@ -93,4 +104,22 @@ func (c *handshakeConn) Write(p []byte) (int, error) {
 		}
 	}
 	return c.Conn.Write(p)
+}
+
+// sinceZero returns an answer to ApiVersions in which SaslHandshake begins with version 0. Since version 3 the array's
+// length is a varint and each element ends with its tags (KIP-482); what is shorter than it should be is left alone.
+func sinceZero(p []byte, version int64) []byte {
+	at, element := 4+4+2+4, 6
+	if version >= 3 {
+		_, n := binary.Uvarint(p[min(10, len(p)):])
+		at, element = 4+4+2+n, 7
+	}
+	for ; at+6 <= len(p); at += element {
+		if kmsg.Key(binary.BigEndian.Uint16(p[at:])) == kmsg.SASLHandshake {
+			out := bytes.Clone(p)
+			binary.BigEndian.PutUint16(out[at+2:], 0)
+			return out
+		}
+	}
+	return p
 }
