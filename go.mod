@@ -7,6 +7,7 @@ require (
 	github.com/Azure/azure-sdk-for-go/sdk/azcore v1.23.3 // credentials, retry policies and errors of the Azure SDK
 	github.com/Azure/azure-sdk-for-go/sdk/azidentity v1.15.0 // the DefaultAzureCredential chain
 	github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/eventgrid/armeventgrid/v2 v2.3.0 // event subscriptions; @latest fails, so the version is named
+	github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/storage/armstorage/v2 v2.0.0
 	github.com/Azure/azure-sdk-for-go/sdk/storage/azblob v1.8.0 // Blob, fixed by our user; v1.8.3 asks for an API version that Azurite refuses
 	github.com/Azure/azure-sdk-for-go/sdk/storage/azqueue/v2 v2.1.2 // storage queues
 	github.com/BurntSushi/toml v1.4.0 // Snowflake's connections.toml and config.toml

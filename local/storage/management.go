@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// ManagementHandler serves the resource manager: the storage account and its
+// ManagementHandler serves the resource manager: the storage account, its lifecycle policy, and its
 // Event Grid event subscriptions (API version 2025-02-15). Operations are
 // finished when they are answered; the first answer still has the form of a
 // long-running one, as Azure sends it.
@@ -78,6 +78,9 @@ func (s *Storage) manage(rq *request) error {
 	}
 	if rest == "" && rq.r.Method == http.MethodGet {
 		return getAccount(rq, scope, account[3])
+	}
+	if lifecyclePath.MatchString(rest) {
+		return s.manageLifecycle(rq, scope)
 	}
 	m := eventGridPath.FindStringSubmatch(rest)
 	switch {

@@ -82,11 +82,12 @@ type state struct {
 	containers    map[string]*container
 	queues        map[string]*queue
 	subscriptions map[string]*subscription
-	clock         int64 // highest tick seen, see Storage.tick
+	lifecycles    map[string]*lifecycle // by the lower-cased resource id of an account
+	clock         int64                 // highest tick seen, see Storage.tick
 }
 
 func newState() *state {
-	return &state{containers: map[string]*container{}, queues: map[string]*queue{}, subscriptions: map[string]*subscription{}}
+	return &state{containers: map[string]*container{}, queues: map[string]*queue{}, subscriptions: map[string]*subscription{}, lifecycles: map[string]*lifecycle{}}
 }
 
 // Kinds of journal operations. The key of each is in brackets.
@@ -99,12 +100,13 @@ const (
 	kindMessage      = "message"      // [account/queue, message id]
 	kindMessages     = "messages"     // [account/queue], only to clear
 	kindSubscription = "subscription" // [resource id in lower case]
+	kindLifecycle    = "lifecycle"    // [resource id of an account in lower case]
 	kindClock        = "clock"        // []
 )
 
 var keyLength = map[string]int{
 	kindContainer: 1, kindBlob: 2, kindBlock: 3, kindStaged: 2, kindQueue: 1,
-	kindMessage: 2, kindMessages: 1, kindSubscription: 1, kindClock: 0,
+	kindMessage: 2, kindMessages: 1, kindSubscription: 1, kindLifecycle: 1, kindClock: 0,
 }
 
 // op sets (Value) or deletes (no Value) one object.
@@ -154,6 +156,8 @@ func newValue(kind string) any {
 		return &message{}
 	case kindSubscription:
 		return &subscription{}
+	case kindLifecycle:
+		return &lifecycle{}
 	case kindClock:
 		return new(int64)
 	}
@@ -198,6 +202,12 @@ func (st *state) apply(kind string, key []string, value any) {
 			st.subscriptions[key[0]] = v
 		} else {
 			delete(st.subscriptions, key[0])
+		}
+	case kindLifecycle:
+		if v, _ := value.(*lifecycle); v != nil {
+			st.lifecycles[key[0]] = v
+		} else {
+			delete(st.lifecycles, key[0])
 		}
 	case kindClock:
 		if v, _ := value.(*int64); v != nil {
@@ -276,6 +286,9 @@ func (st *state) dump(put func(kind string, key []string, value any)) {
 	}
 	for id, s := range st.subscriptions {
 		put(kindSubscription, []string{id}, s)
+	}
+	for id, l := range st.lifecycles {
+		put(kindLifecycle, []string{id}, l)
 	}
 }
 

@@ -153,3 +153,60 @@ func TestEventSubscriptionConforms(t *testing.T) {
 		Denied:  denied, Unreachable: unreachable,
 	})
 }
+
+func TestLifecyclePolicyConforms(t *testing.T) {
+	realtest.EmbeddedOnly(t, realtest.Azurite, "Azurite has no lifecycle policies")
+	around := func(body string) string {
+		return `
+			azure_container "data" {}
+			azure_container "more" {}
+			azure_lifecycle_policy "subject" {
+				` + body + `
+			}`
+	}
+	rule := func(name, attrs string) string {
+		return `
+			rule "` + name + `" {
+				` + attrs + `
+			}`
+	}
+	const data, far = "container = azure_container.data\n", "container = \"https://elsewhere.blob.core.windows.net/data\"\n"
+	base := rule("loaded", data+"prefix = \"in/\"\ncool_after = \"30d\"\ndelete_after = \"365d\"")
+	providertest.Run(t, providertest.Suite{
+		Kind: azure.LifecyclePolicy, Kinds: azure.Kinds(), New: newWorld,
+		Create: around(base),
+		Others: []string{
+			around(base + rule("a", data+"archive_after = \"7d\"\nenabled = false")),
+			around("account = \"elsewhere\"" + rule("x", far+"cool_after = \"0s\"\narchive_after = \"1d\"\ndelete_after = \"2d\"")),
+		},
+		Unchanged: []providertest.Step{
+			{Name: "other units", Stack: around("account = \"mktlocal\"" + rule("loaded", data+"prefix = \"in/\"\ncool_after = \"720h\"\ndelete_after = \"8760h\""))},
+			{Name: "order of rules", From: around(rule("a", data+"cool_after = \"1d\"") + rule("b", data+"delete_after = \"9d\"")),
+				Stack: around(rule("b", data+"delete_after = \"9d\"") + rule("a", data+"cool_after = \"1d\""))},
+		},
+		InPlace: []providertest.Step{
+			{Name: "steps", Stack: around(rule("loaded", data+"prefix = \"in/\"\narchive_after = \"60d\"\ndelete_after = \"90d\"")),
+				Attrs: []string{`rule["loaded"].cool_after`, `rule["loaded"].archive_after`, `rule["loaded"].delete_after`}},
+			{Name: "prefix and container", Stack: around(rule("loaded", "container = azure_container.more\nprefix = \"out/\"\ncool_after = \"30d\"\ndelete_after = \"365d\""))},
+			{Name: "another rule", Stack: around(base + rule("more", data+"delete_after = \"3d\""))},
+			{Name: "a rule less", From: around(base + rule("more", data+"delete_after = \"3d\"")), Stack: around(base)},
+		},
+		Replacements: []providertest.Step{
+			{Name: "account", Stack: around("account = \"elsewhere\"" + rule("loaded", far+"prefix = \"in/\"\ncool_after = \"30d\"\ndelete_after = \"365d\"")), Want: "one storage account"},
+		},
+		Outside: func(t *testing.T, w providertest.World, id string) {
+			r := w.Provider.Resource("azure_lifecycle_policy")
+			before := r.Read(t.Context(), []providers.Ref{{ID: id}})[0].State
+			parts := before.AsValueMap()
+			rules := parts["rule"].AsValueSlice()
+			first := rules[0].AsValueMap()
+			first["delete_after"] = cty.StringVal("3d")
+			rules[0] = cty.ObjectVal(first)
+			parts["rule"] = cty.ListVal(rules)
+			if res := r.Update(t.Context(), []providers.Change{{ID: id, Before: before, After: cty.ObjectVal(parts)}}); res[0].Err != nil {
+				t.Fatal(res[0].Err)
+			}
+		},
+		Denied: denied, Unreachable: unreachable,
+	})
+}

@@ -35,7 +35,7 @@ func (r *subscriptions) Complete(v cty.Value) (cty.Value, error) {
 }
 
 // managed says what the resource manager has to know besides the account.
-func (r *subscriptions) managed() error {
+func (r *Provider) managed() error {
 	if r.conn.SubscriptionID != "" && r.conn.ResourceGroup != "" {
 		return nil
 	}
@@ -43,7 +43,7 @@ func (r *subscriptions) managed() error {
 		Hint: "Set subscription_id and resource_group in the provider \"azure\", or AZURE_SUBSCRIPTION_ID and AZURE_RESOURCE_GROUP."}
 }
 
-func (r *subscriptions) scope(account string) string {
+func (r *Provider) scope(account string) string {
 	return accountScope(r.conn.SubscriptionID, r.conn.ResourceGroup, account)
 }
 

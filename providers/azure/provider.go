@@ -13,7 +13,7 @@ import (
 )
 
 // Kinds returns the kinds of resources that the provider manages.
-func Kinds() []*spec.Kind { return []*spec.Kind{Container, Queue, EventSubscription} }
+func Kinds() []*spec.Kind { return []*spec.Kind{Container, Queue, EventSubscription, LifecyclePolicy} }
 
 // Provider manages the storage accounts that one connection reaches.
 type Provider struct {
@@ -46,6 +46,8 @@ func (p *Provider) Resource(kind string) providers.Resource {
 		return &queues{p}
 	case EventSubscription.Name:
 		return &subscriptions{p}
+	case LifecyclePolicy.Name:
+		return &policies{p}
 	}
 	return nil
 }

@@ -78,6 +78,11 @@ var table = []line{
 	{azure.EventSubscription, "apis", "apis", set("PutBlob"), set("PutBlockList"), u, "apis"},
 	{azure.EventSubscription, "dead letter", "dead_letter", none, s(moreURL), u, "dead letter"},
 
+	{azure.LifecyclePolicy, "account", "account", s("a"), s("b"), r, "account"},
+	{azure.LifecyclePolicy, "hot to cool", "rule", ages("1d", "", ""), ages("2d", "", ""), u, "steps"},
+	{azure.LifecyclePolicy, "cool to archive", "rule", ages("", "1d", ""), ages("", "2d", ""), u, "steps"},
+	{azure.LifecyclePolicy, "deletion", "rule", ages("", "", "1d"), ages("", "", "2d"), u, "steps"},
+
 	{snowflake.Table, "name", "name", s("A"), s("B"), r, "name"},
 	{snowflake.Table, "schema", "schema", s("D.A"), s("D.B"), r, "schema"},
 	{snowflake.Table, "add a column", "column", cols("A DATE"), cols("A DATE", "B DATE"), u, "add in the middle and drop"},
@@ -160,6 +165,16 @@ var table = []line{
 
 func reference(version int64) cty.Value {
 	return block(kafka.Subject, "reference", map[string]cty.Value{"name": s("m.Row"), "subject": s("row"), "version": n(version)})
+}
+
+func ages(cool, archive, end string) cty.Value {
+	attrs := map[string]cty.Value{"name": s("a"), "container": s(dataURL), "prefix": s(""), "enabled": yes}
+	for step, age := range map[string]string{"cool_after": cool, "archive_after": archive, "delete_after": end} {
+		if age != "" {
+			attrs[step] = s(age)
+		}
+	}
+	return block(azure.LifecyclePolicy, "rule", attrs)
 }
 
 func sas(life string) cty.Value {
