@@ -23,6 +23,9 @@ type StreamProgress struct {
 	said  time.Time // when the last plain lines were written, or the run began
 }
 
+// Took implements stream.Observer.
+func (p *StreamProgress) Took(stream.Step) {}
+
 // Progress implements stream.Observer.
 func (p *StreamProgress) Progress(s stream.Snapshot) {
 	lines := progressLines(s)
@@ -113,6 +116,9 @@ func ArrivalJSON(w io.Writer, pipe, table string, files int) error {
 
 // StreamJSON writes a run's progress as one JSON object a line.
 type StreamJSON struct{ W io.Writer }
+
+// Took implements stream.Observer.
+func (p *StreamJSON) Took(stream.Step) {}
 
 // Progress implements stream.Observer.
 func (p *StreamJSON) Progress(s stream.Snapshot) { _ = streamJSON(p.W, "progress", s) }

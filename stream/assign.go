@@ -206,7 +206,9 @@ func (c *consumer) commitAll() error {
 	if len(ends) == 0 {
 		return nil
 	}
+	start := time.Now()
 	done, err := c.client.Commit(ends)
+	c.run.took(Step{Kind: StepCommit, Name: c.cfg.Name, Topic: c.cfg.Topic, Start: start, Err: err})
 	if err != nil {
 		if lostOwnership(err) || transient(err) {
 			return nil

@@ -22,6 +22,8 @@ type file struct {
 	schema     int // id of every row's schema, 0 without rows
 	digest     codec.Multiset
 	opened     time.Time
+	oldest     time.Time // its first record's
+	newest     time.Time // its last record's
 
 	of      *codec.Schema  // that body was made for
 	body    rowfile.Writer // rows, nil before the first
@@ -50,6 +52,14 @@ func (f *file) add(schema *codec.Schema, datum []byte, format, compression strin
 	f.schema = schema.ID
 	f.digest.Add(datum)
 	return nil, nil
+}
+
+// saw takes down when a record of the file was sent.
+func (f *file) saw(at time.Time) {
+	if f.oldest.IsZero() {
+		f.oldest = at
+	}
+	f.newest = at
 }
 
 // addDead appends a record that is no row.

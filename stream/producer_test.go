@@ -241,6 +241,7 @@ func TestSlowRate(t *testing.T) {
 type observer func(Snapshot)
 
 func (o observer) Progress(s Snapshot) { o(s) }
+func (o observer) Took(Step)           {}
 
 // Rows come as far apart as their times are, scaled, whatever it costs to send
 // them; times that start over do not wait, and those without one go along.

@@ -112,6 +112,7 @@ func (c *consumer) message(ctx context.Context, rec engine.Record) error {
 	}
 	p.next = offset + 1
 	c.counts.read.Add(1)
+	f.saw(rec.Time)
 	if p.forced == 0 && (f.rows+f.dead >= c.cfg.Roll.Rows || f.stored() >= c.cfg.Roll.Bytes) {
 		return c.seal(p)
 	}

@@ -15,6 +15,7 @@ type run struct {
 	cfg     Config
 	admin   *kafka.AdminClient
 	schemas *Schemas
+	obs     Observer      // nil if nobody looks
 	sent    chan struct{} // closed when no producer runs any more
 }
 
@@ -27,7 +28,7 @@ type run struct {
 // first failure drains the others likewise. The report is valid in any case.
 func Run(ctx context.Context, cfg Config, obs Observer) (Report, error) {
 	start := time.Now()
-	r := &run{cfg: cfg, sent: make(chan struct{})}
+	r := &run{cfg: cfg, obs: obs, sent: make(chan struct{})}
 	producers, consumers, err := r.open()
 	report := func() Report {
 		out := Report{Elapsed: time.Since(start)}
@@ -128,6 +129,14 @@ func (r *run) open() (ps []*producer, cs []*consumer, err error) {
 	}
 	r.admin, err = NewAdmin(r.cfg.Kafka)
 	return ps, cs, err
+}
+
+// took tells the observer of a step that has ended now.
+func (r *run) took(s Step) {
+	if r.obs != nil {
+		s.Took = time.Since(s.Start)
+		r.obs.Took(s)
+	}
 }
 
 // aborted says whether the run was told to end at once.

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -80,12 +81,26 @@ func (c *consumer) pause(on bool) error {
 
 // measure counts the records that wait, from what the client knows.
 func (c *consumer) measure() {
-	var lag int64
+	var lag, buffered int64
+	lags := make([]PartitionLag, 0, len(c.parts))
 	for id, p := range c.parts {
+		one := PartitionLag{Partition: id}
 		if high, known := c.client.End(id); known && high > p.next {
-			lag += high - p.next
+			one.Lag = high - p.next
+			lag += one.Lag
+		}
+		lags = append(lags, one)
+		for _, f := range p.queue {
+			buffered += f.memory()
+		}
+		if p.open != nil {
+			buffered += p.open.memory()
 		}
 	}
+	slices.SortFunc(lags, func(a, b PartitionLag) int { return cmp.Compare(a.Partition, b.Partition) })
+	c.counts.lags.Store(&lags)
 	c.counts.lag.Store(lag)
+	c.counts.buffered.Store(buffered)
+	c.counts.ticked.Store(time.Now().UnixNano())
 	c.counts.parts.Store(int64(len(c.parts)))
 }

@@ -118,6 +118,7 @@ func (p *producer) hand() error {
 // abort leaves it.
 func (p *producer) commit() error {
 	if p.open {
+		full := time.Now()
 		if err := p.hand(); err != nil {
 			return err
 		}
@@ -127,10 +128,13 @@ func (p *producer) commit() error {
 			}
 			return p.client.Commit(ctx)
 		})
+		p.run.took(Step{Kind: StepTransaction, Name: p.cfg.Name, Topic: p.cfg.Topic, Start: p.began, Rows: p.pending.Rows,
+			Bytes: p.pending.Bytes, DeadLetters: p.pending.DeadLetters, Err: err})
 		if err != nil {
 			return p.failed(fmt.Errorf("commit transaction up to row %d: %w", p.pending.Row, err))
 		}
 		p.open = false
+		p.counts.ages.Add(time.Now(), time.Since(full), time.Since(p.began), p.pending.Rows)
 	}
 	n := p.pending
 	p.counts.rows.Add(n.Rows)

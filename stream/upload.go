@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
+	"time"
 )
 
 // outcome is how the upload of a file ended.
@@ -29,7 +31,11 @@ func (c *consumer) send(p *partition) {
 	go func() {
 		c.slots <- struct{}{}
 		defer func() { <-c.slots }()
-		out := c.put(id, f)
+		start, tries := time.Now(), new(atomic.Int64)
+		out := c.put(id, f, func() { tries.Add(1); c.counts.retries.Add(1) })
+		c.run.took(Step{Kind: StepUpload, Name: c.cfg.Name, Topic: c.cfg.Topic, Start: start, Rows: f.rows,
+			Bytes: int64(len(f.body.Bytes())), DeadLetters: f.dead, Err: out.err, File: c.cfg.fileName(c.topic, id, f.start),
+			Partition: id, Adopted: out.existed, Retries: tries.Load(), Oldest: f.oldest, Newest: f.newest})
 		out.partition, out.epoch, out.file = id, epoch, f
 		select {
 		case c.results <- out:
@@ -42,10 +48,9 @@ func (c *consumer) send(p *partition) {
 // decides: who creates it says which records the link of the chain holds, and
 // everyone else adopts that. Nothing is written once the topic was re-created:
 // the records may be of the new one.
-func (c *consumer) put(id int32, f *file) (out outcome) {
+func (c *consumer) put(id int32, f *file, retried func()) (out outcome) {
 	ctx, cancel := context.WithTimeout(c.uploads, c.cfg.UploadTimeout)
 	defer cancel()
-	retried := func() { c.counts.retries.Add(1) }
 	info := FileInfo{End: f.end, Rows: f.rows, Dead: f.dead, Schema: f.schema, Digest: f.digest}
 	name := c.cfg.fileName(c.topic, id, f.start)
 	letters := c.cfg.letterName(c.topic, id, f.start)
@@ -143,6 +148,8 @@ func (c *consumer) settle(r outcome) error {
 		c.counts.rows.Add(r.file.rows)
 		c.counts.bytes.Add(int64(len(r.file.body.Bytes())))
 		c.counts.dead.Add(r.file.dead)
+		now := time.Now()
+		c.counts.ages.Add(now, now.Sub(r.file.newest), now.Sub(r.file.oldest), r.file.rows)
 	}
 	p.commit = r.file.end
 	p.queue[0] = nil
