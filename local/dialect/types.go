@@ -1,9 +1,14 @@
 package dialect
 
 import (
+	"regexp"
 	"strconv"
 	"strings"
 )
+
+// reOffset is a literal of a time with an offset in one of Snowflake's forms, TZHTZM behind a space or TZH:TZM; DuckDB reads
+// the last without the space alone.
+var reOffset = regexp.MustCompile(`^'([^']*:[^']*\d) ?([+-]\d\d):?(\d\d)'$`)
 
 var types = map[string]string{
 	"FLOAT": "DOUBLE", "FLOAT4": "DOUBLE", "FLOAT8": "DOUBLE", "DOUBLE": "DOUBLE", "REAL": "DOUBLE",
@@ -97,6 +102,9 @@ func parseType(ns []node) (typ, int, error) {
 // cast writes the conversion of a value, already rewritten, to a type. Text of a FLOAT or TIMESTAMP
 // is written as Snowflake writes it, and VARCHAR(n) cuts.
 func (t typ) cast(value string, try bool) string {
+	if t.name == "TIMESTAMPTZ" {
+		value = reOffset.ReplaceAllString(value, "'$1$2:$3'")
+	}
 	switch {
 	case t.name == "VARCHAR" && t.length > 0:
 		return "substr(mkt_text(" + value + "), 1, " + strconv.Itoa(t.length) + ")"

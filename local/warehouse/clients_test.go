@@ -80,6 +80,41 @@ func TestColumnsOfValues(t *testing.T) {
 	l.want(`SELECT V.X FROM (VALUES (4, 5)) AS V(X, Y)`, "4")
 }
 
+// Drivers' autocommit(False) is a parameter of the session: the first change begins a transaction.
+func TestAutocommitOff(t *testing.T) {
+	l := newLab(t)
+	l.exec(`CREATE DATABASE D`)
+	l.exec(`CREATE TABLE T (A INT)`)
+	l.exec(`ALTER SESSION SET AUTOCOMMIT = FALSE`)
+	l.exec(`INSERT INTO T VALUES (1)`)
+	l.exec(`ROLLBACK`)
+	l.want(`SELECT COUNT(*) FROM T`, "0")
+	l.exec(`INSERT INTO T VALUES (2)`)
+	l.exec(`COMMIT`)
+	l.exec(`INSERT INTO T VALUES (3)`)
+	l.exec(`ALTER SESSION SET AUTOCOMMIT = TRUE`)
+	l.exec(`ROLLBACK`)
+	l.want(`SELECT A FROM T ORDER BY A`, "2", "3")
+}
+
+func TestResultScan(t *testing.T) {
+	l := newLab(t)
+	ids := make(chan string, 1)
+	rows, err := l.db.QueryContext(gosnowflake.WithQueryIDChan(context.Background(), ids), `SELECT 1 AS A UNION ALL SELECT 2 ORDER BY A`)
+	check(t, err)
+	rows.Close()
+	l.want(`select * from table(result_scan('`+<-ids+`'))`, "1", "2")
+	l.fails(709, "not found", `select * from table(result_scan('01000000-0000-0000-0000-000000000000'))`)
+}
+
+func TestOffsetsOfTimes(t *testing.T) {
+	l := newLab(t)
+	for _, text := range []string{"2024-02-29 01:02:03 +0200", "2024-02-29 01:02:03 +02:00", "2024-02-29 01:02:03+02:00", "2024-02-29T01:02:03+0200"} {
+		l.want(`SELECT '`+text+`'::TIMESTAMP_TZ`, "2024-02-28T23:02:03Z")
+	}
+	l.want(`SELECT '2024-02-29 01:02:03'::TIMESTAMP_LTZ`, "2024-02-29T01:02:03Z")
+}
+
 func TestQueryIDIsUUID(t *testing.T) {
 	if id := newQueryID(); !regexp.MustCompile(`^01[0-9a-f]{6}-[0-9a-f]{4}-[0-9a-f]{4}-0000-[0-9a-f]{12}$`).MatchString(id) {
 		t.Errorf("query id %q", id)

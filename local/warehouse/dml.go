@@ -198,6 +198,12 @@ func (s *session) write(ctx context.Context, sql ...string) (n int64, err error)
 	if err != nil {
 		return 0, err
 	}
+	if strings.EqualFold(s.params["AUTOCOMMIT"], "FALSE") && !s.inTx { // the first change begins a transaction
+		if _, err := conn.ExecContext(ctx, "BEGIN"); err != nil {
+			return 0, err
+		}
+		s.inTx = true
+	}
 	for try := 0; ; try++ {
 		n, err = s.writeOnce(ctx, conn, sql)
 		if !conflict(err) || s.inTx || try == 20 {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -272,6 +273,9 @@ func (s *session) executeOne(ctx context.Context, id, sql string, req queryReque
 	if err != nil {
 		return nil, err
 	}
+	if m := reResultScan.FindStringSubmatch(sql); m != nil {
+		return s.resultOf(m[1])
+	}
 	st, err := parseStatement(sql)
 	if err != nil {
 		return nil, err
@@ -285,6 +289,23 @@ func (s *session) executeOne(ctx context.Context, id, sql string, req queryReque
 		return &result{typeID: typeDDL, cols: []column{textColumn("status")}}, nil
 	}
 	return st.run(ctx, s)
+}
+
+// reResultScan is RESULT_SCAN as drivers ask for the result of an earlier query; in larger queries it is refused.
+var reResultScan = regexp.MustCompile(`(?is)^\s*SELECT\s+\*\s+FROM\s+TABLE\s*\(\s*RESULT_SCAN\s*\(\s*'([0-9a-f-]+)'\s*\)\s*\)[\s;]*$`)
+
+// resultOf returns what an earlier query of any session gave.
+func (s *session) resultOf(id string) (*result, error) {
+	if q := s.w.findQuery(s, id); q != nil {
+		select {
+		case <-q.done:
+			if q.err == nil && q.res != nil {
+				return q.res, nil
+			}
+		default:
+		}
+	}
+	return nil, &sqlError{Code: "000709", State: "02000", Msg: fmt.Sprintf("Statement %s not found", id)}
 }
 
 // describer is a statement whose result columns are known before it runs.

@@ -159,6 +159,15 @@ func (st *alterSession) run(ctx context.Context, s *session) (*result, error) {
 	for _, k := range st.unset {
 		delete(s.params, k)
 	}
+	if !strings.EqualFold(s.params["AUTOCOMMIT"], "FALSE") {
+		for _, o := range st.set {
+			if o.key == "AUTOCOMMIT" { // what was begun without it ends
+				if err := s.endTx(ctx); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
 	if tz := s.timezone(); tz != old {
 		if _, err := conn.ExecContext(ctx, "SET TimeZone = "+dialect.Literal(tz)); err != nil {
 			s.params["TIMEZONE"] = old
