@@ -218,7 +218,9 @@ func (s *stack) until(ctx context.Context, name, topic string, producer, consume
 	if err := consumer.Process.Signal(os.Interrupt); err != nil {
 		return f, err
 	}
-	_ = <-ended // says that it was interrupted
+	if err := <-ended; err != nil && ctx.Err() != nil { // otherwise it only says that it was interrupted
+		return f, ctx.Err()
+	}
 	f.add(consumer.ProcessState)
 	return f, nil
 }
