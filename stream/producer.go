@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -35,7 +36,8 @@ type producer struct {
 	planFor  []string     // the header that plan is for
 	key      int          // column of the key, -1: the row number
 	clock    *codec.Clock // nil if no row's time is asked for
-	outside  bool         // the row at hand is not to be sent
+	extent   *source.Extent
+	outside  bool // the row at hand is not to be sent
 	pace     pacer
 
 	mu      sync.Mutex // of what follows, and of using client to send
@@ -109,6 +111,7 @@ func (p *producer) once(ctx context.Context) error {
 		return err
 	}
 	src.Follow()
+	p.extent = src.Extent()
 	p.counts.state.Store(Running)
 	p.pace = pacer{rate: p.cfg.Rate, speed: p.cfg.Speed}
 	return p.send(ctx, src)
@@ -245,6 +248,7 @@ func (p *producer) send(ctx context.Context, src *source.Reader) error {
 		case p.late != nil:
 			err = p.late
 		case errors.Is(err, io.EOF):
+			p.counts.part.Store(math.Float64bits(1))
 			err = p.commit()
 			p.mu.Unlock()
 			return err
@@ -316,6 +320,9 @@ func (p *producer) paced() bool { return p.cfg.Rate > 0 || p.cfg.Speed > 0 }
 // wait waits until the next row is due.
 func (p *producer) wait(ctx context.Context, src *source.Reader, row *source.Row) error {
 	if row.Number%checkEvery == 0 || p.paced() {
+		if row.Number%(16*checkEvery) == 0 || p.paced() {
+			p.counts.part.Store(math.Float64bits(p.extent.Part()))
+		}
 		if p.run.aborted() {
 			return context.Canceled
 		}

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"math"
 	"sync/atomic"
 	"time"
 )
@@ -96,7 +97,8 @@ type ProducerStatus struct {
 	Bytes       int64  // their values' bytes
 	DeadLetters int64
 	Skipped     int64
-	Retries     int64 // transactions begun anew
+	Retries     int64   // transactions begun anew
+	Part        float64 // of the source that is read, 0 to 1; 0 also where there is no telling
 	Freshness   Freshness
 }
 
@@ -132,13 +134,15 @@ type producerCounts struct {
 	resumed, row               atomic.Uint64
 	rows, bytes, dead, skipped atomic.Int64
 	retries                    atomic.Int64
+	part                       atomic.Uint64 // bits of a float64
 	ages                       Ages
 }
 
 func (c *producerCounts) status(p Producer) ProducerStatus {
 	return ProducerStatus{Name: p.Name, Topic: p.Topic, State: stateOf(&c.state), ResumedAt: c.resumed.Load(),
 		Row: c.row.Load(), Rows: c.rows.Load(), Bytes: c.bytes.Load(), DeadLetters: c.dead.Load(),
-		Skipped: c.skipped.Load(), Retries: c.retries.Load(), Freshness: c.ages.Freshness(time.Now())}
+		Skipped: c.skipped.Load(), Retries: c.retries.Load(),
+		Part: math.Float64frombits(c.part.Load()), Freshness: c.ages.Freshness(time.Now())}
 }
 
 type consumerCounts struct {
