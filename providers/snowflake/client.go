@@ -23,6 +23,9 @@ const (
 	cancelTime = time.Second
 )
 
+// observe is told every statement before it is sent; tests list them.
+var observe = func(text string) {}
+
 // client runs statements. The connection is opened at the first of them.
 type client struct {
 	conn    Connection
@@ -73,6 +76,7 @@ type row map[string]string
 
 // query reads all rows, again and again while that fails for a passing reason.
 func (c *client) query(ctx context.Context, text string) ([]row, error) {
+	observe(text)
 	db, err := c.open(ctx)
 	if err != nil {
 		return nil, err
@@ -143,6 +147,7 @@ func scan(rows *sql.Rows) ([]row, error) {
 // exec runs a statement that changes something. Only signing in is repeated here: whether a statement whose answer was
 // lost has run is for the next plan to see. Secrets are cut out of errors.
 func (c *client) exec(ctx context.Context, text string, secrets ...string) error {
+	observe(text)
 	db, err := c.open(ctx)
 	if err != nil {
 		return err

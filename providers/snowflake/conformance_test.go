@@ -2,6 +2,7 @@ package snowflake_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -33,6 +34,10 @@ var server struct {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
+	if err := snowflake.CompareSent(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
 	if server.stop != nil {
 		server.stop()
 	}

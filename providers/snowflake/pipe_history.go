@@ -66,6 +66,7 @@ func LoadHistory(ctx context.Context, db *sql.DB, notes Notes, table string) (ma
 		return nil, err
 	}
 	query := func(ctx context.Context, text string) ([]row, error) {
+		observe(text)
 		rows, err := db.QueryContext(ctx, text)
 		if err != nil {
 			return nil, err
