@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"os"
-	"runtime/debug"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -45,9 +43,6 @@ no row is lost or doubled. The first Ctrl-C finishes what is under way, the seco
 				return c.dryRun(ctx, cfg)
 			}
 			cfg.Follow = follow
-			if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
-				debug.SetGCPercent(50) // no row allocates, whole files do: this costs little and saves 20 MB
-			}
 			report, err := stream.Run(ctx, cfg, c.observer())
 			if e := c.showReport(report); e != nil && err == nil {
 				err = e
