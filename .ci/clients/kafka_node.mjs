@@ -1,9 +1,13 @@
 // kafkajs and @platformatic/kafka on the embedded broker: each reads what the stream wrote, and writes in transactions.
 import { check, endpoints as e, equal, finish, require, topic } from './checks.mjs';
 
-const { Kafka, logLevel } = require('kafkajs');
+const { CompressionCodecs, CompressionTypes, Kafka, logLevel } = require('kafkajs');
 const { Consumer, Producer, Admin, stringDeserializers, stringSerializers, MessagesStreamModes } = require('@platformatic/kafka');
 const avro = require('avsc');
+const snappy = require('snappyjs');
+
+// kafkajs wants to be given what decompresses; the stream writes Snappy.
+CompressionCodecs[CompressionTypes.Snappy] = () => ({ compress: async (e) => snappy.compress(e.buffer), decompress: async (b) => snappy.uncompress(b) });
 
 const kafka = new Kafka({
   clientId: 'kafkajs', brokers: [e.kafka_bootstrap], logLevel: logLevel.NOTHING, ssl: false,

@@ -49,11 +49,11 @@ check "sql: types as JSON" "$(snow sql -q "SELECT 1.50::NUMBER(5,2) D, TRUE B, '
 printf 'CREATE OR REPLACE DATABASE SNOWCLI;\nCREATE TABLE T (A INT, B VARCHAR);\nINSERT INTO T VALUES (1, $$it'"'"'s$$), (2, NULL);\n' >"$work/file.sql"
 snow sql -f "$work/file.sql" >/dev/null
 check "sql -f: several statements" "$(snow sql -q 'SELECT * FROM SNOWCLI.PUBLIC.T ORDER BY A' --format json | rows)" $'1|it\'s\n2|None'
-snow sql -q 'SELECT * FROM NOWHERE' >/dev/null
+snow sql -q 'SELECT * FROM MARKET.RAW.NOWHERE' >/dev/null
 check "sql: an error ends it" "$? $(grep -c -m1 'does not exist or not authorized' "$work/stderr")" "1 1"
 check "object list" "$(snow object list table --in database SNOWCLI --format json | python3 -c 'import json, sys; print([r["name"] for r in json.load(sys.stdin)])')" "['T']"
 check "object describe" "$(snow object describe table SNOWCLI.PUBLIC.T --format json | python3 -c 'import json, sys; print([(r["name"], r["type"]) for r in json.load(sys.stdin)])')" "[('A', 'NUMBER(38,0)'), ('B', 'VARCHAR(16777216)')]"
-check "object list: the pipe of the stack" "$(snow object list pipe --in schema MARKET.RAW --format json | python3 -c 'import json, sys; print([r["name"] for r in json.load(sys.stdin)])')" "['MARKET']"
+check "sql: SHOW names the pipe of the stack" "$(snow sql -q 'SHOW PIPES IN SCHEMA MARKET.RAW' --format json | python3 -c 'import json, sys; print([r["name"] for r in json.load(sys.stdin)])')" "['MARKET']"
 check "object drop" "$(snow object drop database SNOWCLI --format json | rows)" "SNOWCLI successfully dropped."
 
 echo "snow_cli: $passed passed, $failed failed"

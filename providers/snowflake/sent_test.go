@@ -31,6 +31,8 @@ func init() {
 
 var (
 	reString  = regexp.MustCompile(`'(?:[^'\\]|''|\\.)*'`)
+	reKeyword = regexp.MustCompile(`(ENCRYPTION = \(TYPE =) '([A-Z_]+)'`)
+	reQuoted  = regexp.MustCompile(`%([A-Z_]+)%`)
 	reName    = regexp.MustCompile(`"(?:[^"]|"")*"`)
 	reNumber  = regexp.MustCompile(`\b\d+\b`)
 	reDotted  = regexp.MustCompile(`"N"(?:\."N")*`)
@@ -45,7 +47,9 @@ var (
 
 // shape is a statement with all names, texts and numbers alike, and without what users write.
 func shape(text string) string {
-	s := reName.ReplaceAllString(reString.ReplaceAllString(text, "'S'"), `"N"`)
+	s := reKeyword.ReplaceAllString(text, "$1 %$2%") // a word that is written as a text
+	s = reName.ReplaceAllString(reString.ReplaceAllString(s, "'S'"), `"N"`)
+	s = reQuoted.ReplaceAllString(s, "'$1'")
 	s = reDotted.ReplaceAllString(reNumber.ReplaceAllString(s, "0"), `"N"`)
 	s = reColumns.ReplaceAllString(s, `$1 ("N" FLOAT)`)
 	s = reText.ReplaceAllString(s, "$1 AS SELECT 0")
