@@ -184,7 +184,7 @@ func (a *auditor) sourceContent(ctx context.Context, p stream.Producer, s *shape
 				return nil //nolint:nilerr // a bad row is in the dead letters, not in the files
 			}
 			return yield(content, func() Example {
-				return Example{Where: fmt.Sprintf("%s:%d", r.File, r.Line), Row: r.Number, Text: string(r.Raw)}
+				return Example{Where: fmt.Sprintf("%s:%d", r.File, r.Line), Row: r.Number, Text: string(r.Text())}
 			})
 		})
 	}

@@ -166,7 +166,7 @@ func (a *auditor) sourceSides(ctx context.Context, p stream.Producer, schema *co
 					content = 0
 				}
 				return yield(rowHash(r.Number, content), func() Example {
-					return Example{Where: fmt.Sprintf("%s:%d", r.File, r.Line), Row: r.Number, Text: string(r.Raw)}
+					return Example{Where: fmt.Sprintf("%s:%d", r.File, r.Line), Row: r.Number, Text: string(r.Text())}
 				})
 			})
 		}

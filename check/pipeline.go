@@ -176,7 +176,11 @@ func (p *Pipeline) known(inst *spec.Instance) *Node {
 // ref is what an attribute of n refers to.
 func (p *Pipeline) ref(n *Node, kind string, names ...string) Ref {
 	id, _ := n.text(names...)
-	at := path(names...)
+	return p.refAt(n, kind, id, path(names...))
+}
+
+// refAt is what the attribute of n at a path refers to, whose value is id; "" where that is not known.
+func (p *Pipeline) refAt(n *Node, kind, id string, at cty.Path) Ref {
 	for _, o := range n.inst.Objects {
 		if !o.Path.Equals(at) {
 			continue
@@ -285,7 +289,7 @@ func (p *Pipeline) subjectsOf(topic Ref) []*Node {
 	return list
 }
 
-// sources returns the CSV files of a producer, none where they cannot be read or have no header.
+// sources returns the CSV or Parquet files of a producer, none where they cannot be read or have no header.
 func (p *Pipeline) sources(producer *Producer) []SourceFile {
 	if files, known := p.files[producer]; known {
 		return files
@@ -294,9 +298,10 @@ func (p *Pipeline) sources(producer *Producer) []SourceFile {
 	name, known := producer.text("source", "path")
 	delimiter, known2 := producer.text("source", "delimiter")
 	kind, known3 := producer.text("source", "type")
-	known3 = known3 && kind == "csv" && producer.absent("source", "header")
+	drop, known4 := producer.texts("source", "drop")
+	known3 = known3 && known4 && (kind == "parquet" || kind == "csv" && producer.absent("source", "header"))
 	if p.in.Source != nil && known && known2 && known3 && name != "" && name != "-" && len(delimiter) == 1 {
-		if read, err := p.in.Source(SourceConfig{Path: name, Delimiter: delimiter[0]}); err == nil {
+		if read, err := p.in.Source(SourceConfig{Path: name, Format: kind, Delimiter: delimiter[0], Drop: drop}); err == nil {
 			files = read
 		}
 	}

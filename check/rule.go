@@ -77,7 +77,9 @@ type Input struct {
 // SourceConfig is what a producer's source block says about its files.
 type SourceConfig struct {
 	Path      string // glob, relative to the stack's directory or absolute; never "-"
+	Format    string // "csv" or "parquet"
 	Delimiter byte
+	Drop      []string // columns that are not read
 }
 
 // SourceFile is the beginning of one file of a source.
@@ -120,7 +122,7 @@ type SubjectFacts struct {
 // Rules returns every rule, by id.
 func Rules() []Rule {
 	var all []Rule
-	for _, topic := range [][]Rule{sourceRules, columnRules, typeRules, copyRules, placeRules, eventRules, formatRules, accessRules, topicRules, subjectRules, logicalRules, tenantRules, privilegeRules} {
+	for _, topic := range [][]Rule{sourceRules, columnRules, typeRules, copyRules, placeRules, lifecycleRules, eventRules, formatRules, accessRules, topicRules, subjectRules, logicalRules, tenantRules, privilegeRules} {
 		all = append(all, topic...)
 	}
 	sort.Slice(all, func(i, j int) bool { return all[i].ID < all[j].ID })

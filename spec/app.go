@@ -63,19 +63,20 @@ func Producer() *Kind {
 		},
 		Blocks: []Nested{
 			{Name: "source", Label: "type", Min: 1, Max: 1,
-				Doc: "Where the rows come from; the label is the kind of source, `csv` or `ndjson`.",
+				Doc: "Where the rows come from; the label is the kind of source, `csv`, `ndjson` or `parquet`.",
 				Attrs: []Attr{
-					{Name: "type", Type: cty.String, Check: OneOf("csv", "ndjson"),
-						Doc: "The kind of source: `csv`, or `ndjson`, a JSON object a line. An object's members are met by name: one that is missing takes the field's default, one that is no field makes a bad row, and nested ones cannot be read."},
+					{Name: "type", Type: cty.String, Check: OneOf("csv", "ndjson", "parquet"),
+						Doc: "The kind of source: `csv`; `ndjson`, a JSON object a line; or `parquet`. An object's members are met by name: one that is missing takes the field's default, one that is no field makes a bad row, and nested ones cannot be read. " +
+							"The columns of `parquet` are met by name as those of `csv` are; their types say how to read them, nested ones have to be dropped, and the line of a row is its number in the file."},
 					{Name: "path", Type: cty.String, Required: true, Check: NotEmpty,
-						Doc: "The files to read, in the order of their names: a path or a pattern with `*` and `?`, `.gz` and `.zst` are unpacked, `-` is the standard input. " +
+						Doc: "The files to read, in the order of their names: a path or a pattern with `*` and `?`, `.gz` and `.zst` are unpacked, `-` is the standard input (neither for `parquet`). " +
 							"A relative path starts at the stack's directory."},
 					{Name: "rename", Type: cty.Map(cty.String), Default: cty.MapValEmpty(cty.String),
 						Doc: "New names for columns, from the header's (or an object's) name to the schema's field."},
 					{Name: "drop", Type: cty.List(cty.String), Default: cty.ListValEmpty(cty.String),
 						Doc: "Columns to leave out, by the header's names."},
 					{Name: "null", Type: cty.List(cty.String), Default: cty.ListVal([]cty.Value{cty.StringVal("")}),
-						Doc: "The texts that stand for no value. In `ndjson` they are held against strings; `null` is no value in any case."},
+						Doc: "The texts that stand for no value. In `ndjson` they are held against strings; `null` is no value in any case, nor is a null of `parquet`."},
 					{Name: "delimiter", Type: cty.String, Default: cty.StringVal(","), Check: oneCharacter,
 						Doc: "The character between two columns of `csv`."},
 					{Name: "header", Type: cty.List(cty.String), Check: someColumns,
@@ -126,12 +127,41 @@ func checkProducer(v cty.Value) (problems []Problem) {
 			Detail:  "The members of JSON objects have names already. Remove header; rename gives members other names.",
 		})
 	}
+	if is("type", "parquet") {
+		problems = append(problems, checkParquet(src)...)
+	}
 	if follow := src.GetAttr("follow"); is("path", "-") && known(follow) && follow.True() {
 		problems = append(problems, Problem{
 			Path:    cty.GetAttrPath("source").GetAttr("follow"),
 			Summary: "Standard input cannot be followed",
 			Detail:  "Standard input is read until it ends as it is. Remove follow.",
 		})
+	}
+	return problems
+}
+
+// checkParquet finds what a source of Parquet has no use for.
+func checkParquet(src cty.Value) (problems []Problem) {
+	add := func(attr, summary, detail string) {
+		problems = append(problems, Problem{Path: cty.GetAttrPath("source").GetAttr(attr), Summary: summary, Detail: detail})
+	}
+	for _, attr := range []string{"header", "date_format", "timestamp_format"} {
+		if known(src.GetAttr(attr)) {
+			add(attr, "Parquet says it itself", fmt.Sprintf("The columns of a Parquet file have names and types. Remove %s; rename gives columns other names.", attr))
+		}
+	}
+	if follow := src.GetAttr("follow"); known(follow) && follow.True() {
+		add("follow", "A Parquet file cannot be followed", "A Parquet file is whole or it is none, so no row is added to it later. Remove follow.")
+	}
+	name := src.GetAttr("path")
+	if !known(name) {
+		return problems
+	}
+	switch ext := path.Ext(name.AsString()); {
+	case name.AsString() == "-":
+		add("path", "Parquet from the standard input", "A Parquet file is read from its end. Name files.")
+	case ext == ".gz" || ext == ".zst":
+		add("path", "Compressed Parquet", "Parquet files are compressed inside, and cannot be read through another compression. Unpack them.")
 	}
 	return problems
 }

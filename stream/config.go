@@ -9,6 +9,7 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 
+	"mkt/row"
 	"mkt/stream/codec"
 	"mkt/stream/rowfile"
 	"mkt/stream/source"
@@ -83,7 +84,7 @@ type Producer struct {
 
 // Source is files and how their columns meet the schema.
 type Source struct {
-	Format    string            // of package source: "csv" (also empty) or "ndjson"
+	Format    string            // of package source: "csv" (also empty), "ndjson" or "parquet"
 	Paths     []string          // globs; .gz and .zst are unpacked; "-" is standard input
 	Delimiter byte              // 0 is a comma
 	Rename    map[string]string // column → field
@@ -141,6 +142,9 @@ func (s Source) config(schema *codec.Schema, stdin io.Reader) source.Config {
 	if s.Format == source.NDJSON {
 		cfg.Header = s.members(schema)
 	}
+	if s.Format == source.Parquet {
+		cfg.Binary = s.binary(schema)
+	}
 	return cfg
 }
 
@@ -157,6 +161,25 @@ func (s Source) members(schema *codec.Schema) []string {
 			out = append(out, from...)
 		} else if _, moved := s.Rename[field]; !moved && !slices.Contains(s.Drop, field) {
 			out = append(out, field)
+		}
+	}
+	return out
+}
+
+// binary is the columns that fill fields of bytes.
+func (s Source) binary(schema *codec.Schema) []string {
+	var out []string
+	for _, f := range schema.Row.Fields {
+		if f.Type != row.Bytes {
+			continue
+		}
+		if _, moved := s.Rename[f.Name]; !moved {
+			out = append(out, f.Name)
+		}
+		for from, to := range s.Rename {
+			if to == f.Name {
+				out = append(out, from)
+			}
 		}
 	}
 	return out
@@ -179,6 +202,8 @@ func (p Producer) Compile(schema *codec.Schema, file string, header []string) (*
 	switch {
 	case err == nil:
 		return plan, nil
+	case p.Format == source.Parquet:
+		return nil, fmt.Errorf("%s: the columns do not fit subject %q: %w", file, p.Subject, err)
 	case p.Format == source.NDJSON:
 		return nil, fmt.Errorf("%s: objects do not fit subject %q: %w", file, p.Subject, err)
 	}
@@ -210,8 +235,12 @@ func (p Producer) check() error {
 		if p.Header != nil {
 			return fmt.Errorf("producer %q: a header is for a csv source; the members of objects have names", p.Name)
 		}
+	case source.Parquet:
+		if p.Header != nil || p.Follow || p.DateFormat != "" || p.TimestampFormat != "" {
+			return fmt.Errorf("producer %q: header, follow, date_format and timestamp_format are not for a parquet source: its files are whole and their columns have names and types", p.Name)
+		}
 	default:
-		return fmt.Errorf("producer %q: the source is of format %q; it must be csv or ndjson", p.Name, p.Format)
+		return fmt.Errorf("producer %q: the source is of format %q; it must be csv, ndjson or parquet", p.Name, p.Format)
 	}
 	switch p.OnError {
 	case "", Stop, Skip, DeadLetter:

@@ -24,10 +24,10 @@
 //  1. begins with its transactional id: a process that still runs under it is
 //     fenced, what it left open is aborted, what it was committing is
 //     committed (KIP-98);
-//  2. waits until no transaction is open that was so by then, of whomever: it
-//     hides what is committed behind it; and finds the highest row number among the committed records of the topic
-//     and, of those with the topic's present id, of the dead-letter topic,
-//     reading each partition backwards;
+//  2. waits until no transaction of anyone is open that was so by then, since
+//     it hides what is committed behind it, and finds the highest row number
+//     among the committed records of the topic and, of those with the topic's
+//     present id, of the dead-letter topic, reading each partition backwards;
 //  3. reads the source up to that row and compares the digest: if it differs,
 //     the source changed, and the producer stops;
 //  4. goes on with the next row.

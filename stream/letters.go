@@ -56,9 +56,10 @@ func DeadLetterValue(row *source.Row, header []string, reason error) []byte {
 		}
 		b = codec.AppendString(b, column)
 	}
-	b = codec.AppendString(append(b, `],"raw":`...), string(row.Raw))
-	if !utf8.Valid(row.Raw) {
-		b = codec.AppendString(append(b, `,"raw_base64":`...), base64.StdEncoding.EncodeToString(row.Raw))
+	raw := row.Text()
+	b = codec.AppendString(append(b, `],"raw":`...), string(raw))
+	if !utf8.Valid(raw) {
+		b = codec.AppendString(append(b, `,"raw_base64":`...), base64.StdEncoding.EncodeToString(raw))
 	}
 	return append(b, '}')
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 
@@ -216,6 +217,12 @@ func (r *replayer) value(l Letter) (value, key []byte, bad error) {
 func (p Producer) fieldsOf(schema *codec.Schema, l Letter) (fields [][]byte, header []string, bad error) {
 	cfg := p.Source.config(schema, bytes.NewReader(l.Raw))
 	cfg.Paths, cfg.Limit, cfg.Follow, cfg.MaxRow = []string{source.Stdin}, 0, false, max(1<<20, len(l.Raw))
+	if p.Format == source.Parquet { // its letters are objects
+		cfg.Format = source.NDJSON
+	}
+	if cfg.Format == source.NDJSON && !utf8.Valid(l.Raw) {
+		return nil, nil, errors.New("the row holds text that is no UTF-8")
+	}
 	if cfg.Header == nil {
 		if cfg.Header = l.Columns; len(l.Columns) == 0 {
 			return nil, nil, errors.New("the letter does not name the columns of its file, and cannot be read again")

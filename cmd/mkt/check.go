@@ -83,7 +83,7 @@ func sourceFiles(stack *spec.Stack) func(check.SourceConfig) ([]check.SourceFile
 		if !filepath.IsAbs(c.Path) {
 			c.Path = filepath.Join(stack.Dir, c.Path)
 		}
-		cfg := source.Config{Paths: []string{c.Path}, Delimiter: c.Delimiter}
+		cfg := source.Config{Paths: []string{c.Path}, Format: c.Format, Delimiter: c.Delimiter, Drop: c.Drop}
 		headers, err := source.Headers(cfg)
 		if err != nil || len(headers) == 0 {
 			return nil, err
@@ -114,7 +114,9 @@ func firstRows(cfg source.Config, first string) (rows [][]string, err error) {
 		}
 		fields := make([]string, len(row.Fields))
 		for i, f := range row.Fields {
-			fields[i] = string(f)
+			if !source.IsNull(f) {
+				fields[i] = string(f)
+			}
 		}
 		rows = append(rows, fields)
 	}

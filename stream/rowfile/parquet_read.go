@@ -121,17 +121,22 @@ func parquetValue(t parquet.Type, f row.Field, v parquet.Value) (out codec.Value
 		if !ok {
 			return out, fmt.Errorf("is of type %s, a decimal is needed", t)
 		}
-		out.B = plainDecimal(t.Kind(), n, v, int(of.Scale))
+		out.B = DecimalText(t.Kind(), v, int(of.Scale))
 	default:
 		out.B = v.ByteArray()
 	}
 	return out, nil
 }
 
-// plainDecimal is the text of a decimal.
-func plainDecimal(kind parquet.Kind, n int64, v parquet.Value, scale int) []byte {
-	whole := big.NewInt(n)
-	if kind == parquet.FixedLenByteArray || kind == parquet.ByteArray {
+// DecimalText is the plain text of a decimal of that physical type and scale.
+func DecimalText(kind parquet.Kind, v parquet.Value, scale int) []byte {
+	whole := new(big.Int)
+	switch kind {
+	case parquet.Int32:
+		whole.SetInt64(int64(v.Int32()))
+	case parquet.Int64:
+		whole.SetInt64(v.Int64())
+	default:
 		b := v.ByteArray()
 		whole.SetBytes(b)
 		if len(b) > 0 && b[0]&0x80 != 0 {

@@ -1,7 +1,10 @@
-// Package source reads rows from CSV and NDJSON files as a producer sends them and as
+// Package source reads rows from CSV, NDJSON and Parquet files as a producer sends them and as
 // an audit counts them again: in a fixed order, numbered from 1 over all
 // files, with a running digest of every byte read so far. It opens globs,
 // .gz and .zst files and standard input.
+//
+// Of a Parquet file the digest is that of its columns' names and its values'
+// text, and a row's line is its number in the file.
 //
 // It knows nothing of Avro, Kafka or what a row means.
 package source
@@ -20,6 +23,8 @@ import (
 	"github.com/cespare/xxhash/v2"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+
+	"mkt/stream/codec"
 )
 
 // Stdin is the path that stands for standard input.
@@ -29,17 +34,21 @@ const Stdin = "-"
 const (
 	CSV    = "csv"
 	NDJSON = "ndjson" // a JSON object a line
+	// Parquet files of columns that are not nested. Their types say how the
+	// values read as text.
+	Parquet = "parquet"
 )
 
 // Config says what to read.
 type Config struct {
 	Paths     []string // globs; Stdin reads standard input
-	Format    string   // CSV (also empty) or NDJSON
+	Format    string   // CSV (also empty), NDJSON or Parquet
 	Delimiter byte     // of CSV, between fields; 0 is a comma
 	// Header is the columns of CSV files that begin with their first row, nil
 	// if their first line is the header; of NDJSON the members of the objects.
 	Header []string
-	Drop   []string // of NDJSON: members that are not taken
+	Drop   []string // of NDJSON and Parquet: members and columns that are not taken
+	Binary []string // of Parquet: columns whose bytes are to read as hexadecimal
 	MaxRow int      // most bytes of one row; 0 is 1 MiB
 	Limit  uint64   // most rows, 0 for all
 
@@ -57,8 +66,8 @@ type Config struct {
 type Row struct {
 	Number uint64 // 1-based, over all files, headers and blank lines not counted
 	File   string
-	Line   int // 1-based line of the file at which the row starts
-	Raw    []byte
+	Line   int      // 1-based line of the file at which the row starts
+	Raw    []byte   // of Parquet nil, see Text
 	Fields [][]byte // unquoted
 
 	// Digest is the xxhash64 of all source bytes up to the end of the row,
@@ -68,6 +77,51 @@ type Row struct {
 
 	// Err says why Raw cannot be split into fields; Fields is then nil.
 	Err error
+
+	header []string
+}
+
+// Text is the row as it stands in the file, or a JSON object of the texts of
+// its columns where that is no text.
+func (r *Row) Text() []byte {
+	if r.Raw != nil || len(r.Fields) != len(r.header) {
+		return r.Raw
+	}
+	b := []byte{'{'}
+	for i, f := range r.Fields {
+		if f == nil {
+			continue
+		}
+		if len(b) > 1 {
+			b = append(b, ',')
+		}
+		b = append(quoted(b, []byte(r.header[i])), ':')
+		if IsNull(f) {
+			b = append(b, "null"...)
+		} else {
+			b = quoted(b, f)
+		}
+	}
+	return append(b, '}')
+}
+
+// IsNull says whether a field is no value whatever stands for that: codec.Null.
+func IsNull(field []byte) bool { return len(field) > 0 && &field[0] == &codec.Null[0] }
+
+// quoted appends a JSON string. What is no UTF-8 stays so.
+func quoted(dst, text []byte) []byte {
+	dst = append(dst, '"')
+	for _, c := range text {
+		switch {
+		case c == '"' || c == '\\':
+			dst = append(dst, '\\', c)
+		case c < 0x20:
+			dst = fmt.Appendf(dst, `\u%04x`, c)
+		default:
+			dst = append(dst, c)
+		}
+	}
+	return append(dst, '"')
 }
 
 // Files expands the globs of paths, each sorted, a file named twice read
@@ -104,8 +158,11 @@ func Files(paths []string) ([]string, error) {
 type Reader struct {
 	cfg     Config
 	files   []string
-	next    int // index into files of the one to open next
-	scan    *scanner
+	next    int      // index into files of the one to open next
+	name    string   // of the present file
+	scan    *scanner // of the present file
+	table   *table   // likewise, of Parquet
+	total   int64    // bytes of Parquet's values
 	closers []io.Closer
 	header  []string
 	digest  *xxhash.Digest
@@ -123,6 +180,9 @@ func Open(cfg Config) (*Reader, error) {
 	if cfg.Follow {
 		if err := checkFollow(files); err != nil {
 			return nil, err
+		}
+		if cfg.Format == Parquet {
+			return nil, errors.New("a Parquet file cannot be followed: it is whole or it is none")
 		}
 		inAge(files)
 	}
@@ -148,7 +208,7 @@ func (r *Reader) Position() string { return fmt.Sprintf("%s:%d", r.row.File, r.r
 // Bytes is the number of (decompressed) bytes read up to the last row.
 func (r *Reader) Bytes() int64 {
 	if r.scan == nil {
-		return 0
+		return r.total
 	}
 	return r.scan.total
 }
@@ -160,12 +220,12 @@ func (r *Reader) Next() (*Row, error) {
 		return nil, io.EOF
 	}
 	for {
-		if r.scan == nil || r.scan.done {
+		if r.table == nil && (r.scan == nil || r.scan.done) {
 			if err := r.open(); err != nil {
 				return nil, err
 			}
 		}
-		rec, err := r.scan.next()
+		rec, err := r.record()
 		if errors.Is(err, io.EOF) {
 			r.finish()
 			continue
@@ -174,14 +234,21 @@ func (r *Reader) Next() (*Row, error) {
 			return nil, err
 		}
 		r.number++
-		r.row = Row{Number: r.number, File: r.scan.name, Line: rec.line, Raw: rec.raw,
-			Fields: rec.fields, Digest: r.digest.Sum64(), Err: rec.err}
+		r.row = Row{Number: r.number, File: r.name, Line: rec.line, Raw: rec.raw,
+			Fields: rec.fields, Digest: r.digest.Sum64(), Err: rec.err, header: r.header}
 		if rec.err == nil && len(rec.fields) != len(r.header) {
 			r.row.Err = fmt.Errorf("the row has %d fields, the header has %d", len(rec.fields), len(r.header))
 			r.row.Fields = nil
 		}
 		return &r.row, nil
 	}
+}
+
+func (r *Reader) record() (record, error) {
+	if r.table != nil {
+		return r.table.next()
+	}
+	return r.scan.next()
 }
 
 // open opens the next file and reads its header.
@@ -193,6 +260,15 @@ func (r *Reader) open() error {
 	}
 	name := r.files[r.next]
 	r.next++
+	r.name = name
+	if r.cfg.Format == Parquet {
+		t, err := openTable(name, r.cfg, r.digest, &r.total)
+		if err != nil {
+			return err
+		}
+		r.table, r.header = t, t.header
+		return nil
+	}
 	in, err := r.input(name)
 	if err != nil {
 		return err
@@ -242,6 +318,10 @@ func (r *Reader) input(name string) (io.Reader, error) {
 }
 
 func (r *Reader) finish() {
+	if r.table != nil {
+		r.table.close()
+		r.table = nil
+	}
 	for i := len(r.closers) - 1; i >= 0; i-- {
 		r.closers[i].Close()
 	}
