@@ -12,7 +12,7 @@ GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 BENCHSTAT     := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 
-.PHONY: all build demo demo-real test test-deep test-real check lint fuzz bench bench-planner bench-stream docs docs-check fmt-check clean
+.PHONY: all build demo demo-real test test-deep test-real test-clients check lint fuzz bench bench-planner bench-stream docs docs-check fmt-check clean
 
 all: build
 
@@ -30,6 +30,9 @@ test-deep: ## Kill, cut off, refuse, throttle and slow down apply at every reque
 
 test-real: ## Pass the suites on Apache Kafka, Apicurio and Azurite, and write docs/reference/conformance.md. See .ci/real/run.
 	./.ci/real/run $(GO) run ./internal/realtest/conformance -tags $(TAGS) $(if $(CI),-check)
+
+test-clients: build ## Drive the embedded stack with clients of Kafka, Azure and Snowflake that nobody here wrote. See .ci/clients/run.
+	./.ci/clients/run $(BIN)
 
 check: fmt-check lint docs-check ## What CI runs after the tests.
 

@@ -11,7 +11,13 @@ import snowflake.connector
 
 from checks import E, check, finish
 
-DIFFERENCES = {}
+DIFFERENCES = {
+    "months": "DATE_TRUNC of a DATE is a DATE (Snowflake: DATE_TRUNC, returns); fakesnow gives a timestamp",
+    "first and last of a month": "likewise",
+    "date arithmetic": "DATEADD of days or months to a DATE is a DATE (Snowflake: DATEADD, returns); fakesnow gives a timestamp",
+    "dates as text": "TO_CHAR formats (Snowflake: TO_CHAR); fakesnow leaves the format out",
+    "case of identifiers": "an alias in quotes keeps its case (Snowflake: Identifier requirements); fakesnow makes it upper case",
+}
 
 embedded = snowflake.connector.connect(
     account=E["snowflake_account"], user=E["user"], password=E["password"], protocol="http", host=E["snowflake_host"], port=E["snowflake_port"],

@@ -73,6 +73,25 @@ func TestAbortByQueryID(t *testing.T) {
 	}
 }
 
+// The driver for Node writes a BINARY by a parameter that every answer carries.
+func TestAnswersCarryOutputFormats(t *testing.T) {
+	l := newLab(t)
+	l.exec(`SELECT 1`)
+	l.w.sessMu.Lock()
+	var token string
+	for _, s := range l.w.sessions {
+		token = s.token
+	}
+	l.w.sessMu.Unlock()
+	req := httptest.NewRequest(http.MethodPost, "/queries/v1/query-request?requestId=r1", strings.NewReader(`{"sqlText": "SELECT TO_BINARY('00FF') AS B"}`))
+	req.Header.Set("Authorization", `Snowflake Token="`+token+`"`)
+	rec := httptest.NewRecorder()
+	l.w.ServeHTTP(rec, req)
+	if got := rec.Body.String(); !strings.Contains(got, `{"name":"BINARY_OUTPUT_FORMAT","value":"HEX"}`) {
+		t.Errorf("the answer is %.300s", got)
+	}
+}
+
 func TestColumnsOfValues(t *testing.T) {
 	l := newLab(t)
 	l.want(`SELECT COLUMN2, COLUMN1 FROM (VALUES (1, 'a'), (2, 'b')) ORDER BY COLUMN1`, "a|1", "b|2")

@@ -165,12 +165,19 @@ func (w *Warehouse) serveLogin(rw http.ResponseWriter, r *http.Request) {
 	reply(rw, true, map[string]any{
 		"token": s.token, "masterToken": s.master, "validityInSeconds": sessionValidity, "masterValidityInSeconds": 4 * sessionValidity,
 		"displayUserName": s.user, "serverVersion": serverVersion, "firstLogin": false, "sessionId": s.id,
-		"parameters": []parameter{
+		"parameters": append([]parameter{
 			{"CLIENT_TELEMETRY_ENABLED", false}, {"CLIENT_SESSION_KEEP_ALIVE", false}, {"CLIENT_PREFETCH_THREADS", 2},
 			{"TIMEZONE", s.timezone()}, {"AUTOCOMMIT", true}, {"CLIENT_STAGE_ARRAY_BINDING_THRESHOLD", 0},
-		},
+		}, outputFormats...),
 		"sessionInfo": s.info(),
 	}, nil)
+}
+
+// outputFormats are Snowflake's defaults of the parameters by which the driver for Node writes values that came as JSON.
+var outputFormats = []parameter{
+	{"BINARY_OUTPUT_FORMAT", "HEX"}, {"DATE_OUTPUT_FORMAT", "YYYY-MM-DD"}, {"TIME_OUTPUT_FORMAT", "HH24:MI:SS"},
+	{"TIMESTAMP_OUTPUT_FORMAT", "YYYY-MM-DD HH24:MI:SS.FF3 TZHTZM"}, {"TIMESTAMP_NTZ_OUTPUT_FORMAT", "YYYY-MM-DD HH24:MI:SS.FF3"},
+	{"TIMESTAMP_LTZ_OUTPUT_FORMAT", ""}, {"TIMESTAMP_TZ_OUTPUT_FORMAT", ""},
 }
 
 // idleLocked takes the sessions that nobody used for their validity out of the list.

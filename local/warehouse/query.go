@@ -360,7 +360,7 @@ func (w *Warehouse) answer(rw http.ResponseWriter, r *http.Request, q *query, ru
 	}
 	res := q.res
 	d := queryData{
-		Parameters: []parameter{}, RowType: res.cols, RowSet: append([][]*string{}, res.rows...), Total: int64(len(res.rows)), QueryID: q.id, Version: 1,
+		Parameters: outputFormats, RowType: res.cols, RowSet: append([][]*string{}, res.rows...), Total: int64(len(res.rows)), QueryID: q.id, Version: 1,
 		Database: q.info.DatabaseName, Schema: q.info.SchemaName, Warehouse: q.info.WarehouseName, Role: q.info.RoleName,
 		TypeID: res.typeID, Format: "json",
 	}
