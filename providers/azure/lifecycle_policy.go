@@ -47,7 +47,7 @@ var LifecyclePolicy = &spec.Kind{
 			{Name: "delete_after", Type: cty.String, Check: checkDays, Norm: normDays, Doc: "Age from which a blob is deleted."},
 			{Name: "enabled", Type: cty.Bool, Default: cty.True, Doc: "Whether the rule is applied."},
 		},
-		Norm: sortRules, Change: spec.Updated,
+		Change: changeRules,
 	}},
 	ID: func(v cty.Value) string {
 		if id := v.GetAttr("id"); id.IsKnown() && !id.IsNull() {
@@ -85,7 +85,15 @@ func normDays(v cty.Value) cty.Value {
 	return cty.StringVal(spec.FormatDuration(d))
 }
 
-// sortRules puts rules in the order of their names: their own means nothing.
+// changeRules: the order of rules means nothing.
+func changeRules(before, after cty.Value) spec.Verdict {
+	if sortRules(before).RawEquals(sortRules(after)) {
+		return spec.Verdict{Act: spec.Same}
+	}
+	return spec.Verdict{Act: spec.InPlace}
+}
+
+// sortRules puts rules in the order of their names.
 func sortRules(v cty.Value) cty.Value {
 	if !v.IsKnown() || v.IsNull() || v.LengthInt() == 0 {
 		return v
