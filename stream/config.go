@@ -47,6 +47,9 @@ type Registry struct {
 	URL      string
 	User     string // with Password: basic authentication
 	Password string
+	Token    string // instead of them, a bearer token
+
+	CAFile, CertificateFile, KeyFile string // PEM; "" for the system's authorities and no certificate
 }
 
 // OnError says what becomes of a row that the schema does not take.

@@ -28,6 +28,10 @@ func NewSchemas(cfg Registry) (*Schemas, error) {
 	if cfg.User != "" {
 		conf = schemaregistry.NewConfigWithBasicAuthentication(cfg.URL, cfg.User, cfg.Password)
 	}
+	if cfg.Token != "" {
+		conf = schemaregistry.NewConfigWithBearerAuthentication(cfg.URL, cfg.Token, "", "")
+	}
+	conf.SslCaLocation, conf.SslCertificateLocation, conf.SslKeyLocation = cfg.CAFile, cfg.CertificateFile, cfg.KeyFile
 	client, err := schemaregistry.NewClient(conf)
 	if err != nil {
 		return nil, fmt.Errorf("schema registry client: %w", err)

@@ -102,11 +102,12 @@ func (s *session) streamConfig(ctx context.Context, app []*spec.Instance) (strea
 		return stream.Config{}, err
 	}
 	cfg := stream.Config{
-		Kafka:    kafka.ClientConfig(),
-		Registry: stream.Registry{URL: kafka.RegistryURL, User: kafka.RegistryUser, Password: kafka.RegistryPassword},
-		Blob:     s.container,
-		Abort:    s.c.stopped.Done(),
-		Stdin:    s.c.in,
+		Kafka: kafka.ClientConfig(),
+		Registry: stream.Registry{URL: kafka.RegistryURL, User: kafka.RegistryUser, Password: kafka.RegistryPassword, Token: kafka.RegistryToken,
+			CAFile: kafka.CAFile, CertificateFile: kafka.CertificateFile, KeyFile: kafka.KeyFile},
+		Blob:  s.container,
+		Abort: s.c.stopped.Done(),
+		Stdin: s.c.in,
 	}
 	for _, inst := range app {
 		switch inst.Addr.Kind {

@@ -122,3 +122,16 @@ func TestNoAddress(t *testing.T) {
 		t.Error("a resource of another system")
 	}
 }
+
+func FuzzProperties(f *testing.F) {
+	f.Add("sasl.username=a\n# b\nschema.registry.basic.auth.user.info=a:b\n")
+	f.Add("x")
+	f.Fuzz(func(t *testing.T, text string) {
+		p, err := parseProperties(text)
+		for name, value := range p {
+			if err != nil || !strings.Contains(text, value) {
+				t.Errorf("%q gave %s = %q, %v", text, name, value, err)
+			}
+		}
+	})
+}

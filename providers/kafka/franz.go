@@ -19,6 +19,7 @@ import (
 	saslplain "github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 
+	"mkt/internal/oidc"
 	"mkt/providers"
 )
 
@@ -88,6 +89,12 @@ func (c Connection) franzOptions() ([]kgo.Opt, error) {
 		return append(opts, kgo.SASL(scram.Auth{User: c.User, Pass: c.Password}.AsSha256Mechanism())), nil
 	case "SCRAM-SHA-512":
 		return append(opts, kgo.SASL(scram.Auth{User: c.User, Pass: c.Password}.AsSha512Mechanism())), nil
+	case oidc.Mechanism:
+		mechanism, err := oidc.New(c.ClientConfig())
+		if err != nil {
+			return nil, &providers.Error{Code: providers.Invalid, Err: err}
+		}
+		return append(opts, kgo.SASL(mechanism)), nil
 	}
 	return nil, providers.Errorf(providers.Invalid, "mkt cannot sign in with the mechanism %q here", c.Mechanism)
 }
@@ -144,6 +151,9 @@ func franzError(what string, err error, message string) error {
 			message = code.Description
 		}
 		return kafkaError(what, ck.NewError(ck.ErrorCode(code.Code), strings.TrimSuffix(message, "."), false))
+	}
+	if oidc.Refused(err) {
+		return &providers.Error{Code: providers.Denied, Err: fmt.Errorf("%s: %w", what, err), Hint: "`mkt doctor` shows where the client's id and secret came from."}
 	}
 	var known *providers.Error
 	if errors.As(err, &known) || errors.Is(err, context.Canceled) {

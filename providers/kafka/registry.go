@@ -25,6 +25,9 @@ func (c Connection) RegistryConfig() *schemaregistry.Config {
 	if c.RegistryUser != "" {
 		config = schemaregistry.NewConfigWithBasicAuthentication(c.RegistryURL, c.RegistryUser, c.RegistryPassword)
 	}
+	if c.RegistryToken != "" {
+		config = schemaregistry.NewConfigWithBearerAuthentication(c.RegistryURL, c.RegistryToken, "", "")
+	}
 	config.SslCaLocation = c.CAFile
 	config.SslCertificateLocation = c.CertificateFile
 	config.SslKeyLocation = c.KeyFile
@@ -148,7 +151,9 @@ func (r *registryClient) sendOnce(ctx context.Context, method, path string, in, 
 		return err
 	}
 	req.Header.Set("Content-Type", "application/vnd.schemaregistry.v1+json")
-	if r.conn.RegistryUser != "" {
+	if r.conn.RegistryToken != "" {
+		req.Header.Set("Authorization", "Bearer "+r.conn.RegistryToken)
+	} else if r.conn.RegistryUser != "" {
 		req.SetBasicAuth(r.conn.RegistryUser, r.conn.RegistryPassword)
 	}
 	resp, err := (&http.Client{Transport: withContext{ctx, r.transport, after}, Timeout: providers.CallTimeout + time.Second}).Do(req)

@@ -181,6 +181,8 @@ func TestProperties(t *testing.T) {
 	}
 	for want, props := range map[string][]string{
 		"":                                {"security.protocol", "sasl_plaintext", "sasl.mechanism", "SCRAM-SHA-512"},
+		"a token endpoint, a client id":   {"security.protocol", "SASL_SSL", "sasl.mechanism", "OAUTHBEARER", "sasl.oauthbearer.method", "oidc"},
+		"only oidc is known":              {"security.protocol", "SASL_SSL", "sasl.mechanism", "OAUTHBEARER"},
 		"mechanism \"GSSAPI\"":            {"security.protocol", "SASL_SSL", "sasl.mechanism", "GSSAPI"},
 		"holds no certificate":            {"security.protocol", "SSL", "ssl.ca.location", nothing},
 		"read ssl.certificate.location":   {"security.protocol", "SSL", "ssl.certificate.location", nothing},
@@ -190,6 +192,10 @@ func TestProperties(t *testing.T) {
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: got %v, want %q", props, err, want)
 		}
+	}
+	if opts, err := franzOptions(map[string]string{"security.protocol": "SASL_SSL", "sasl.mechanism": "OAUTHBEARER", "sasl.oauthbearer.method": "oidc", "sasl.oauthbearer.client.id": "i",
+		"sasl.oauthbearer.client.secret": "s", "sasl.oauthbearer.token.endpoint.url": "https://idp.example/token"}); err != nil || len(opts) == 0 {
+		t.Errorf("OAUTHBEARER: %v", err)
 	}
 	if _, err := NewReceiver(map[string]string{"no.such.property": "1"}, "t"); err == nil || !strings.Contains(err.Error(), "no.such.property") {
 		t.Errorf("an unknown property: %v", err)

@@ -17,6 +17,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	saslplain "github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
+
+	"mkt/internal/oidc"
 )
 
 // franzOptions are librdkafka properties, those of a connection, in franz-go's terms.
@@ -52,6 +54,12 @@ func franzOptions(props map[string]string) ([]kgo.Opt, error) {
 		return append(opts, kgo.SASL(scram.Auth{User: user, Pass: password}.AsSha256Mechanism())), nil
 	case "SCRAM-SHA-512":
 		return append(opts, kgo.SASL(scram.Auth{User: user, Pass: password}.AsSha512Mechanism())), nil
+	case oidc.Mechanism:
+		mechanism, err := oidc.New(props)
+		if err != nil {
+			return nil, err
+		}
+		return append(opts, kgo.SASL(mechanism)), nil
 	}
 	return nil, fmt.Errorf("the stream cannot sign in with the mechanism %q", mechanism)
 }
