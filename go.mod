@@ -43,7 +43,7 @@ require (
 	go.opentelemetry.io/otel/sdk v1.47.0 // batches of spans, the resource
 	go.opentelemetry.io/otel/trace v1.47.0 // spans
 	go.opentelemetry.io/proto/otlp v1.11.0 // tests read what a collector of traces gets
-	golang.org/x/oauth2 v0.37.0
+	golang.org/x/oauth2 v0.37.0 // tokens for OAUTHBEARER
 	golang.org/x/sync v0.23.0 // errgroup
 	golang.org/x/term v0.46.0 // whether a terminal listens, and how wide it is
 	golang.org/x/tools v0.49.0 // txtar, in which golden tests are written
