@@ -19,6 +19,9 @@ const plainEvery = 10 * time.Second
 // StreamProgress shows a run as it goes: in a terminal lines that are redrawn, otherwise a plain line now and then.
 type StreamProgress struct {
 	View  *View
+	Pipes func() []PipeStatus // that load what the run writes, as they stand now; may be nil
+
+	pace  pace
 	lines int       // drawn last, on a terminal
 	said  time.Time // when the last plain lines were written, or the run began
 }
@@ -28,17 +31,18 @@ func (p *StreamProgress) Took(stream.Step) {}
 
 // Progress implements stream.Observer.
 func (p *StreamProgress) Progress(s stream.Snapshot) {
-	lines := progressLines(s)
+	p.pace.add(s)
 	if !p.View.Terminal {
 		switch {
 		case p.said.IsZero(): // a short run is told by its report
 			p.said = time.Now()
 		case time.Since(p.said) >= plainEvery:
 			p.said = time.Now()
-			p.View.Printf("%s\n", strings.Join(lines, "\n"))
+			p.View.Printf("%s\n", strings.Join(p.text(s), "\n"))
 		}
 		return
 	}
+	lines := p.text(s)
 	var b strings.Builder
 	if p.lines > 0 {
 		fmt.Fprintf(&b, "\x1b[%dA", p.lines)
@@ -46,24 +50,72 @@ func (p *StreamProgress) Progress(s stream.Snapshot) {
 	for _, l := range lines {
 		b.WriteString("\x1b[2K" + text.Trim(l, max(p.View.Width-1, 20)) + "\n")
 	}
-	p.lines = len(lines)
+	p.lines = max(p.lines, len(lines))
+	for range p.lines - len(lines) { // a line that went leaves an empty one: the cursor has to end where it was
+		b.WriteString("\x1b[2K\n")
+	}
 	p.View.Printf("%s", b.String())
 }
 
-func progressLines(s stream.Snapshot) []string {
+func (p *StreamProgress) text(s stream.Snapshot) []string {
+	v := p.View
 	var lines []string
-	seconds := max(s.Elapsed.Seconds(), 0.001)
-	for _, p := range s.Producers {
-		line := fmt.Sprintf("producer %-12s %-9s row %s  %s rows  %s rows/s", p.Name, p.State, humanize.Comma(int64(p.Row)),
-			humanize.Comma(p.Rows), humanize.Comma(int64(float64(p.Rows)/seconds)))
-		lines = append(lines, line+notes(note{p.DeadLetters, "dead letters"}, note{p.Skipped, "skipped"}, note{p.Retries, "retries"}))
+	for i, one := range s.Producers {
+		speed := p.pace.producer(i)
+		line := fmt.Sprintf("producer %s %s row %s  %s rows  %s rows/s", v.bold(fmt.Sprintf("%-12s", one.Name)), v.state(one.State), humanize.Comma(int64(one.Row)),
+			humanize.Comma(one.Rows), humanize.Comma(int64(speed.rows)))
+		if one.Part > 0 && one.Part < 1 {
+			line += fmt.Sprintf("  %d%%", int(100*one.Part))
+		}
+		lines = append(lines, line+eta(speed)+notes(note{one.DeadLetters, "dead letters"}, note{one.Skipped, "skipped"}, note{one.Retries, "retries"}))
 	}
-	for _, c := range s.Consumers {
-		line := fmt.Sprintf("consumer %-12s %-9s %s rows in %s files  %s  lag %s", c.Name, c.State, humanize.Comma(c.Rows),
-			humanize.Comma(c.Files), humanize.Bytes(uint64(c.Bytes)), humanize.Comma(c.Lag))
-		lines = append(lines, line+notes(note{c.Adopted, "adopted"}, note{c.DeadLetters, "dead letters"}, note{c.Retries, "retries"}))
+	for i, one := range s.Consumers {
+		speed := p.pace.consumer(i)
+		line := fmt.Sprintf("consumer %s %s %s rows in %s files  %s  %s rows/s  lag %s", v.bold(fmt.Sprintf("%-12s", one.Name)), v.state(one.State), humanize.Comma(one.Rows),
+			humanize.Comma(one.Files), humanize.Bytes(uint64(one.Bytes)), humanize.Comma(int64(speed.rows)), humanize.Comma(one.Lag))
+		lines = append(lines, line+eta(speed)+notes(note{one.Adopted, "adopted"}, note{one.DeadLetters, "dead letters"}, note{one.Retries, "retries"}))
+	}
+	for _, pipe := range p.pipes() {
+		line := fmt.Sprintf("pipe     %s %s %s", v.bold(fmt.Sprintf("%-12s", pipe.Name)), v.pipeState(pipe), plural(pipe.Pending, "file", "files")+" pending")
+		if pipe.Error != "" {
+			line += "  " + pipe.Error
+		}
+		lines = append(lines, line)
 	}
 	return lines
+}
+
+func (p *StreamProgress) pipes() []PipeStatus {
+	if p.Pipes == nil {
+		return nil
+	}
+	return p.Pipes()
+}
+
+// state is a state, as wide as the longest.
+func (v *View) state(s stream.State) string {
+	padded := fmt.Sprintf("%-9s", s)
+	switch s {
+	case stream.Running, stream.Done:
+		return v.paint(padded, text.FgGreen)
+	case stream.Failed:
+		return v.paint(padded, text.FgRed)
+	}
+	return v.paint(padded, text.FgYellow)
+}
+
+func (v *View) pipeState(p PipeStatus) string {
+	if p.State != "RUNNING" || p.Error != "" {
+		return v.paint(p.State, text.FgRed)
+	}
+	return v.paint(p.State, text.FgGreen)
+}
+
+func eta(s speed) string {
+	if s.eta == 0 {
+		return ""
+	}
+	return "  eta " + s.eta.String()
 }
 
 type note struct {
@@ -112,57 +164,4 @@ func ArrivalJSON(w io.Writer, pipe, table string, files int) error {
 		Table string `json:"table"`
 		Files int    `json:"files"`
 	}{"arrival", pipe, table, files})
-}
-
-// StreamJSON writes a run's progress as one JSON object a line.
-type StreamJSON struct{ W io.Writer }
-
-// Took implements stream.Observer.
-func (p *StreamJSON) Took(stream.Step) {}
-
-// Progress implements stream.Observer.
-func (p *StreamJSON) Progress(s stream.Snapshot) { _ = streamJSON(p.W, "progress", s) }
-
-// StreamReportJSON writes what a run did as one line of JSON.
-func StreamReportJSON(w io.Writer, r stream.Report) error { return streamJSON(w, "report", r) }
-
-func streamJSON(w io.Writer, kind string, r stream.Report) error {
-	type producer struct {
-		Name        string `json:"name"`
-		Topic       string `json:"topic"`
-		State       string `json:"state"`
-		ResumedAt   uint64 `json:"resumed_at"`
-		Row         uint64 `json:"row"`
-		Rows        int64  `json:"rows"`
-		Bytes       int64  `json:"bytes"`
-		DeadLetters int64  `json:"dead_letters"`
-		Skipped     int64  `json:"skipped"`
-		Retries     int64  `json:"retries"`
-	}
-	type consumer struct {
-		Name        string `json:"name"`
-		Topic       string `json:"topic"`
-		State       string `json:"state"`
-		Read        int64  `json:"read"`
-		Rows        int64  `json:"rows"`
-		Bytes       int64  `json:"bytes"`
-		Files       int64  `json:"files"`
-		Adopted     int64  `json:"adopted"`
-		DeadLetters int64  `json:"dead_letters"`
-		Lag         int64  `json:"lag"`
-		Retries     int64  `json:"retries"`
-	}
-	out := struct {
-		Type      string     `json:"type"`
-		Seconds   float64    `json:"seconds"`
-		Producers []producer `json:"producers,omitempty"`
-		Consumers []consumer `json:"consumers,omitempty"`
-	}{Type: kind, Seconds: r.Elapsed.Seconds()}
-	for _, p := range r.Producers {
-		out.Producers = append(out.Producers, producer{p.Name, p.Topic, string(p.State), p.ResumedAt, p.Row, p.Rows, p.Bytes, p.DeadLetters, p.Skipped, p.Retries})
-	}
-	for _, c := range r.Consumers {
-		out.Consumers = append(out.Consumers, consumer{c.Name, c.Topic, string(c.State), c.Read, c.Rows, c.Bytes, c.Files, c.Adopted, c.DeadLetters, c.Lag, c.Retries})
-	}
-	return json.NewEncoder(w).Encode(out)
 }

@@ -56,7 +56,7 @@ func NewMetrics(version string) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
 		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "mkt_stream_step_seconds",
-			Help: "How long transactions, uploads of files and commits of offsets took, retries included.",
+			Help:    "How long transactions, uploads of files and commits of offsets took, retries included.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 2, 18)}, []string{"step", "name"}),
 		rows: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "mkt_stream_batch_rows",
 			Help: "Rows of a transaction or a file.", Buckets: prometheus.ExponentialBuckets(1, 4, 11)}, []string{"step", "name"}),
