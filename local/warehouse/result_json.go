@@ -154,9 +154,12 @@ func jsonCell(c column, v any) (string, error) {
 		}
 		return epoch(v), nil
 	}
+	if c.Type != "fixed" {
+		return indented(fmt.Sprint(v)), nil // as in Arrow, what has no form of its own travels as text
+	}
 	n, err := bigValue(v)
 	if err != nil {
-		return fmt.Sprint(v), nil // what DuckDB has no number for travels as text
+		return "", err
 	}
 	if c.Scale == 0 {
 		return n.String(), nil
