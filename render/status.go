@@ -5,12 +5,27 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"mkt/planner"
+	"mkt/stream"
 )
 
 // Status is how a pipeline stands.
 type Status struct {
-	Plan  *planner.Plan
-	Pipes []PipeStatus
+	Plan      *planner.Plan
+	Consumers []ConsumerStatus
+	Pipes     []PipeStatus
+}
+
+// ConsumerStatus is what waits for a consumer, whoever runs it.
+type ConsumerStatus struct {
+	Name, Topic, Group string
+	Lags               []stream.PartitionLag
+}
+
+func (c ConsumerStatus) lag() (n int64) {
+	for _, l := range c.Lags {
+		n += l.Lag
+	}
+	return n
 }
 
 // PipeStatus is what SYSTEM$PIPE_STATUS and the load history say of a pipe.
@@ -36,6 +51,13 @@ func (v *View) Status(s Status) {
 			v.wait("  ", c.Wait)
 		}
 	}
+	for _, c := range s.Consumers {
+		mark, waits := v.paint("✓", text.FgGreen), "nothing waits"
+		if n := c.lag(); n > 0 {
+			mark, waits = v.paint("~", text.FgYellow), plural(n, "record waits", "records wait")
+		}
+		v.Printf("%s consumer %s of group %s: %s in %s\n", mark, c.Name, c.Group, waits, c.Topic)
+	}
 	for _, p := range s.Pipes {
 		mark := v.paint("✓", text.FgGreen)
 		if p.State != "RUNNING" || p.Failed > 0 || p.Error != "" {
@@ -53,7 +75,17 @@ func (v *View) Status(s Status) {
 // StatusJSON is a Status as -json prints it.
 type StatusJSON struct {
 	Resources []ResourceStatusJSON `json:"resources"`
+	Consumers []ConsumerLagJSON    `json:"consumers"`
 	Pipes     []PipeStatus         `json:"pipes"`
+}
+
+// ConsumerLagJSON is one consumer's part of a status.
+type ConsumerLagJSON struct {
+	Name       string    `json:"name"`
+	Topic      string    `json:"topic"`
+	Group      string    `json:"group"`
+	Lag        int64     `json:"lag"`
+	Partitions []LagJSON `json:"partitions"`
 }
 
 // ResourceStatusJSON is one resource's part of a status.
@@ -67,7 +99,10 @@ type ResourceStatusJSON struct {
 
 // JSON returns s in its JSON form.
 func (s Status) JSON() StatusJSON {
-	out := StatusJSON{Resources: []ResourceStatusJSON{}, Pipes: s.Pipes}
+	out := StatusJSON{Resources: []ResourceStatusJSON{}, Consumers: []ConsumerLagJSON{}, Pipes: s.Pipes}
+	for _, c := range s.Consumers {
+		out.Consumers = append(out.Consumers, ConsumerLagJSON{c.Name, c.Topic, c.Group, c.lag(), NewLagJSON(c.Lags)})
+	}
 	for _, c := range s.Plan.Changes {
 		out.Resources = append(out.Resources, ResourceStatusJSON{c.Addr.String(), c.ID, actionWords[c.Action], newWaitJSON(c.Wait)})
 	}

@@ -30,6 +30,9 @@ type pipe struct {
 	container string // URL
 	path      string // folder that it loads from, "kafka-messages/"
 	match     string // how keys find columns: CASE_INSENSITIVE, CASE_SENSITIVE or NONE
+
+	stage      string    // that it loads from, qualified
+	sasExpires time.Time // when the stage's token ends; zero if it has none
 }
 
 // pipes returns the stack's pipes that exist.
@@ -65,7 +68,9 @@ func (s *session) pipes(ctx context.Context) ([]pipe, error) {
 		copy := c.Before.GetAttr("copy")
 		stage, ok := stages[text(copy, "from")]
 		if ok && c.Before.GetAttr("auto_ingest").True() {
+			expires, _ := time.Parse(time.RFC3339, text(stage, "sas_expires_at"))
 			out = append(out, pipe{
+				stage: text(copy, "from"), sasExpires: expires,
 				name: c.ID, table: text(copy, "into"), container: text(stage, "container"),
 				path: text(stage, "path") + text(copy, "path"), match: text(copy, "match_by_column_name"),
 			})
@@ -190,9 +195,7 @@ func (p pipe) compare(files []string, loads map[string]snowflake.Load) (missing 
 }
 
 // url names a file of the pipe's container as Snowflake does.
-func (p pipe) url(file string) string {
-	return "azure" + strings.TrimPrefix(p.container, "https") + "/" + file
-}
+func (p pipe) url(file string) string { return fileURL(p.container, file) }
 
 // history is what became of the files of the pipe's table in the last 14 days.
 func (s *session) history(ctx context.Context, db *sql.DB, table string) (map[string]snowflake.Load, error) {

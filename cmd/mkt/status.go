@@ -3,13 +3,14 @@ package main
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
-	"mkt/providers/snowflake"
 	"mkt/render"
+	"mkt/spec"
+	"mkt/stream"
 )
 
 func newStatus(c *cli) *cobra.Command {
@@ -25,6 +26,9 @@ func newStatus(c *cli) *cobra.Command {
 			}
 			defer s.Close()
 			status := render.Status{Plan: p}
+			if status.Consumers, err = s.consumerStatus(ctx, p.Scope); err != nil {
+				return err
+			}
 			if status.Pipes, err = s.pipeStatus(ctx); err != nil {
 				return err
 			}
@@ -35,6 +39,47 @@ func newStatus(c *cli) *cobra.Command {
 			return nil
 		},
 	}
+}
+
+// consumerStatus asks Kafka what waits for each consumer of the stack whose topic is there.
+func (s *session) consumerStatus(ctx context.Context, scope *spec.Scope) ([]render.ConsumerStatus, error) {
+	blocks, err := s.appBlocks([]string{"consumer"}, nil)
+	if err != nil || len(blocks) == 0 || scope == nil {
+		return nil, err
+	}
+	conn, err := s.kafka(ctx)
+	if err != nil {
+		return nil, err
+	}
+	admin, err := stream.NewAdmin(conn.ClientConfig())
+	if err != nil {
+		return nil, err
+	}
+	defer admin.Close()
+	ctx, cancel := context.WithTimeout(ctx, appTimeout)
+	defer cancel()
+	var out []render.ConsumerStatus
+	for _, b := range blocks {
+		instances, diags := scope.Instances(b)
+		if err := s.c.report(diags, s.stack.Files); err != nil {
+			return nil, err
+		}
+		for _, inst := range instances {
+			if !inst.Value.GetAttr("topic").IsKnown() || !inst.Value.GetAttr("group").IsKnown() {
+				continue // not applied yet
+			}
+			c := stream.Consumer{Name: inst.Addr.Label(), Topic: text(inst.Value, "topic"), Group: text(inst.Value, "group")}
+			lags, err := stream.Lag(ctx, conn.ClientConfig(), admin, c)
+			if errors.Is(err, stream.ErrNoTopic) {
+				continue
+			}
+			if err != nil {
+				return nil, fmt.Errorf("ask what waits for %s: %w", inst.Addr, err)
+			}
+			out = append(out, render.ConsumerStatus{Name: c.Name, Topic: c.Topic, Group: c.Group, Lags: lags})
+		}
+	}
+	return out, nil
 }
 
 // pipeStatus asks Snowflake about each pipe of the stack.
@@ -66,24 +111,10 @@ func (s *session) pipeStatus(ctx context.Context) ([]render.PipeStatus, error) {
 }
 
 func (s *session) askPipe(ctx context.Context, db *sql.DB, p pipe) (render.PipeStatus, error) {
-	out := render.PipeStatus{Name: p.name, Table: p.table}
-	n, err := snowflake.ParseName(p.name)
+	out, err := pipeState(ctx, db, p)
 	if err != nil {
 		return out, err
 	}
-	var raw string
-	if err := db.QueryRowContext(ctx, "SELECT SYSTEM$PIPE_STATUS(?)", n.SQL()).Scan(&raw); err != nil {
-		return out, err
-	}
-	var said struct {
-		State   string `json:"executionState"`
-		Pending int64  `json:"pendingFileCount"`
-		Error   string `json:"error"`
-	}
-	if err := json.Unmarshal([]byte(raw), &said); err != nil {
-		return out, err
-	}
-	out.State, out.Pending, out.Error = said.State, said.Pending, said.Error
 	loads, err := s.history(ctx, db, p.table)
 	if err != nil {
 		return out, err

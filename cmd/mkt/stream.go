@@ -15,12 +15,16 @@ import (
 func newStream(c *cli) *cobra.Command {
 	var follow, dry bool
 	var arrival time.Duration
+	var metricsAddr string
 	cmd := &cobra.Command{
 		Use:   "stream [producer.NAME | consumer.NAME ...]",
 		Short: "Run the producers and consumers",
 		Long: `stream runs every producer and consumer of the stack, or those named, until the sources are drained, everything is in
 files and the pipes have loaded them. It may be interrupted or killed at any moment: run again, it goes on from there, and
-no row is lost or doubled. The first Ctrl-C finishes what is under way, the second cuts it off.`,
+no row is lost or doubled. The first Ctrl-C or SIGTERM finishes what is under way, the second cuts it off.
+
+With -metrics-addr it answers /metrics to Prometheus, and /healthz and /readyz to Kubernetes. Where the environment has
+OTEL_EXPORTER_OTLP_ENDPOINT it sends a trace of the run to that collector.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
 			s, err := c.open(ctx)
@@ -28,6 +32,11 @@ no row is lost or doubled. The first Ctrl-C finishes what is under way, the seco
 				return err
 			}
 			defer s.Close()
+			watched, err := c.observe(ctx, metricsAddr)
+			if err != nil {
+				return err
+			}
+			defer watched.close()
 			app, err := s.app(ctx, []string{"producer", "consumer"}, args...)
 			if err != nil {
 				return err
@@ -43,7 +52,7 @@ no row is lost or doubled. The first Ctrl-C finishes what is under way, the seco
 				return c.dryRun(ctx, cfg)
 			}
 			cfg.Follow = follow
-			report, err := stream.Run(ctx, cfg, c.observer())
+			report, err := watched.run(ctx, s, cfg)
 			if e := c.showReport(report); e != nil && err == nil {
 				err = e
 			}
@@ -57,6 +66,7 @@ no row is lost or doubled. The first Ctrl-C finishes what is under way, the seco
 	}
 	cmd.Flags().BoolVar(&follow, "follow", false, "keep going after the sources are drained, until interrupted")
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "read, type and count the sources from their first row, and send nothing; exit 1 if a row is bad")
+	cmd.Flags().StringVar(&metricsAddr, "metrics-addr", "", "serve /metrics, /healthz and /readyz at this address, as 127.0.0.1:9464")
 	cmd.Flags().DurationVar(&arrival, "arrival-timeout", 10*time.Minute, "how long to wait until the pipes have loaded the files")
 	return cmd
 }
@@ -94,14 +104,6 @@ func (c *cli) dryRun(ctx context.Context, cfg stream.Config) error {
 		return exitError(exitFailed)
 	}
 	return nil
-}
-
-// observer shows a run's progress: a live line in a terminal, a line now and then in a pipe, one object a line as JSON.
-func (c *cli) observer() stream.Observer {
-	if c.json {
-		return &render.StreamJSON{W: c.out}
-	}
-	return &render.StreamProgress{View: c.view(c.err)}
 }
 
 func (c *cli) showReport(r stream.Report) error {
