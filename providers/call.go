@@ -33,6 +33,14 @@ func WithLimits(ctx context.Context, l Limits) context.Context {
 	return context.WithValue(ctx, limitsKey{}, l)
 }
 
+// LimitsOf returns the limits of operations in ctx.
+func LimitsOf(ctx context.Context) Limits {
+	if limits, ok := ctx.Value(limitsKey{}).(Limits); ok {
+		return limits
+	}
+	return Limits{Call: CallTimeout, Retry: RetryFor, Connect: ConnectFor}
+}
+
 // Each calls fn for every item with at most limit calls under way, and returns the results in the items' order.
 func Each[T, R any](ctx context.Context, limit int, items []T, fn func(context.Context, T) R) []R {
 	results := make([]R, len(items))
@@ -57,10 +65,7 @@ func Retry[R any](ctx context.Context, fn func(context.Context) (R, error)) (R, 
 	policy := backoff.NewExponentialBackOff()
 	policy.InitialInterval = 200 * time.Millisecond
 	policy.MaxInterval = 10 * time.Second
-	limits, ok := ctx.Value(limitsKey{}).(Limits)
-	if !ok {
-		limits = Limits{Call: CallTimeout, Retry: RetryFor, Connect: ConnectFor}
-	}
+	limits := LimitsOf(ctx)
 	var last error
 	start := time.Now()
 	try := func() (R, error) {

@@ -193,7 +193,7 @@ func awaitShown(ctx context.Context, noun string, changes []providers.Change, er
 			results[i].State = state
 		}
 		return struct{}{}, nil
-	}, backoff.WithBackOff(policy), backoff.WithMaxElapsedTime(providers.RetryFor))
+	}, backoff.WithBackOff(policy), backoff.WithMaxElapsedTime(providers.LimitsOf(ctx).Retry))
 	for i, ch := range changes {
 		if results[i].Err = errs[i]; errs[i] == nil && err != nil {
 			results[i].Err = fmt.Errorf("%s %s: %w", noun, ch.ID, err)

@@ -299,14 +299,11 @@ func (t *topics) awaitReassigned(ctx context.Context, names map[string]int) map[
 	policy.InitialInterval, policy.MaxInterval = 50*time.Millisecond, 5*time.Second
 	started, last := time.Now(), -1
 	moving, err := backoff.Retry(ctx, func() (kadm.ListPartitionReassignmentsResponses, error) {
-		callCtx, cancel := context.WithTimeout(ctx, providers.CallTimeout)
-		defer cancel()
-		moving, err := t.moving(callCtx, names)
+		moving, err := providers.Retry(ctx, func(ctx context.Context) (kadm.ListPartitionReassignmentsResponses, error) {
+			return t.moving(ctx, names)
+		})
 		if err != nil {
-			if !providers.Transient(err) {
-				err = backoff.Permanent(err)
-			}
-			return moving, err
+			return moving, backoff.Permanent(err)
 		}
 		n := len(moving.Sorted())
 		if n == 0 {

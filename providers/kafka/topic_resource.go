@@ -235,7 +235,7 @@ func (t *topics) await(ctx context.Context, changes []providers.Change, errs []e
 		for j, i := range at {
 			names[j] = changes[i].ID
 		}
-		callCtx, cancel := context.WithTimeout(ctx, providers.CallTimeout)
+		callCtx, cancel := context.WithTimeout(ctx, providers.LimitsOf(ctx).Call)
 		defer cancel()
 		states, err := t.describe(callCtx, names)
 		if err != nil {
@@ -254,7 +254,7 @@ func (t *topics) await(ctx context.Context, changes []providers.Change, errs []e
 			return struct{}{}, errors.New("the change does not show yet")
 		}
 		return struct{}{}, nil
-	}, backoff.WithBackOff(policy), backoff.WithMaxElapsedTime(providers.RetryFor))
+	}, backoff.WithBackOff(policy), backoff.WithMaxElapsedTime(providers.LimitsOf(ctx).Retry))
 	var at []int
 	var done []providers.Change
 	for i := range results {
