@@ -490,3 +490,26 @@ func TestReplayFiles(t *testing.T) {
 		t.Errorf("%+v", h)
 	}
 }
+
+func TestDirectories(t *testing.T) {
+	f := newFixture(t, 1000)
+	c := &f.cfg.Consumers[0]
+	c.Group, c.Prefix, c.DeadLetterPrefix, c.By = "other", "other/", "other-dead/", stream.By{Directory: "v={Volume}", Time: ""}
+	c.Roll.Rows = 100
+	f.cfg.Producers[0].Paths = []string{f.path}
+	f.stream()
+	rep := f.audit()
+	if h := rep.hop(Files); !rep.OK() || h.Got != 990 || h.Files != 990 {
+		t.Fatalf("%+v", rep)
+	}
+	files, err := stream.ListTopicFiles(t.Context(), f.Container(), "other/", streamtest.Topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Container().NewBlobClient(files[5].Name).Delete(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if h := f.audit().hop(Files); h.Lost != 1 || len(h.Problems) != 1 || !strings.Contains(h.Problems[0], "a gap before") {
+		t.Errorf("%+v", h)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"path"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -199,6 +200,12 @@ func Consumer() *Kind {
 				Doc: "The container to write to: an `azure_container`, or the URL of one that the stack does not manage."},
 			{Name: "prefix", Type: cty.String, Default: cty.StringVal(""), Check: blobPrefix,
 				Doc: "What the files' names begin with, such as `kafka-messages/`."},
+			{Name: "partition_by", Type: cty.String, Check: checkPartitionBy,
+				Doc: "Puts files into directories by what their records say, such as `date=%Y-%m-%d` or `index={Index}/month=%Y-%m`: `%Y`, `%m`, `%d`, `%H` and `%M` are of the time in UTC, a name in braces is a field. " +
+					"A file ends where the next record belongs to another directory, so it is for data that is in order: where every record differs from the last, every record is a file. " +
+					"Files are then named `<prefix><topic>/<topic id>/<partition>/by/<directory>/…`. Characters other than letters, digits and `. _ -` become `_`, and a null is `__HIVE_DEFAULT_PARTITION__`. Stop all of the group's consumers before you change it."},
+			{Name: "time", Type: cty.String, Row: true,
+				Doc: "The field that tells the time for `partition_by`, a date or a timestamp, written as `row.Date`. Without it, the time at which the record was sent."},
 			{Name: "format", Type: cty.String, Default: cty.StringVal("json"), Check: OneOf("json", "avro", "parquet"),
 				Doc: "The format of the files: `json`, an object a line; `avro`, object container files that hold the records as they are in the topic; or `parquet`, a column for each field. " +
 					"The file format of the pipe has the same type. Snowflake reads Parquet's dates, times and decimals as such only with `USE_LOGICAL_TYPE = TRUE` and bytes with `BINARY_AS_TEXT = FALSE`, " +
@@ -240,7 +247,24 @@ func checkConsumer(v cty.Value) (problems []Problem) {
 			Detail:  "Files of format \"json\" are compressed as a whole, with gzip or zstd. Choose one of them, or the format \"avro\" or \"parquet\".",
 		})
 	}
+	if known(v.GetAttr("time")) && v.GetAttr("partition_by").IsNull() {
+		problems = append(problems, Problem{
+			Path:    cty.GetAttrPath("time"),
+			Summary: "No directories by time",
+			Detail:  "time says by which field partition_by divides the files, and there is no partition_by. Add it, such as partition_by = \"date=%Y-%m-%d\", or remove time.",
+		})
+	}
 	return append(problems, checkDeadLetters(v)...)
+}
+
+var partitionBy = regexp.MustCompile(`^(?:[A-Za-z0-9._=/-]|%[YmdHM%]|\{[^{}]+\})+$`)
+
+func checkPartitionBy(v cty.Value) error {
+	s := v.AsString()
+	if !partitionBy.MatchString(s) || !strings.ContainsAny(strings.ReplaceAll(s, "%%", ""), "%{") {
+		return fmt.Errorf("%q names no directories; write letters of the time (%%Y %%m %%d %%H %%M) or fields in braces, as in \"date=%%Y-%%m-%%d\" or \"index={Index}\"", s)
+	}
+	return blobPrefix(v)
 }
 
 func checkDeadLetters(v cty.Value) []Problem {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
@@ -154,12 +155,24 @@ func (c *consumer) chainEnd(ctx context.Context, id int32) (int64, bool, error) 
 // creating ours would not find. It stops at a file whose dead letters are
 // missing: that will be adopted.
 func (c *consumer) follow(ctx context.Context, id int32, at int64) (int64, error) {
+	var inDirs map[int64]File // by their start, nil before they are asked for
 	for {
 		files, err := listFiles(ctx, c.blobs, c.cfg.Prefix+c.topic.Name+"/", filePath(c.cfg.Prefix, c.topic, id, at))
-		if err != nil || len(files) == 0 {
+		if err != nil {
 			return at, err
 		}
-		f := files[0]
+		if len(files) == 0 && inDirs == nil {
+			if inDirs, err = c.inDirectories(ctx, id); err != nil {
+				return at, err
+			}
+		}
+		f, found := inDirs[at]
+		if len(files) > 0 {
+			f, found = files[0], true
+		}
+		if !found {
+			return at, nil
+		}
 		whole, err := c.lettersOf(ctx, f)
 		switch {
 		case err != nil:
@@ -176,8 +189,26 @@ func (c *consumer) follow(ctx context.Context, id int32, at int64) (int64, error
 	}
 }
 
+// inDirectories is the files of a partition that are in directories, by their
+// start. In which one a file is would only its first record tell.
+func (c *consumer) inDirectories(ctx context.Context, id int32) (map[int64]File, error) {
+	files, err := listFiles(ctx, c.blobs, c.cfg.Prefix+c.topic.Name+"/", PartitionPrefix(c.cfg.Prefix, c.topic, id)+byDirectory)
+	out := map[int64]File{}
+	for _, f := range files {
+		out[f.Start] = f
+	}
+	return out, err
+}
+
 // named says whether a file has the name that this consumer would give it.
-func (c *consumer) named(f File) bool { return f.Name == c.cfg.fileName(c.topic, f.Partition, f.Start) }
+func (c *consumer) named(f File) bool {
+	if f.By != c.cfg.By.text() {
+		return false
+	}
+	dir := strings.TrimPrefix(strings.TrimPrefix(f.Name, PartitionPrefix(c.cfg.Prefix, c.topic, f.Partition)), byDirectory)
+	dir = dir[:strings.LastIndexByte(dir, '/')+1]
+	return f.Name == c.cfg.fileName(c.topic, f.Partition, dir, f.Start)
+}
 
 // lettersOf says whether a file has its dead letters beside it, whatever their
 // compression.
@@ -190,7 +221,7 @@ func (c *consumer) lettersOf(ctx context.Context, f File) (bool, error) {
 }
 
 func (c *consumer) unfinished(f File) error {
-	return fmt.Errorf("%s was written by a consumer of another format or compression that ended before it wrote its dead letters;"+
+	return fmt.Errorf("%s was written by a consumer of another format, compression or partition_by that ended before it wrote its dead letters;"+
 		" run once as it was before, then change the format", f.Name)
 }
 

@@ -2,12 +2,14 @@ package stream
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/md5"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -130,8 +132,8 @@ func ListTopicFiles(ctx context.Context, c *container.Client, prefix, topic stri
 	return listFiles(ctx, c, prefix+topic+"/", prefix+topic+"/")
 }
 
-// listFiles lists the files under dir, which is under the topic's directory.
-// The service lists by name, and names sort as offsets do.
+// listFiles lists the files under dir, which is under the topic's directory,
+// by topic, partition and offset.
 func listFiles(ctx context.Context, c *container.Client, topicDir, dir string) ([]File, error) {
 	var out []File
 	err := eachBlob(ctx, c, dir, func(item *container.BlobItem) error {
@@ -141,6 +143,9 @@ func listFiles(ctx context.Context, c *container.Client, topicDir, dir string) (
 			return err
 		}
 		return nil
+	})
+	slices.SortStableFunc(out, func(a, b File) int {
+		return cmp.Or(strings.Compare(a.TopicID, b.TopicID), cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Start, b.Start))
 	})
 	return out, err
 }

@@ -110,6 +110,7 @@ type Consumer struct {
 	From         string // "earliest" (also empty) or "latest": where a group without offsets starts
 	ContainerURL string
 	Prefix       string
+	By           By     // directories below it
 	Format       string // of package rowfile: "json" (also empty), "avro", "parquet"
 	Compression  string // of package rowfile: "gzip" (also empty), "zstd", "none", "snappy"
 	Roll         Roll
@@ -260,6 +261,9 @@ func (c Consumer) withDefaults() (Consumer, error) {
 	c.From, c.Format = cmp.Or(c.From, "earliest"), cmp.Or(c.Format, rowfile.JSON)
 	c.Compression = cmp.Or(c.Compression, "gzip")
 	if err := rowfile.Check(c.Format, c.Compression); err != nil {
+		return c, fmt.Errorf("consumer %q: %w", c.Name, err)
+	}
+	if err := c.By.Check(); err != nil {
 		return c, fmt.Errorf("consumer %q: %w", c.Name, err)
 	}
 	if c.From != "earliest" && c.From != "latest" {

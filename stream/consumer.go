@@ -22,6 +22,7 @@ type consumer struct {
 	client  engine.Receiver
 	records engine.Records
 	schema  *codec.Schema // of the last row
+	dirs    *directories  // nil: files are in none
 	blobs   *container.Client
 	parts   map[int32]*partition
 
@@ -144,6 +145,7 @@ func (c *consumer) prepare(ctx context.Context) error {
 // connect joins the group.
 func (c *consumer) connect(ctx context.Context) error {
 	var err error
+	c.dirs = newDirectories(c.cfg.By)
 	c.parts, c.results = map[int32]*partition{}, make(chan outcome, 1024)
 	c.slots = make(chan struct{}, uploaders)
 	c.checked = time.Now()

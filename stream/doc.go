@@ -63,6 +63,10 @@
 // (by rows, bytes, age, schema id, a rebalance, a crash, two processes that
 // both think they own the partition) does not matter.
 //
+// With Consumer.By, files stand in directories of what their records say, under
+// "by/" in the partition's; a file then holds records of one directory, that of
+// its first record. The chain is the same.
+//
 // After the last record of a file was read, the topic is looked at: it must
 // have the id it had. The file is uploaded, then its dead letters under the same
 // name and another prefix, then the offset, which is the chain's end, is

@@ -22,6 +22,7 @@ type file struct {
 	schema     int // id of every row's schema, 0 without rows
 	digest     codec.Multiset
 	opened     time.Time
+	dir        string    // of its first record, with a slash behind it, "" for none
 	oldest     time.Time // its first record's
 	newest     time.Time // its last record's
 
@@ -123,6 +124,7 @@ type FileInfo struct {
 	Dead   int64 // records of the range that are in the dead-letter file of the same name
 	Schema int   // id of every row's schema
 	Digest codec.Multiset
+	By     string // what its directory went by (By), "" for none
 }
 
 // The names have no punctuation: services and clients do not agree on how to
@@ -133,6 +135,7 @@ const (
 	metaDead   = "mktdead"
 	metaSchema = "mktschema"
 	metaDigest = "mktdigest"
+	metaBy     = "mktby"
 )
 
 func (i FileInfo) metadata() map[string]*string {
@@ -143,6 +146,9 @@ func (i FileInfo) metadata() map[string]*string {
 	set(metaDead, strconv.FormatInt(i.Dead, 10))
 	set(metaSchema, strconv.Itoa(i.Schema))
 	set(metaDigest, i.Digest.Text())
+	if i.By != "" {
+		set(metaBy, i.By)
+	}
 	return out
 }
 
@@ -154,7 +160,7 @@ func ParseFileInfo(meta map[string]*string) (FileInfo, error) {
 			low[strings.ToLower(k)] = *v
 		}
 	}
-	var out FileInfo
+	out := FileInfo{By: low[metaBy]}
 	var err1, err2, err3, err4, err5 error
 	out.End, err1 = strconv.ParseInt(low[metaEnd], 10, 64)
 	out.Rows, err2 = strconv.ParseInt(low[metaRows], 10, 64)
@@ -172,9 +178,9 @@ func PartitionPrefix(prefix string, t Topic, partition int32) string {
 	return fmt.Sprintf("%s%s/%s/%d/", prefix, t.Name, t.ID, partition)
 }
 
-// fileName is the name of the file that starts at an offset.
-func (c Consumer) fileName(t Topic, partition int32, start int64) string {
-	return filePath(c.Prefix, t, partition, start) + rowfile.Suffix(c.Format, c.Compression)
+// fileName is the name of the file of a directory that starts at an offset.
+func (c Consumer) fileName(t Topic, partition int32, dir string, start int64) string {
+	return dirPath(c.Prefix, t, partition, dir, start) + rowfile.Suffix(c.Format, c.Compression)
 }
 
 // letterName is the name of its dead letters, which are JSON lines.
@@ -189,19 +195,26 @@ func (c Consumer) letterCompression() string {
 	return c.Compression
 }
 
-// filePath is a file's name without its suffix.
+// filePath is the name of a file that is in no directory without its suffix.
 func filePath(prefix string, t Topic, partition int32, start int64) string {
-	return fmt.Sprintf("%s%020d", PartitionPrefix(prefix, t, partition), start)
+	return dirPath(prefix, t, partition, "", start)
+}
+
+func dirPath(prefix string, t Topic, partition int32, dir string, start int64) string {
+	if dir != "" {
+		dir = byDirectory + dir
+	}
+	return fmt.Sprintf("%s%s%020d", PartitionPrefix(prefix, t, partition), dir, start)
 }
 
 // parseName reads what stands below the topic's directory: topic id,
 // partition, start offset.
 func parseName(name string) (File, bool) {
 	parts := strings.Split(name, "/")
-	if len(parts) != 3 {
+	if len(parts) != 3 && (len(parts) < 5 || parts[2] != strings.TrimSuffix(byDirectory, "/")) {
 		return File{}, false
 	}
-	digits, rest, _ := strings.Cut(parts[2], ".")
+	digits, rest, _ := strings.Cut(parts[len(parts)-1], ".")
 	suffix, _, _ := strings.Cut(rest, ".")
 	start, err1 := strconv.ParseInt(digits, 10, 64)
 	partition, err2 := strconv.ParseInt(parts[1], 10, 32)

@@ -85,7 +85,23 @@ func (c *consumer) message(ctx context.Context, rec engine.Record) error {
 	} else if poison == nil && err != nil {
 		return err
 	}
+	dir := ""
+	if c.dirs != nil {
+		dir = noValue + "/"
+		if poison == nil {
+			if dir, poison, err = c.dirs.of(schema, datum, rec.Time); err != nil {
+				return err
+			}
+		}
+	}
 	f := p.open
+	if f != nil && poison == nil && f.dir != dir && p.forced == 0 {
+		c.counts.cuts.Add(1)
+		if err := c.seal(p); err != nil {
+			return err
+		}
+		f = nil
+	}
 	if f != nil && poison == nil && f.schema != 0 && f.schema != id && p.forced == 0 {
 		if err := c.seal(p); err != nil {
 			return err
@@ -94,6 +110,7 @@ func (c *consumer) message(ctx context.Context, rec engine.Record) error {
 	}
 	if f == nil {
 		f = newFile(p.start, c.cfg.letterCompression())
+		f.dir = dir
 		p.open = f
 	}
 	if poison == nil {

@@ -30,7 +30,7 @@ func ReplayConsumer(ctx context.Context, cfg Config, c Consumer, examples int) (
 	if c.DeadLetterPrefix == "" {
 		return out, nil
 	}
-	r := &fileReplayer{cfg: c, out: &out}
+	r := &fileReplayer{cfg: c, out: &out, dirs: newDirectories(c.By)}
 	if r.admin, err = NewAdmin(cfg.Kafka); err != nil {
 		return out, err
 	}
@@ -63,6 +63,7 @@ type fileReplayer struct {
 	schemas *Schemas
 	blobs   *container.Client
 	topic   Topic
+	dirs    *directories
 }
 
 // file replays one file of dead letters: it goes through the claims that are
@@ -129,24 +130,34 @@ func (r *fileReplayer) told(ctx context.Context, name string) (claim, error) {
 }
 
 // claim is what the next file is to hold: of the letters that are left and fit,
-// those with the schema of the first.
+// those with the schema and the directory of the first.
 func (r *fileReplayer) claim(ctx context.Context, f File, n int, order []int64, left map[int64]RecordLetter) (claim, error) {
-	out := claim{Format: r.cfg.Format, Compression: r.cfg.Compression}
+	out, dir := claim{Format: r.cfg.Format, Compression: r.cfg.Compression}, ""
 	for _, offset := range order {
 		l, ok := left[offset]
 		if !ok {
 			continue
 		}
-		schema, _, bad := r.decode(ctx, l)
+		schema, datum, bad := r.decode(ctx, l)
 		if bad != nil && !errors.Is(bad, ErrPoison) {
 			return out, bad
 		}
-		if bad != nil || len(out.Offsets) > 0 && schema.ID != out.Schema {
+		if bad != nil {
+			continue
+		}
+		in := ""
+		if r.dirs != nil {
+			var err error
+			if in, _, err = r.dirs.of(schema, datum, l.Time); err != nil {
+				return out, err
+			}
+		}
+		if len(out.Offsets) > 0 && (schema.ID != out.Schema || in != dir) {
 			continue
 		}
 		if len(out.Offsets) == 0 {
-			out.Schema = schema.ID
-			out.File = filePath(r.cfg.Prefix, r.topic, f.Partition, f.Start) + replayed(n) + rowfile.Suffix(r.cfg.Format, r.cfg.Compression)
+			dir, out.Schema = in, schema.ID
+			out.File = dirPath(r.cfg.Prefix, r.topic, f.Partition, dir, f.Start) + replayed(n) + rowfile.Suffix(r.cfg.Format, r.cfg.Compression)
 		}
 		out.Offsets = append(out.Offsets, offset)
 	}

@@ -111,6 +111,7 @@ type ConsumerStatus struct {
 	Rows        int64 // rows in files written by this run
 	Bytes       int64 // of those files, as stored
 	Files       int64
+	Cuts        int64 // of the files, those that ended since the next record has another directory
 	Adopted     int64 // files that someone had written before
 	DeadLetters int64
 	Lag         int64 // records that wait in the owned partitions
@@ -148,14 +149,14 @@ func (c *producerCounts) status(p Producer) ProducerStatus {
 type consumerCounts struct {
 	state                                        atomic.Value
 	read, rows, bytes, files, adopted, dead, lag atomic.Int64
-	parts, retries, buffered, ticked             atomic.Int64
+	parts, retries, buffered, ticked, cuts       atomic.Int64
 	lags                                         atomic.Pointer[[]PartitionLag]
 	ages                                         Ages
 }
 
 func (c *consumerCounts) status(cfg Consumer) ConsumerStatus {
 	out := ConsumerStatus{Name: cfg.Name, Topic: cfg.Topic, State: stateOf(&c.state), Read: c.read.Load(),
-		Rows: c.rows.Load(), Bytes: c.bytes.Load(), Files: c.files.Load(), Adopted: c.adopted.Load(),
+		Rows: c.rows.Load(), Bytes: c.bytes.Load(), Files: c.files.Load(), Cuts: c.cuts.Load(), Adopted: c.adopted.Load(),
 		DeadLetters: c.dead.Load(), Lag: c.lag.Load(), Partitions: c.parts.Load(), Retries: c.retries.Load(),
 		Buffered: c.buffered.Load(), Freshness: c.ages.Freshness(time.Now())}
 	if lags := c.lags.Load(); lags != nil {

@@ -34,7 +34,7 @@ func (c *consumer) send(p *partition) {
 		start, tries := time.Now(), new(atomic.Int64)
 		out := c.put(id, f, func() { tries.Add(1); c.counts.retries.Add(1) })
 		c.run.took(Step{Kind: StepUpload, Name: c.cfg.Name, Topic: c.cfg.Topic, Start: start, Rows: f.rows,
-			Bytes: int64(len(f.body.Bytes())), DeadLetters: f.dead, Err: out.err, File: c.cfg.fileName(c.topic, id, f.start),
+			Bytes: int64(len(f.body.Bytes())), DeadLetters: f.dead, Err: out.err, File: c.cfg.fileName(c.topic, id, f.dir, f.start),
 			Partition: id, Adopted: out.existed, Retries: tries.Load(), Oldest: f.oldest, Newest: f.newest})
 		out.partition, out.epoch, out.file = id, epoch, f
 		select {
@@ -51,8 +51,8 @@ func (c *consumer) send(p *partition) {
 func (c *consumer) put(id int32, f *file, retried func()) (out outcome) {
 	ctx, cancel := context.WithTimeout(c.uploads, c.cfg.UploadTimeout)
 	defer cancel()
-	info := FileInfo{End: f.end, Rows: f.rows, Dead: f.dead, Schema: f.schema, Digest: f.digest}
-	name := c.cfg.fileName(c.topic, id, f.start)
+	info := FileInfo{End: f.end, Rows: f.rows, Dead: f.dead, Schema: f.schema, Digest: f.digest, By: c.cfg.By.text()}
+	name := c.cfg.fileName(c.topic, id, f.dir, f.start)
 	letters := c.cfg.letterName(c.topic, id, f.start)
 	// All records were read before this, and a topic's id never comes back: if
 	// it is the same now, it was so for every record.

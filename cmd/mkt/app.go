@@ -182,6 +182,7 @@ func consumerConfig(inst *spec.Instance) (stream.Consumer, error) {
 		ContainerURL: text(v, "container"), Prefix: text(v, "prefix"),
 		Format: text(v, "format"), Compression: text(v, "compression"),
 		DeadLetterPrefix: text(v.GetAttr("dead_letter"), "prefix"),
+		By:               stream.By{Directory: text(v, "partition_by"), Time: text(v, "time")},
 	}
 	roll := v.GetAttr("roll")
 	if roll.IsNull() {
