@@ -10,7 +10,8 @@ import (
 type Check struct {
 	System  string
 	Sources []providers.Source
-	Answer  string // what the system said
+	Notes   []string // what of the credentials ends when, or will stop working
+	Answer  string   // what the system said
 	Err     error
 }
 
@@ -28,6 +29,9 @@ func (v *View) Checks(checks []Check) {
 		for _, s := range c.Sources {
 			v.Printf("    %s %s\n", s.Setting, v.dim("from "+s.From))
 		}
+		for _, note := range c.Notes {
+			v.Printf("    %s %s\n", v.paint("!", text.FgYellow), note)
+		}
 	}
 }
 
@@ -39,13 +43,14 @@ type CheckJSON struct {
 	Error   string            `json:"error,omitempty"`
 	Hint    string            `json:"hint,omitempty"`
 	Sources map[string]string `json:"sources"` // setting → where it came from
+	Notes   []string          `json:"notes,omitempty"`
 }
 
 // ChecksJSON returns checks in their JSON form.
 func ChecksJSON(checks []Check) []CheckJSON {
 	out := make([]CheckJSON, 0, len(checks))
 	for _, c := range checks {
-		j := CheckJSON{System: c.System, OK: c.Err == nil, Answer: c.Answer, Sources: map[string]string{}}
+		j := CheckJSON{System: c.System, OK: c.Err == nil, Answer: c.Answer, Notes: c.Notes, Sources: map[string]string{}}
 		if c.Err != nil {
 			j.Error = c.Err.Error()
 			if e := providers.Detail(c.Err); e != nil {

@@ -20,7 +20,7 @@ func newDoctor(c *cli) *cobra.Command {
 		Use:   "doctor",
 		Short: "Show what is reachable and which credential won; exit 1 if something is not",
 		Long: `doctor says, for each system, where every setting came from (never its value), and signs in to see whether
-the system answers.`,
+the system answers. It says which credential ends when, and which will stop working.`,
 		Args: takes(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := c.open(cmd.Context())
@@ -50,20 +50,28 @@ the system answers.`,
 func (s *session) doctor(ctx context.Context) []render.Check {
 	type probe struct {
 		system  string
-		sources func() ([]providers.Source, error)
+		sources func() ([]providers.Source, []string, error) // with notes
 		ask     func(context.Context) (string, error)
 	}
 	probes := []probe{
-		{"kafka", func() ([]providers.Source, error) {
-			_, sources, err := s.kafkaSources()
-			return only(sources, "kafka"), err
+		{"kafka", func() ([]providers.Source, []string, error) {
+			conn, sources, err := s.kafkaSources()
+			notes, _ := conn.Notes(time.Now())
+			return only(sources, "kafka"), notes, err
 		}, s.askKafka},
-		{"schema registry", func() ([]providers.Source, error) {
-			_, sources, err := s.kafkaSources()
-			return only(sources, "schema registry"), err
+		{"schema registry", func() ([]providers.Source, []string, error) {
+			conn, sources, err := s.kafkaSources()
+			_, notes := conn.Notes(time.Now())
+			return only(sources, "schema registry"), notes, err
 		}, s.askRegistry},
-		{"azure", func() ([]providers.Source, error) { _, sources, err := s.azureSources(); return sources, err }, s.askAzure},
-		{"snowflake", func() ([]providers.Source, error) { _, sources, err := s.snowflakeSources(); return sources, err }, s.askSnowflake},
+		{"azure", func() ([]providers.Source, []string, error) {
+			conn, sources, err := s.azureSources()
+			return sources, conn.Notes(time.Now()), err
+		}, s.askAzure},
+		{"snowflake", func() ([]providers.Source, []string, error) {
+			conn, sources, err := s.snowflakeSources()
+			return sources, conn.Notes(time.Now()), err
+		}, s.askSnowflake},
 	}
 	var checks []render.Check
 	for _, p := range probes {
@@ -71,7 +79,7 @@ func (s *session) doctor(ctx context.Context) []render.Check {
 		if s.c.local {
 			check.Sources = []providers.Source{{System: p.system, Setting: "endpoint and credentials", From: "embedded stack"}}
 		} else {
-			check.Sources, check.Err = p.sources()
+			check.Sources, check.Notes, check.Err = p.sources()
 			var diags hcl.Diagnostics
 			if errors.As(check.Err, &diags) {
 				check.Err = errors.New(diags[0].Detail)

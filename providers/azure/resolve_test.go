@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/zclconf/go-cty/cty"
 
@@ -198,5 +199,23 @@ func TestConfigIsDescribed(t *testing.T) {
 	names := slices.Sorted(maps.Keys(azure.Config.Type().AttributeTypes()))
 	if len(names) != len(azure.Config.Attrs) {
 		t.Error(names)
+	}
+}
+
+func TestNotes(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for _, c := range []struct{ name, value, want string }{
+		{"AZURE_STORAGE_SAS_TOKEN", "sv=2024-01-01&se=2026-01-11T00%3A00%3A00Z&sig=SECRET", "the shared access signature ends 2026-01-11T00:00:00Z, in 10 days"},
+		{"AZURE_STORAGE_SAS_TOKEN", "?sv=2024-01-01&se=2025-12-31&sig=SECRET", "the shared access signature ended 2025-12-31T00:00:00Z"},
+		{"AZURE_STORAGE_SAS_TOKEN", "sv=2024-01-01&sig=SECRET", ""},
+		{"AZURE_ACCESS_TOKEN", "e30.eyJleHAiOjE3NjcyMjk2MDB9.c2ln", "AZURE_ACCESS_TOKEN ends 2026-01-01T01:06:40Z, in less than a day"},
+		{"AZURE_STORAGE_KEY", "c2VjcmV0", ""},
+	} {
+		conn, _, err := azure.Resolve(cty.NilVal, func(name string) string {
+			return map[string]string{"AZURE_STORAGE_ACCOUNT": "account1", c.name: c.value}[name]
+		})
+		if got := strings.Join(conn.Notes(now), "\n"); err != nil || got != c.want {
+			t.Errorf("%s: got %q, want %q; %v", c.name, got, c.want, err)
+		}
 	}
 }

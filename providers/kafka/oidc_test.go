@@ -216,3 +216,14 @@ func TestRegistrySignIn(t *testing.T) {
 		t.Errorf("without a certificate: %v", err)
 	}
 }
+
+func TestNotes(t *testing.T) {
+	_, cert, key := authority(t)
+	brokers, registry := kafka.Connection{CertificateFile: cert, KeyFile: key, RegistryToken: bearer}.Notes(time.Now())
+	if len(brokers) != 1 || !strings.HasPrefix(brokers[0], "the certificate of certificate_file ends ") || len(registry) != 1 || !strings.HasPrefix(registry[0], "bearer_token ends 2100-01-01") {
+		t.Errorf("%q, %q", brokers, registry)
+	}
+	if brokers, registry := (kafka.Connection{User: user, Password: password, RegistryToken: "opaque"}).Notes(time.Now()); brokers != nil || registry != nil {
+		t.Errorf("%q, %q", brokers, registry)
+	}
+}
