@@ -12,7 +12,7 @@ GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 BENCHSTAT     := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 
-.PHONY: all build demo demo-real test test-deep test-real test-clients check lint fuzz bench bench-planner bench-stream docs docs-check fmt-check clean
+.PHONY: all build demo demo-real test test-deep test-real test-clients check lint fuzz bench bench-planner bench-stream docs docs-check deploy-check fmt-check clean
 
 all: build
 
@@ -33,6 +33,10 @@ test-real: ## Pass the suites on Apache Kafka, Apicurio and Azurite, and write d
 
 test-clients: build ## Drive the embedded stack with clients of Kafka, Azure and Snowflake that nobody here wrote. See .ci/clients/run.
 	./.ci/clients/run $(BIN)
+
+deploy-check: ## Build as the Dockerfile does, and hold the Kubernetes manifests against the API's types. Not a part of check: it fetches those types.
+	cd deploy/validate && $(GO) test . && $(GO) run . ../kubernetes
+	VERSION=$(VERSION) ./deploy/build.sh dist/mkt
 
 check: fmt-check lint docs-check ## What CI runs after the tests.
 
