@@ -133,6 +133,12 @@ func notes(list ...note) string {
 	return b.String()
 }
 
+// A file that partition_by ends before it has so many rows is small, and worth a word if there are many.
+const (
+	smallFile = 1000
+	manyCuts  = 50
+)
+
 // StreamReport writes what a run did.
 func (v *View) StreamReport(r stream.Report) {
 	for _, p := range r.Producers {
@@ -146,7 +152,11 @@ func (v *View) StreamReport(r stream.Report) {
 	for _, c := range r.Consumers {
 		v.Printf("consumer %s: %s from %s in %s, %s%s\n", v.bold(c.Name), plural(c.Rows, "row", "rows"), c.Topic,
 			plural(c.Files, "file", "files"), humanize.Bytes(uint64(c.Bytes)),
-			notes(note{c.Adopted, "files found written already"}, note{c.DeadLetters, "dead letters"}))
+			notes(note{c.Adopted, "files found written already"}, note{c.DeadLetters, "dead letters"}, note{c.Cuts, "files ended by partition_by"}))
+		if c.Cuts >= manyCuts && c.Rows/c.Files < smallFile {
+			v.Printf("  partition_by makes small files, %s rows each: each is an upload, an event and a load. Choose larger spans, or send the data in order.\n",
+				humanize.Comma(c.Rows/c.Files))
+		}
 	}
 	v.Printf("%s\n", v.dim("in "+short(r.Elapsed)))
 }

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/parquet-go/parquet-go"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"mkt/ledger"
@@ -50,6 +51,7 @@ func (p patient) Run() int {
 //	exit CODE mkt ARGS   mkt must end with this exit code; what it printed is normalised, so that cmp can compare it
 //	pipeline             write the stack of testdata/pipeline
 //	csv FILE ROWS        write that many rows of prices
+//	parquet FILE ROWS    write the same in Parquet
 //	sql QUERY WANT       ask the embedded warehouse; the result as CSV must be WANT, lines joined by a space
 //	conforms             the last stdout conforms to the schema of plans
 //	json PATH WANT       the last stdout is JSON that has WANT at PATH, like "results/0/status"
@@ -81,6 +83,7 @@ func TestScript(t *testing.T) {
 			"exit":       cmdExit,
 			"pipeline":   cmdPipeline,
 			"csv":        cmdCSV,
+			"parquet":    cmdParquet,
 			"sql":        cmdSQL,
 			"json":       cmdJSON,
 			"conforms":   cmdConforms,
@@ -153,6 +156,31 @@ func cmdCSV(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ts.Check(os.MkdirAll(filepath.Dir(ts.MkAbs(args[0])), 0o755))
 	ts.Check(writePrices(ts.MkAbs(args[0]), n))
+}
+
+func cmdParquet(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, args, 2, "parquet FILE ROWS")
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	type price struct {
+		Index    string  `parquet:"Index"`
+		Date     int32   `parquet:"Date,date"`
+		Open     float64 `parquet:"Open"`
+		High     float64 `parquet:"High"`
+		Low      float64 `parquet:"Low"`
+		Close    float64 `parquet:"Close"`
+		AdjClose float64 `parquet:"Adj Close"`
+		Volume   int64   `parquet:"Volume"`
+		CloseUSD float64 `parquet:"CloseUSD"`
+		Notes    []int32 `parquet:"Notes,list"`
+	}
+	rows := make([]price, n)
+	for i := range rows {
+		at := float64(i%9973) + 0.25
+		rows[i] = price{Index: indexes[i%len(indexes)], Date: int32(i / len(indexes)), Open: at, High: at, Low: at, Close: at, AdjClose: at, Volume: int64(i + 1), CloseUSD: at}
+	}
+	ts.Check(os.MkdirAll(filepath.Dir(ts.MkAbs(args[0])), 0o755))
+	ts.Check(parquet.WriteFile(ts.MkAbs(args[0]), rows))
 }
 
 // indexes are the keys of generated rows.
