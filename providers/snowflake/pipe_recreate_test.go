@@ -149,7 +149,7 @@ func TestPausedPipeIsMadeAgain(t *testing.T) {
 	f.exactly("T", "at first")
 	sql(t, f.direct, "ALTER PIPE MARKET.RAW.P SET PIPE_EXECUTION_PAUSED = TRUE")
 	time.Sleep(2100 * time.Millisecond) // the times of files are whole seconds: now one time tells these from the first
-	f.write(false) // without an event: the new pipe would load one that has an event before it is told of it
+	f.write(false)                      // without an event: the new pipe would load one that has an event before it is told of it
 	f.write(false)
 	f.power(0)
 	b.MustApply(t, f.stack(map[string]string{"ON_ERROR": "CONTINUE"}))
