@@ -60,6 +60,7 @@ type consumerJSON struct {
 	Rows        int64          `json:"rows"`
 	Bytes       int64          `json:"bytes"`
 	Files       int64          `json:"files"`
+	Cuts        int64          `json:"files_ended_by_partition_by,omitempty"`
 	Adopted     int64          `json:"adopted"`
 	DeadLetters int64          `json:"dead_letters"`
 	Lag         int64          `json:"lag"`
@@ -120,7 +121,7 @@ func streamJSON(w io.Writer, kind string, r stream.Report, at *pace, pipes []pip
 	}
 	for i, c := range r.Consumers {
 		speed := at.consumer(i)
-		out.Consumers = append(out.Consumers, consumerJSON{c.Name, c.Topic, string(c.State), c.Read, c.Rows, c.Bytes, c.Files, c.Adopted, c.DeadLetters,
+		out.Consumers = append(out.Consumers, consumerJSON{c.Name, c.Topic, string(c.State), c.Read, c.Rows, c.Bytes, c.Files, c.Cuts, c.Adopted, c.DeadLetters,
 			c.Lag, NewLagJSON(c.Lags), c.Retries, speed.rows, speed.eta.Seconds(), newFreshnessJSON(c.Freshness)})
 	}
 	return json.NewEncoder(w).Encode(out)

@@ -32,9 +32,12 @@ func (r *Replay) failed(limit int, err error) {
 	}
 }
 
-// replayRows is how many rows a transaction of a replay holds at most. While
-// it is open, readers of committed records wait.
-const replayRows = 1000
+// replayRows and replayBytes bound a transaction of a replay. While it is open,
+// readers of committed records wait.
+const (
+	replayRows  = 1000
+	replayBytes = 8 << 20
+)
 
 // ReplayProducer types the dead letters of a producer by the newest schema and
 // the configuration as it is now, and sends those that fit. What does not fit
@@ -147,7 +150,7 @@ func (r *replayer) run(ctx context.Context, examples int) error {
 			r.out.failed(examples, fmt.Errorf("%s:%d: row %d: %w", l.File, l.Line, l.Row, bad))
 			return nil
 		}
-		if r.lined++; r.lined < replayRows {
+		if r.lined++; r.lined < replayRows && r.batch.Size() < replayBytes {
 			return nil
 		}
 		return r.commit(ctx)
