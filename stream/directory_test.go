@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -58,12 +59,12 @@ func TestDirectories(t *testing.T) {
 	cfg := s.config(days(t, s.Dir, n))
 	c := &cfg.Consumers[0]
 	c.By, c.Roll.Every = By{"month=%Y-%m", "Date"}, time.Minute
-	// Each first answer to an upload is lost: the file is found and adopted.
-	lost := 0
+	// The answer to each third upload is lost: the file is found and adopted.
+	var uploads atomic.Int64
 	s.Fault.Set(func(req *http.Request, next streamtest.Next) (*http.Response, error) {
 		res, err := next()
 		if req.Method == http.MethodPut && err == nil && res.StatusCode == http.StatusCreated {
-			if lost++; lost%3 == 0 {
+			if uploads.Add(1)%3 == 0 {
 				res.Body.Close()
 				return nil, errors.New("the answer is lost")
 			}
