@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
+	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
 	"mkt/planner"
@@ -37,9 +38,18 @@ type pipe struct {
 
 // pipes returns the stack's pipes that exist.
 func (s *session) pipes(ctx context.Context) ([]pipe, error) {
-	owned, err := s.ledger(ctx)
+	found, diags, err := s.findPipes(ctx)
 	if err != nil {
 		return nil, err
+	}
+	return found, s.c.report(diags, s.stack.Files)
+}
+
+// findPipes is pipes for where nothing may be printed. With errors among the diagnostics there are no pipes.
+func (s *session) findPipes(ctx context.Context) ([]pipe, hcl.Diagnostics, error) {
+	owned, err := s.ledger(ctx)
+	if err != nil {
+		return nil, nil, err
 	}
 	in := planner.Input{Stack: s.stack, Ledger: owned, Parallelism: s.c.parallelism, Providers: s.providerFunc(ctx)}
 	for _, b := range s.stack.Blocks() {
@@ -48,11 +58,11 @@ func (s *session) pipes(ctx context.Context) ([]pipe, error) {
 		}
 	}
 	if len(in.Targets) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	p, diags := planner.New(ctx, in)
-	if err := s.c.report(diags, s.stack.Files); err != nil {
-		return nil, err
+	if diags.HasErrors() {
+		return nil, diags, nil
 	}
 	stages := map[string]cty.Value{}
 	for _, c := range p.Changes {
@@ -76,7 +86,7 @@ func (s *session) pipes(ctx context.Context) ([]pipe, error) {
 			})
 		}
 	}
-	return out, nil
+	return out, diags, nil
 }
 
 // loads reports whether the pipe's stage covers the consumer's files.

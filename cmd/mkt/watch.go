@@ -95,7 +95,10 @@ func (w *watch) end() {
 }
 
 func (w *watch) look(ctx context.Context) error {
-	all, err := w.s.pipes(ctx)
+	all, diags, err := w.s.findPipes(ctx) // the run goes on without them, and is what is shown
+	if err == nil && diags.HasErrors() {
+		err = diags
+	}
 	if err != nil {
 		return err
 	}
