@@ -196,6 +196,8 @@ func passes(p point) bool {
 	switch {
 	case factOf.MatchString(r.Name):
 		return true
+	case r.System == "registry" && p.phase.name == "change" && (strings.Contains(r.Name, "/versions") || strings.HasPrefix(r.Name, "GET /config/") && r.N == 2):
+		return true // a subject's history, which a check would like to know
 	case r.System == "kafka":
 		return r.Name == "ApiVersions" || r.Name == "SASLHandshake" || r.Name == "Metadata" || r.Name == "ListOffsets" ||
 			r.Name == "SASLAuthenticate" && r.N > 1 || // another broker lets the client in

@@ -84,11 +84,11 @@ var pipeKind = &kind{spec: Pipe, noun: "PIPE", plural: "PIPES", parent: "schema"
 	read: readPipe,
 	create: func(n Name, o object) []string {
 		s := "CREATE PIPE " + n.SQL() + " AUTO_INGEST = " + boolean(o.boolean("auto_ingest"))
-		if o.set("integration") {
-			s += " INTEGRATION = " + literal(string(o.name("integration").Last()))
-		}
 		if o.set("error_integration") {
 			s += " ERROR_INTEGRATION = " + o.name("error_integration").SQL()
+		}
+		if o.set("integration") {
+			s += " INTEGRATION = " + literal(string(o.name("integration").Last()))
 		}
 		out := []string{s + setComment(o) + " AS\n" + copyOf(o.block("copy")).SQL()}
 		if o.boolean("paused") {

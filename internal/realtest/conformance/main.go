@@ -35,6 +35,8 @@ type suite struct {
 
 var suites = []suite{
 	{"kafka_topic", "./providers/kafka", "^TestTopicConforms$", []realtest.System{realtest.Kafka}},
+	{"kafka_acl", "./providers/kafka", "^TestACLConforms$", []realtest.System{realtest.Kafka}},
+	{"kafka_quota", "./providers/kafka", "^TestQuotaConforms$", []realtest.System{realtest.Kafka}},
 	{"schema_subject", "./providers/kafka", "^TestSubjectConforms$", []realtest.System{realtest.Registry}},
 	{"azure_container", "./providers/azure", "^TestContainerConforms$", []realtest.System{realtest.Azurite}},
 	{"azure_queue", "./providers/azure", "^TestQueueConforms$", []realtest.System{realtest.Azurite}},

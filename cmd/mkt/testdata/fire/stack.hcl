@@ -38,6 +38,11 @@ kafka_acl "reader" {
   operation     = var.changed ? "DESCRIBE" : "READ"
 }
 
+kafka_quota "reader" {
+  user               = "reader-${var.run}"
+  consumer_byte_rate = var.changed ? 2000000 : 1000000
+}
+
 schema_subject "prices" {
   name          = "${kafka_topic.prices.name}-value"
   compatibility = var.changed ? "FULL" : "BACKWARD"
@@ -64,6 +69,14 @@ azure_event_subscription "created" {
   container = azure_container.market
   queue     = azure_queue.events
   prefix    = var.changed ? "other/" : "files/"
+}
+
+# An account has one policy: each run's is of an account of its own.
+azure_lifecycle_policy "blobs" {
+  rule "files" {
+    container    = "https://run${var.run}.blob.core.windows.net/market"
+    delete_after = var.changed ? "60d" : "30d"
+  }
 }
 
 snowflake_warehouse "small" {
