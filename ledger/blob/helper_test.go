@@ -62,16 +62,22 @@ func (d direct) Do(r *http.Request) (*http.Response, error) {
 	rec := httptest.NewRecorder()
 	d.h.ServeHTTP(rec, in)
 	out := rec.Result()
-	out.Request = r
+	out.Request, out.Header = r, canonicalHeader(out.Header)
 	return out, nil
 }
 
 // canonical spells the headers as a server reads them; the SDK writes them in lower case.
 func canonical(r *http.Request) *http.Request {
 	out := r.Clone(r.Context())
-	out.Header = http.Header{}
-	for name, values := range r.Header {
-		out.Header[http.CanonicalHeaderKey(name)] = values
+	out.Header = canonicalHeader(r.Header)
+	return out
+}
+
+// canonicalHeader spells headers as both ends of a connection read them.
+func canonicalHeader(h http.Header) http.Header {
+	out := http.Header{}
+	for name, values := range h {
+		out[http.CanonicalHeaderKey(name)] = values
 	}
 	return out
 }
