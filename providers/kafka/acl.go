@@ -141,15 +141,20 @@ func (r *acls) Complete(v cty.Value) (cty.Value, error) { return v, nil }
 // all asks for every ACL of the cluster, by ID, in one request. It goes through the second client: librdkafka takes a refusal
 // for an empty list, so that what may not be seen would be taken for missing.
 func (r *acls) all(ctx context.Context) (map[string]cty.Value, error) {
+	if _, err := r.second.admin(); err != nil {
+		return nil, err
+	}
+	return r.allOf(ctx, r.second.client)
+}
+
+// allOf is all, of one broker or any.
+func (r *acls) allOf(ctx context.Context, broker kmsg.Requestor) (map[string]cty.Value, error) {
 	return retry(ctx, func(ctx context.Context) (map[string]cty.Value, error) {
 		const what = "describe ACLs"
-		if _, err := r.second.admin(); err != nil {
-			return nil, err
-		}
 		req := kmsg.NewPtrDescribeACLsRequest()
 		req.ResourceType, req.ResourcePatternType = kmsg.ACLResourceTypeAny, kmsg.ACLResourcePatternTypeAny
 		req.Operation, req.PermissionType = kmsg.ACLOperationAny, kmsg.ACLPermissionTypeAny
-		resp, err := req.RequestWith(ctx, r.second.client)
+		resp, err := req.RequestWith(ctx, broker)
 		if err == nil {
 			err = kerr.ErrorForCode(resp.ErrorCode)
 		}
@@ -280,7 +285,7 @@ func (r *acls) send(ctx context.Context, changes []providers.Change, errs []erro
 
 // await polls until the ACLs without an error are there, or gone.
 func (r *acls) await(ctx context.Context, changes []providers.Change, errs []error, there bool) []providers.Result {
-	return awaitShown(ctx, "ACL", changes, errs, r.all, func(_ providers.Change, state cty.Value) bool { return (state != cty.NilVal) == there })
+	return awaitShown(ctx, r.second, "ACL", changes, errs, r.allOf, func(_ providers.Change, state cty.Value) bool { return (state != cty.NilVal) == there })
 }
 
 // List implements providers.Lister: the ACLs of resources whose names begin so.

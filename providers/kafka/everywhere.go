@@ -30,13 +30,6 @@ func (t *topics) everywhere(ctx context.Context, changes []providers.Change) err
 	if len(changes) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, everywhereFor)
-	defer cancel()
-	brokers, err := askSecond(ctx, t.second, "list the brokers", func(ctx context.Context, a *kadm.Client) (kadm.BrokerDetails, error) { return a.ListBrokers(ctx) })
-	if err != nil || len(brokers) < 2 {
-		slog.Debug("not asked of every broker", "component", "kafka", "brokers", len(brokers), "error", err)
-		return nil
-	}
 	var described, configured []providers.Change
 	for _, ch := range changes {
 		if settingsLast(ch) {
@@ -45,10 +38,9 @@ func (t *topics) everywhere(ctx context.Context, changes []providers.Change) err
 			described = append(described, ch)
 		}
 	}
-	errs := providers.Each(ctx, len(brokers), brokers, func(ctx context.Context, b kadm.BrokerDetail) error {
+	return t.second.onEach(ctx, func(ctx context.Context, broker *kgo.Broker) error {
 		policy := backoff.NewExponentialBackOff()
 		policy.InitialInterval, policy.MaxInterval = 20*time.Millisecond, time.Second
-		broker := t.second.client.Broker(int(b.NodeID))
 		_, err := backoff.Retry(ctx, func() (struct{}, error) {
 			shows, err := describes(ctx, broker, described)
 			if err == nil && shows {
@@ -62,15 +54,30 @@ func (t *topics) everywhere(ctx context.Context, changes []providers.Change) err
 			}
 			return struct{}{}, nil
 		}, backoff.WithBackOff(policy), backoff.WithMaxElapsedTime(everywhereFor))
+		return err
+	})
+}
+
+// onEach calls fn for every broker at once, if there are several, for at most everywhereFor. The error is that of a broker that
+// refuses; what others fail with is left to them.
+func (s *second) onEach(ctx context.Context, fn func(context.Context, *kgo.Broker) error) error {
+	ctx, cancel := context.WithTimeout(ctx, everywhereFor)
+	defer cancel()
+	brokers, err := askSecond(ctx, s, "list the brokers", func(ctx context.Context, a *kadm.Client) (kadm.BrokerDetails, error) { return a.ListBrokers(ctx) })
+	if err != nil || len(brokers) < 2 {
+		slog.Debug("not asked of every broker", "component", "kafka", "brokers", len(brokers), "error", err)
+		return nil
+	}
+	return errors.Join(providers.Each(ctx, len(brokers), brokers, func(ctx context.Context, b kadm.BrokerDetail) error {
+		err := fn(ctx, s.client.Broker(int(b.NodeID)))
 		if err != nil {
 			slog.Debug("a broker does not show the change", "component", "kafka", "broker", b.NodeID, "error", err)
 		}
-		if providers.CodeOf(err) == providers.Denied {
-			return err
+		if providers.CodeOf(err) != providers.Denied {
+			err = nil
 		}
-		return nil
-	})
-	return errors.Join(errs...)
+		return err
+	})...)
 }
 
 // settingsLast tells whether settings are the last thing that Update did of a change.
@@ -170,36 +177,44 @@ func configures(ctx context.Context, broker *kgo.Broker, changes []providers.Cha
 	return true, nil
 }
 
-// awaitShown polls until what all tells of the changes without an error is as shows wants it: the brokers' answers lag behind the
-// controller. all gives states by ID, none for what does not exist. noun is for messages.
-func awaitShown(ctx context.Context, noun string, changes []providers.Change, errs []error, all func(context.Context) (map[string]cty.Value, error),
-	shows func(ch providers.Change, state cty.Value) bool) []providers.Result {
+// awaitShown polls until every broker tells of the changes without an error as shows wants it: the brokers learn of them from the
+// controller one after the other. all gives states by ID, none for what does not exist, as the broker asked knows them; one that
+// does not answer is passed over. noun is for messages.
+func awaitShown(ctx context.Context, s *second, noun string, changes []providers.Change, errs []error,
+	all func(context.Context, kmsg.Requestor) (map[string]cty.Value, error), shows func(ch providers.Change, state cty.Value) bool) []providers.Result {
 	results := make([]providers.Result, len(changes))
-	policy := backoff.NewExponentialBackOff()
-	policy.InitialInterval, policy.MaxInterval = 20*time.Millisecond, time.Second
-	_, err := backoff.Retry(ctx, func() (struct{}, error) {
-		if !slices.ContainsFunc(errs, func(err error) bool { return err == nil }) {
-			return struct{}{}, nil
-		}
-		found, err := all(ctx)
-		if err != nil {
-			return struct{}{}, backoff.Permanent(err)
-		}
-		for i, ch := range changes {
-			state := found[ch.ID]
-			if errs[i] == nil && !shows(ch, state) {
-				return struct{}{}, errors.New("the brokers took the change and do not show it")
+	await := func(ctx context.Context, broker kmsg.Requestor) (map[string]cty.Value, error) {
+		policy := backoff.NewExponentialBackOff()
+		policy.InitialInterval, policy.MaxInterval = 20*time.Millisecond, time.Second
+		return backoff.Retry(ctx, func() (map[string]cty.Value, error) {
+			found, err := all(ctx, broker)
+			if err != nil {
+				return nil, backoff.Permanent(err)
 			}
-			results[i].State = state
+			for i, ch := range changes {
+				if errs[i] == nil && !shows(ch, found[ch.ID]) {
+					return nil, errors.New("the brokers took the change and do not show it")
+				}
+			}
+			return found, nil
+		}, backoff.WithBackOff(policy), backoff.WithMaxElapsedTime(providers.LimitsOf(ctx).Retry))
+	}
+	var found map[string]cty.Value
+	var err error
+	if slices.ContainsFunc(errs, func(err error) bool { return err == nil }) {
+		if found, err = await(ctx, s.client); err == nil {
+			err = s.onEach(ctx, func(ctx context.Context, broker *kgo.Broker) error {
+				_, err := await(ctx, broker)
+				return err
+			})
 		}
-		return struct{}{}, nil
-	}, backoff.WithBackOff(policy), backoff.WithMaxElapsedTime(providers.LimitsOf(ctx).Retry))
+	}
 	for i, ch := range changes {
 		if results[i].Err = errs[i]; errs[i] == nil && err != nil {
 			results[i].Err = fmt.Errorf("%s %s: %w", noun, ch.ID, err)
 		}
-		if results[i].Err != nil {
-			results[i].State = cty.NilVal
+		if results[i].Err == nil {
+			results[i].State = found[ch.ID]
 		}
 	}
 	return results

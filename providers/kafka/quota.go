@@ -11,6 +11,8 @@ import (
 
 	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/zclconf/go-cty/cty"
 
 	"mkt/providers"
@@ -178,16 +180,33 @@ func (r *quotas) Complete(v cty.Value) (cty.Value, error) { return v, nil }
 
 // all asks for every quota of the cluster, by ID, in one request.
 func (r *quotas) all(ctx context.Context) (map[string]cty.Value, error) {
+	if _, err := r.second.admin(); err != nil {
+		return nil, err
+	}
+	return r.allOf(ctx, r.second.client)
+}
+
+// allOf is all, of one broker or any.
+func (r *quotas) allOf(ctx context.Context, broker kmsg.Requestor) (map[string]cty.Value, error) {
 	return retry(ctx, func(ctx context.Context) (map[string]cty.Value, error) {
-		got, err := askSecond(ctx, r.second, "describe quotas", func(ctx context.Context, a *kadm.Client) (kadm.DescribedClientQuotas, error) {
-			return a.DescribeClientQuotas(ctx, false, nil)
-		})
+		resp, err := kmsg.NewPtrDescribeClientQuotasRequest().RequestWith(ctx, broker)
+		if err == nil {
+			err = kerr.ErrorForCode(resp.ErrorCode)
+		}
 		if err != nil {
-			return nil, quotaError(err)
+			return nil, quotaError(franzError("describe quotas", err, ""))
 		}
 		found := map[string]cty.Value{}
-		for _, q := range got {
-			if state := quotaState(q.Entity, q.Values); state != cty.NilVal {
+		for _, q := range resp.Entries {
+			var entity kadm.ClientQuotaEntity
+			for _, e := range q.Entity {
+				entity = append(entity, kadm.ClientQuotaEntityComponent{Type: e.Type, Name: e.Name})
+			}
+			var values kadm.ClientQuotaValues
+			for _, v := range q.Values {
+				values = append(values, kadm.ClientQuotaValue{Key: v.Key, Value: v.Value})
+			}
+			if state := quotaState(entity, values); state != cty.NilVal {
 				found[quotaID(state)] = state
 			}
 		}
@@ -283,7 +302,7 @@ func (r *quotas) alter(ctx context.Context, changes []providers.Change, errs []e
 	for j, i := range chosen {
 		errs[i] = answers[j]
 	}
-	results := awaitShown(ctx, "quota", changes, errs, r.all, func(ch providers.Change, state cty.Value) bool {
+	results := awaitShown(ctx, r.second, "quota", changes, errs, r.allOf, func(ch providers.Change, state cty.Value) bool {
 		switch {
 		case ch.After == cty.NilVal || state == cty.NilVal:
 			return ch.After == state

@@ -64,7 +64,7 @@ func TestQuotaConforms(t *testing.T) {
 		},
 		Outside: func(t *testing.T, w providertest.World, _ string) {
 			conn := w.Any.(kafka.Connection)
-			opts := []kgo.Opt{kgo.SeedBrokers(conn.BootstrapServers)}
+			opts := []kgo.Opt{kgo.SeedBrokers(strings.Split(conn.BootstrapServers, ",")...)}
 			if conn.User != "" {
 				opts = append(opts, kgo.SASL(plain.Auth{User: conn.User, Pass: conn.Password}.AsMechanism()))
 			}
