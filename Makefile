@@ -12,7 +12,7 @@ GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 BENCHSTAT     := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 
-.PHONY: all build demo demo-real test test-deep test-real test-clients check lint fuzz bench bench-planner bench-stream docs docs-check deploy-check fmt-check clean
+.PHONY: all build demo test test-deep test-real test-clients check lint fuzz bench bench-planner bench-stream docs docs-check deploy-check fmt-check clean
 
 all: build
 
