@@ -296,6 +296,21 @@ func withError(req kmsg.Request, fault Fault) kmsg.Response {
 			resp.Results = append(resp.Results, r)
 		}
 		return resp
+	case *kmsg.DescribeClientQuotasRequest:
+		resp := req.ResponseKind().(*kmsg.DescribeClientQuotasResponse)
+		resp.ErrorCode = code
+		return resp
+	case *kmsg.AlterClientQuotasRequest:
+		resp := req.ResponseKind().(*kmsg.AlterClientQuotasResponse)
+		for _, entry := range req.Entries {
+			r := kmsg.NewAlterClientQuotasResponseEntry()
+			r.ErrorCode = code
+			for _, e := range entry.Entity {
+				r.Entity = append(r.Entity, kmsg.AlterClientQuotasResponseEntryEntity{Type: e.Type, Name: e.Name})
+			}
+			resp.Entries = append(resp.Entries, r)
+		}
+		return resp
 	case *kmsg.SASLAuthenticateRequest:
 		resp := req.ResponseKind().(*kmsg.SASLAuthenticateResponse)
 		if fault == Throttled {
