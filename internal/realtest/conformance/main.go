@@ -41,6 +41,7 @@ var suites = []suite{
 	{"azure_container", "./providers/azure", "^TestContainerConforms$", []realtest.System{realtest.Azurite}},
 	{"azure_queue", "./providers/azure", "^TestQueueConforms$", []realtest.System{realtest.Azurite}},
 	{"azure_event_subscription", "./providers/azure", "^TestEventSubscriptionConforms$", []realtest.System{realtest.Azurite}},
+	{"A team's ledger in Azure Blob", "./ledger/blob", "^TestConformance$", []realtest.System{realtest.Azurite}},
 	{"Delivery of the stream", "./stream",
 		"^Test(WholePath|KillNine|BrokerLost|LostUploadAnswer|StorageFails|StorageRefuses|ZombieOverlap|DeadLettersAreRepaired|PoisonStops|Rebalance|" +
 			"DrainAndAbort|OffsetOutOfRangeStops|TopicRecreated|TruncatedTopicStops|PartitionsAdded|Fenced|SchemaChange|Several|Policies|SourceChanged)$",
