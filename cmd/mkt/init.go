@@ -7,14 +7,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
+	"mkt/examples"
 	"mkt/render"
 )
 
-// initial is what init writes.
+// initial is what init writes besides the shipped example: a few rows of it.
 //
 //go:embed initial
 var initial embed.FS
@@ -62,23 +62,23 @@ func writeInitial(dir string) ([]string, error) {
 		return nil, fmt.Errorf("%s is there already: init writes a stack where there is none", stacks[0])
 	}
 	texts, written := map[string][]byte{}, []string{}
-	err = fs.WalkDir(initial, "initial", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		name := filepath.Join(dir, filepath.FromSlash(strings.TrimPrefix(path, "initial/")))
-		if filepath.Base(name) == "gitignore" { // by its own name it would hold for this repository
-			name = filepath.Join(dir, ".gitignore")
-		}
+	for _, f := range []struct {
+		from       fs.ReadFileFS
+		path, name string
+	}{
+		{examples.Files, "data/market_data.avsc", "data/market_data.avsc"},
+		{initial, "initial/data/prices.csv", "data/prices.csv"},
+		{initial, "initial/gitignore", ".gitignore"}, // by its own name it would hold for this repository
+		{examples.Files, "stack.hcl", "stack.hcl"},
+	} {
+		name := filepath.Join(dir, filepath.FromSlash(f.name))
 		if _, err := os.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("%s is there already: init overwrites nothing", name)
+			return nil, fmt.Errorf("%s is there already: init overwrites nothing", name)
 		}
-		texts[name], err = initial.ReadFile(path)
+		if texts[name], err = f.from.ReadFile(f.path); err != nil {
+			return nil, err
+		}
 		written = append(written, name)
-		return err
-	})
-	if err != nil {
-		return nil, err
 	}
 	for i, name := range written {
 		if err := create(name, texts[name]); err != nil {
@@ -103,5 +103,8 @@ func create(name string, text []byte) error {
 	if _, err = f.Write(text); err == nil {
 		err = f.Sync()
 	}
-	return errors.Join(err, f.Close())
+	if err = errors.Join(err, f.Close()); err != nil {
+		_ = os.Remove(name)
+	}
+	return err
 }
