@@ -9,6 +9,10 @@ import (
 
 	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"github.com/confluentinc/confluent-kafka-go/v2/schemaregistry"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
 
 	"mkt/internal/realtest"
 	"mkt/local/registry"
@@ -27,6 +31,43 @@ func cluster(t *testing.T) kafka.Connection {
 	conn := kafka.Connection{BootstrapServers: servers, Protocol: "PLAINTEXT"}
 	remove(t, conn, "kafka_topic", "subject", "another.name-1", "renamed")
 	return conn
+}
+
+// foreign is a client that is none of the provider's.
+func foreign(t *testing.T, conn kafka.Connection) *kgo.Client {
+	t.Helper()
+	opts := []kgo.Opt{kgo.SeedBrokers(strings.Split(conn.BootstrapServers, ",")...)}
+	if conn.User != "" {
+		opts = append(opts, kgo.SASL(plain.Auth{User: conn.User, Pass: conn.Password}.AsMechanism()))
+	}
+	c, err := kgo.NewClient(opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+// shownEverywhere waits until every broker answers as shows wants it: they learn of a change one after the other.
+func shownEverywhere(t *testing.T, c *kgo.Client, ask kmsg.Request, shows func(kmsg.Response) bool) {
+	t.Helper()
+	ctx := within(t, 20*time.Second)
+	brokers, err := kadm.NewClient(c).ListBrokers(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range brokers {
+		for {
+			resp, err := c.Broker(int(b.NodeID)).Request(ctx, ask)
+			if err != nil {
+				t.Fatalf("broker %d does not show the change: %v", b.NodeID, err)
+			}
+			if shows(resp) {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
 }
 
 // remove deletes objects that an earlier test may have left.
@@ -176,6 +217,12 @@ func TestTopicConforms(t *testing.T) {
 			if err != nil || res[0].Error.Code() != ck.ErrNoError {
 				t.Fatal(err, res)
 			}
+			ask := kmsg.NewPtrDescribeConfigsRequest()
+			ask.Resources = []kmsg.DescribeConfigsRequestResource{{ResourceType: kmsg.ConfigResourceTypeTopic, ResourceName: id, ConfigNames: []string{"retention.ms"}}}
+			shownEverywhere(t, foreign(t, w.Any.(kafka.Connection)), ask, func(resp kmsg.Response) bool {
+				resources := resp.(*kmsg.DescribeConfigsResponse).Resources
+				return len(resources) == 1 && len(resources[0].Configs) == 1 && *resources[0].Configs[0].Value == "1000"
+			})
 		},
 		Denied: denied,
 	})

@@ -7,9 +7,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
-	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/zclconf/go-cty/cty"
 
 	"mkt/internal/realtest"
@@ -63,22 +61,19 @@ func TestQuotaConforms(t *testing.T) {
 			{Name: "client id", Stack: quota(user1, `client_id = "mkt"`, rate), Attrs: []string{"client_id"}, Want: "belongs to"},
 		},
 		Outside: func(t *testing.T, w providertest.World, _ string) {
-			conn := w.Any.(kafka.Connection)
-			opts := []kgo.Opt{kgo.SeedBrokers(strings.Split(conn.BootstrapServers, ",")...)}
-			if conn.User != "" {
-				opts = append(opts, kgo.SASL(plain.Auth{User: conn.User, Pass: conn.Password}.AsMechanism()))
-			}
-			c, err := kgo.NewClient(opts...)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer c.Close()
+			c := foreign(t, w.Any.(kafka.Connection))
 			name := "CN=loader, O=mkt/1"
 			res, err := kadm.NewClient(c).AlterClientQuotas(within(t, 10*time.Second), []kadm.AlterClientQuotaEntry{{
 				Entity: kadm.ClientQuotaEntity{{Type: "user", Name: &name}}, Ops: []kadm.AlterClientQuotaOp{{Key: "producer_byte_rate", Value: 7}}}})
 			if err != nil || res[0].Err != nil {
 				t.Fatal(err, res)
 			}
+			ask := kmsg.NewPtrDescribeClientQuotasRequest()
+			ask.Components = []kmsg.DescribeClientQuotasRequestComponent{{EntityType: "user", Match: &name}}
+			shownEverywhere(t, c, ask, func(resp kmsg.Response) bool {
+				entries := resp.(*kmsg.DescribeClientQuotasResponse).Entries
+				return len(entries) == 1 && len(entries[0].Values) == 1 && entries[0].Values[0].Value == 7
+			})
 		},
 		Denied: func(t *testing.T, w providertest.World) providers.Provider {
 			conn := w.Any.(kafka.Connection)
