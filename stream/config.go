@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"time"
 
@@ -226,8 +227,8 @@ func (p Producer) check() error {
 	switch {
 	case p.Name == "" || p.Topic == "" || p.Subject == "":
 		return fmt.Errorf("producer %q: name, topic and subject are needed", p.Name)
-	case p.Rate < 0 || p.Speed < 0:
-		return fmt.Errorf("producer %q: the rate or the speed is negative", p.Name)
+	case p.Rate < 0 || p.Speed < 0 || math.IsInf(p.Rate+p.Speed, 0):
+		return fmt.Errorf("producer %q: the rate or the speed is negative or infinite; 0 is without limit", p.Name)
 	case p.Time == "" && (p.Speed > 0 || !p.From.IsZero() || !p.To.IsZero()):
 		return fmt.Errorf("producer %q: speed, from and to need the field that tells the time", p.Name)
 	case p.Delimiter > 127 || p.Delimiter == '"' || p.Delimiter == '\n' || p.Delimiter == '\r':

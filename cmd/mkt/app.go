@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -168,7 +169,9 @@ func producerConfig(inst *spec.Instance, dir string) (stream.Producer, error) {
 			}
 		}
 	}
-	p.Rate, err = spec.ParseRate(text(v, "rate"))
+	if p.Rate, err = spec.ParseRate(text(v, "rate")); math.IsInf(p.Rate, 1) {
+		p.Rate = 0
+	}
 	return p, err
 }
 

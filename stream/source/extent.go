@@ -1,9 +1,6 @@
 package source
 
-import (
-	"io"
-	"os"
-)
+import "os"
 
 // Extent measures how much of a source is read.
 type Extent struct {
@@ -31,14 +28,7 @@ func (e *Extent) Part() float64 {
 	if e == nil || e.r.next == 0 || e.before[len(e.r.files)] == 0 {
 		return 0
 	}
-	at, end := e.before[e.r.next-1], e.before[e.r.next]
-	if len(e.r.closers) > 0 {
-		if f, ok := e.r.closers[0].(io.Seeker); ok {
-			if n, err := f.Seek(0, io.SeekCurrent); err == nil {
-				at = min(at+n, end)
-			}
-		}
-	}
+	at := min(e.before[e.r.next-1]+e.r.stored, e.before[e.r.next])
 	part := float64(at) / float64(e.before[len(e.r.files)])
 	if e.r.cfg.Limit > 0 {
 		part = max(part, float64(e.r.number)/float64(e.r.cfg.Limit))

@@ -163,6 +163,7 @@ type Reader struct {
 	scan    *scanner // of the present file
 	table   *table   // likewise, of Parquet
 	total   int64    // bytes of Parquet's values
+	stored  int64    // bytes read of the present file, as it is stored
 	closers []io.Closer
 	header  []string
 	digest  *xxhash.Digest
@@ -260,7 +261,7 @@ func (r *Reader) open() error {
 	}
 	name := r.files[r.next]
 	r.next++
-	r.name = name
+	r.name, r.stored = name, 0
 	if r.cfg.Format == Parquet {
 		t, err := openTable(name, r.cfg, r.digest, &r.total)
 		if err != nil {
@@ -296,15 +297,16 @@ func (r *Reader) input(name string) (io.Reader, error) {
 		return nil, fmt.Errorf("open source: %w", err)
 	}
 	r.closers = append(r.closers, f)
+	in := &counted{from: f, n: &r.stored}
 	switch {
 	case strings.HasSuffix(name, ".gz"):
-		z, err := gzip.NewReader(bufio.NewReaderSize(f, 1<<16))
+		z, err := gzip.NewReader(bufio.NewReaderSize(in, 1<<16))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		return z, nil
 	case strings.HasSuffix(name, ".zst"):
-		z, err := zstd.NewReader(f, zstd.WithDecoderConcurrency(1))
+		z, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
@@ -314,7 +316,19 @@ func (r *Reader) input(name string) (io.Reader, error) {
 	if r.cfg.Follow {
 		return &followed{r: r, f: f}, nil
 	}
-	return f, nil
+	return in, nil
+}
+
+// counted adds up the bytes that are read through it.
+type counted struct {
+	from io.Reader
+	n    *int64
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.from.Read(p)
+	*c.n += int64(n)
+	return n, err
 }
 
 func (r *Reader) finish() {
