@@ -133,12 +133,14 @@ type Roll struct {
 
 const (
 	txnRows  = 100_000
-	txnAge   = time.Second
 	rpcLimit = 60 * time.Second // one exchange with the broker, retries included
 	// contactLimit is how long an unreachable broker is asked again.
 	contactLimit = 30 * time.Second
 	uploaders    = 4 // parallel uploads of one consumer
 )
+
+// txnAge is how old a transaction becomes. It is shorter in tests that want many.
+var txnAge = time.Second
 
 // config is the source as package source reads it for a schema.
 func (s Source) config(schema *codec.Schema, stdin io.Reader) source.Config {

@@ -142,7 +142,7 @@ func TestDirectoriesKilled(t *testing.T) {
 	cfg.Producers[0].Rate = 5000
 	cfg.Consumers[0].By, cfg.Consumers[0].Roll = By{"month=%Y-%m", "Date"}, Roll{Every: 150 * time.Millisecond}
 	for range 5 {
-		cmd := s.child(cfg)
+		cmd := s.child(cfg, 0)
 		time.Sleep(killAfter(r))
 		cmd.Process.Kill()
 		_ = cmd.Wait()

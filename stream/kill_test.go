@@ -21,6 +21,7 @@ type childConfig struct {
 	Registry  Registry
 	Producers []Producer
 	Consumers []Consumer
+	TxnAge    time.Duration // 0 is the usual
 }
 
 const childEnv = "MKT_STREAM_TEST_CHILD"
@@ -37,6 +38,9 @@ func child(text string) int {
 	if err := json.Unmarshal([]byte(text), &c); err != nil {
 		panic(err)
 	}
+	if c.TxnAge > 0 {
+		txnAge = c.TxnAge
+	}
 	_, err := Run(context.Background(), Config{Kafka: c.Props, Registry: c.Registry, Producers: c.Producers, Consumers: c.Consumers,
 		Blob: func(url string) (*container.Client, error) { return streamtest.OpenContainer(url, nil) }}, nil)
 	if err != nil {
@@ -46,9 +50,9 @@ func child(text string) int {
 	return 0
 }
 
-func (s *stack) child(cfg Config) *exec.Cmd {
+func (s *stack) child(cfg Config, age time.Duration) *exec.Cmd {
 	s.t.Helper()
-	text, err := json.Marshal(childConfig{cfg.Kafka, cfg.Registry, cfg.Producers, cfg.Consumers})
+	text, err := json.Marshal(childConfig{cfg.Kafka, cfg.Registry, cfg.Producers, cfg.Consumers, age})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -59,6 +63,19 @@ func (s *stack) child(cfg Config) *exec.Cmd {
 		s.t.Fatal(err)
 	}
 	return cmd
+}
+
+// seeded is a seed that is in the test's log; MKT_TEST_SEED repeats a run.
+func seeded(t *testing.T) uint64 {
+	t.Helper()
+	seed := uint64(time.Now().UnixNano())
+	if text := os.Getenv("MKT_TEST_SEED"); text != "" {
+		if err := json.Unmarshal([]byte(text), &seed); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("seed: MKT_TEST_SEED=%d", seed)
+	return seed
 }
 
 // killAfter is early, while clients connect and find out where to go on, or
@@ -74,14 +91,7 @@ func killAfter(r *rand.Rand) time.Duration {
 // is lost, nothing is doubled.
 func TestKillNine(t *testing.T) {
 	t.Parallel()
-	seed := uint64(time.Now().UnixNano())
-	if text := os.Getenv("MKT_TEST_SEED"); text != "" {
-		if err := json.Unmarshal([]byte(text), &seed); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Logf("seed: MKT_TEST_SEED=%d", seed)
-	r := rand.New(rand.NewPCG(seed, 0))
+	r := rand.New(rand.NewPCG(seeded(t), 0))
 	s := newStack(t, 3)
 	s.Props["session.timeout.ms"], s.Props["heartbeat.interval.ms"], s.Props["max.poll.interval.ms"] = "600", "100", "1000"
 	const n = 120_000
@@ -91,7 +101,7 @@ func TestKillNine(t *testing.T) {
 	cfg.Consumers[0].Roll = Roll{Rows: 1500, Every: 150 * time.Millisecond}
 	kills := 0
 	for kills < 12 {
-		cmd := s.child(cfg)
+		cmd := s.child(cfg, 0)
 		done := make(chan error, 1)
 		go func() { done <- cmd.Wait() }()
 		select {

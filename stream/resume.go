@@ -163,7 +163,7 @@ func newScanner(props map[string]string) (scanner, error) {
 	c, err := kafka.NewConsumer(configMap(quiet, map[string]string{"fetch.queue.backoff.ms": "5", "fetch.wait.max.ms": "10"}, props, map[string]string{
 		"group.id": "mkt-scan", "enable.auto.commit": "false", "enable.auto.offset.store": "false",
 		"isolation.level": "read_committed", "enable.partition.eof": "true", "auto.offset.reset": "error",
-		"group.protocol": "classic",
+		"group.protocol": "classic", "session.timeout.ms": "6000", "max.poll.interval.ms": "300000", // of a group that it never joins
 	}))
 	if err != nil {
 		return scanner{}, fmt.Errorf("kafka consumer: %w", err)

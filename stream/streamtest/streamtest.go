@@ -52,12 +52,13 @@ type Stack struct {
 	Registry string            // URL
 	Blobs    string            // URL of a container that exists
 	Fault    *Fault            // on the way of the clients that Open gives
+	Wire     *Wire             // at the servers, if they are embedded
 }
 
 // New starts a stack that ends with the test.
 func New(t testing.TB, partitions int32) *Stack {
 	t.Helper()
-	s := &Stack{T: t, Dir: t.TempDir(), Fault: &Fault{}}
+	s := &Stack{T: t, Dir: t.TempDir(), Fault: &Fault{}, Wire: &Wire{}}
 	s.startKafka(partitions)
 	s.startRegistry()
 	s.startStorage()
@@ -75,8 +76,9 @@ func (s *Stack) startKafka(partitions int32) {
 		}
 		return
 	}
-	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, Topic),
-		kfake.BrokerConfigs(map[string]string{"group.min.session.timeout.ms": "100", "group.initial.rebalance.delay.ms": "0"}))
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, Topic), kfake.ListenFn(s.Wire.listen),
+		kfake.BrokerConfigs(map[string]string{"group.min.session.timeout.ms": "100", "group.initial.rebalance.delay.ms": "0",
+			"group.consumer.session.timeout.ms": "600", "group.consumer.heartbeat.interval.ms": "100"}))
 	if err != nil {
 		s.T.Fatal(err)
 	}
@@ -115,7 +117,7 @@ func (s *Stack) startStorage() {
 			s.T.Fatal(err)
 		}
 		s.T.Cleanup(func() { st.Close() })
-		ss := httptest.NewServer(st.BlobHandler())
+		ss := httptest.NewServer(s.Wire.handler(st.BlobHandler()))
 		s.T.Cleanup(ss.Close)
 		s.Blobs = ss.URL + "/" + embeddedAccount + "/market-data"
 	}
