@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -16,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"mkt/internal/realtest/realstack"
 	"mkt/local"
 	"mkt/providers"
 	"mkt/providers/providertest/wire"
@@ -27,20 +29,25 @@ func deep() bool { return os.Getenv("MKT_TEST_DEEP") != "" }
 // fire is one embedded stack for the stacks of testdata/fire. Their objects bear the name of their run, so that a run
 // begins with nothing however the others ended, and runs may go on beside each other.
 type fire struct {
-	t    *testing.T
-	at   local.Endpoints
-	runs atomic.Int64
+	t        *testing.T
+	at       local.Endpoints
+	protocol string // of Kafka
+	runs     atomic.Int64
 }
 
+// newFire starts the embedded stack, or what is embedded beside the real servers of `make test-real`.
 func newFire(t *testing.T) *fire {
 	t.Helper()
+	if at, ok := realstack.Real(t); ok {
+		return &fire{t: t, at: at, protocol: "PLAINTEXT"}
+	}
 	s := newStack(t)
 	s.run(0, "local", "start")
 	d, err := local.Status(s.localDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &fire{t: t, at: d.Endpoints}
+	return &fire{t: t, at: d.Endpoints, protocol: "SASL_PLAINTEXT"}
 }
 
 // blaze is one run at a time: a directory with the stack and its ledger, and proxies before the systems.
@@ -67,19 +74,19 @@ func shortName(name string) string {
 func (f *fire) blaze(t *testing.T) *blaze {
 	t.Helper()
 	w := &wire.Wire{Short: shortName, Delay: 1500 * time.Millisecond}
-	snowflake := strings.TrimPrefix(w.HTTP(t, "snowflake", fmt.Sprintf("http://%s:%d", f.at.SnowflakeHost, f.at.SnowflakePort)), "http://")
-	host, port, _ := strings.Cut(snowflake, ":")
-	return &blaze{t: t, fire: f, wire: w, env: map[string]string{
-		"KAFKA_BOOTSTRAP_SERVERS": w.Kafka(t, f.at.KafkaBootstrap), "KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT",
-		"KAFKA_API_KEY": f.at.User, "KAFKA_API_SECRET": f.at.Password,
-		"SCHEMA_REGISTRY_URL": w.HTTP(t, "registry", f.at.RegistryURL), "SCHEMA_REGISTRY_API_KEY": f.at.User, "SCHEMA_REGISTRY_API_SECRET": f.at.Password,
-		"AZURE_STORAGE_KEY": f.at.AccountKey, "AZURE_ACCESS_TOKEN": f.at.ManagementToken,
-		"AZURE_STORAGE_BLOB_ENDPOINT": w.HTTP(t, "blob", f.at.BlobURL), "AZURE_STORAGE_QUEUE_ENDPOINT": w.HTTP(t, "queue", f.at.QueueURL),
-		"AZURE_RESOURCE_MANAGER_ENDPOINT": w.HTTP(t, "management", f.at.ManagementURL),
-		"AZURE_SUBSCRIPTION_ID":           "00000000-0000-0000-0000-000000000000", "AZURE_RESOURCE_GROUP": "local",
-		"SNOWFLAKE_ACCOUNT": f.at.SnowflakeAccount, "SNOWFLAKE_USER": f.at.User, "SNOWFLAKE_PASSWORD": f.at.Password,
-		"SNOWFLAKE_HOST": host, "SNOWFLAKE_PORT": port, "SNOWFLAKE_PROTOCOL": "http",
-	}}
+	at := f.at
+	at.KafkaBootstrap = w.Kafka(t, strings.Split(at.KafkaBootstrap, ",")[0])
+	at.RegistryURL = w.HTTP(t, "registry", at.RegistryURL)
+	at.BlobURL, at.QueueURL, at.ManagementURL = w.HTTP(t, "blob", at.BlobURL), w.HTTP(t, "queue", at.QueueURL), w.HTTP(t, "management", at.ManagementURL)
+	snowflake, err := url.Parse(w.HTTP(t, "snowflake", fmt.Sprintf("http://%s:%d", at.SnowflakeHost, at.SnowflakePort)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at.SnowflakeHost = snowflake.Hostname()
+	if at.SnowflakePort, err = strconv.Atoi(snowflake.Port()); err != nil {
+		t.Fatal(err)
+	}
+	return &blaze{t: t, fire: f, wire: w, env: realstack.Environment(at, f.protocol)}
 }
 
 // begin starts a run from nothing.
@@ -176,18 +183,7 @@ func (b *blaze) converges(p phase, world string) (string, error) {
 func (b *blaze) world() string {
 	b.t.Helper()
 	direct := *b
-	f := b.fire
-	direct.env = map[string]string{
-		"KAFKA_BOOTSTRAP_SERVERS": f.at.KafkaBootstrap, "SCHEMA_REGISTRY_URL": f.at.RegistryURL,
-		"AZURE_STORAGE_BLOB_ENDPOINT": f.at.BlobURL, "AZURE_STORAGE_QUEUE_ENDPOINT": f.at.QueueURL,
-		"AZURE_RESOURCE_MANAGER_ENDPOINT": f.at.ManagementURL,
-		"SNOWFLAKE_HOST":                  f.at.SnowflakeHost, "SNOWFLAKE_PORT": strconv.Itoa(f.at.SnowflakePort),
-	}
-	for name, value := range b.env {
-		if direct.env[name] == "" {
-			direct.env[name] = value
-		}
-	}
+	direct.env = realstack.Environment(b.fire.at, b.fire.protocol)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	c := newCLI(ctx)

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -67,12 +68,46 @@ type eventData struct {
 	Diagnostics     map[string]string `json:"storageDiagnostics"`
 }
 
+// Message is an event on its way into a queue.
+type Message struct {
+	Account, Queue string
+	Text           string        // base64
+	TTL            time.Duration // negative: for ever
+}
+
+// Created returns the messages that the subscriptions of the resource manager send of a blob that another server has
+// stored: a blob service without an Event Grid. api is the operation
+// that made it, size in bytes.
+func (s *Storage) Created(account, container, name, api string, size int64, etag, contentType string) ([]Message, error) {
+	rq := &request{r: &http.Request{}, id: newID(), account: account, container: container, object: name}
+	b := &blob{Size: size, ETag: etag, ContentType: contentType, Modified: s.now()}
+	var out []Message
+	err := s.view(func(st *state) error {
+		out = st.messages(rq, b, api)
+		return nil
+	})
+	return out, err
+}
+
 // emit puts one message for each matching subscription into its queue, within
 // the same journal line as the blob. A subscription whose queue is gone loses
 // the event, as in Azure after its retries.
 func (t *tx) emit(rq *request, b *blob, api string) {
+	for _, m := range t.s.state.messages(rq, b, api) {
+		queue := m.Account + "/" + m.Queue
+		if t.s.state.queues[queue] == nil {
+			t.s.log.Warn("event dropped: its queue does not exist", "queue", m.Queue, "blob", rq.object)
+			continue
+		}
+		t.enqueue(queue, m.Text, m.TTL, 0)
+	}
+}
+
+// messages are the events of a new blob that subscriptions want.
+func (st *state) messages(rq *request, b *blob, api string) []Message {
+	var out []Message
 	var e event
-	for _, sub := range t.s.state.subscriptions {
+	for _, sub := range st.subscriptions {
 		if sub.Account != rq.account {
 			continue
 		}
@@ -82,18 +117,14 @@ func (t *tx) emit(rq *request, b *blob, api string) {
 		if !sub.Filter.matches(e) {
 			continue
 		}
-		queue := sub.QueueOwner + "/" + sub.Queue
-		if t.s.state.queues[queue] == nil {
-			t.s.log.Warn("event dropped: its queue does not exist", "subscription", sub.Name, "queue", sub.Queue, "subject", e.Subject)
-			continue
-		}
 		e.Topic = sub.Scope
 		body, err := json.Marshal(e)
 		if err != nil {
 			panic(fmt.Sprintf("storage: encode event: %v", err)) // plain data: cannot fail
 		}
-		t.enqueue(queue, base64.StdEncoding.EncodeToString(body), time.Duration(sub.TTL)*time.Second, 0)
+		out = append(out, Message{sub.QueueOwner, sub.Queue, base64.StdEncoding.EncodeToString(body), time.Duration(sub.TTL) * time.Second})
 	}
+	return out
 }
 
 func newEvent(rq *request, b *blob, api string) event {

@@ -245,8 +245,9 @@ func (s *Storage) putSubscription(rq *request, scope, account, name string) erro
 	if err != nil {
 		return err
 	}
+	elsewhere := s.cfg.Queue != nil && s.cfg.Queue(rq.r.Context(), sub.QueueOwner, sub.Queue)
 	err = s.update(func(t *tx) error {
-		if s.state.queues[sub.QueueOwner+"/"+sub.Queue] == nil {
+		if s.state.queues[sub.QueueOwner+"/"+sub.Queue] == nil && !elsewhere {
 			return invalidSubscription("The destination queue %q does not exist in storage account %q.", sub.Queue, sub.QueueOwner)
 		}
 		if old := s.state.subscriptions[subscriptionKey(scope, name)]; old != nil {

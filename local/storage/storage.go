@@ -2,6 +2,7 @@ package storage
 
 import (
 	"bufio"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -29,6 +30,8 @@ type Config struct {
 	// ContainerBeingDeleted or QueueBeingDeleted. Azure takes about 30 s; zero
 	// frees the name at once.
 	DeleteDelay time.Duration
+	// Queue tells whether another server has a queue, for event subscriptions that send there; nil: no other server has any.
+	Queue func(ctx context.Context, account, name string) bool
 }
 
 // Storage is an open account. Its handlers are safe for concurrent use.
