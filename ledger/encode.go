@@ -9,6 +9,8 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/cespare/xxhash/v2"
+
 	"mkt/spec"
 )
 
@@ -22,6 +24,9 @@ type file struct {
 	Intents []fileIntent      `json:"intents,omitempty"`
 	Waits   []fileWait        `json:"waits,omitempty"`
 	Outputs map[string]string `json:"outputs,omitempty"`
+
+	Recovered *Recovered `json:"recovered,omitempty"`
+	Sum       string     `json:"sum,omitempty"` // of all text before its line
 }
 
 type fileEntry struct {
@@ -79,8 +84,26 @@ func (l *Ledger) Encode() ([]byte, error) {
 		before = ",\n"
 	}
 	errs = append(errs, line("\n],\n\"outputs\": ", l.Outputs))
-	out.WriteString("\n}\n")
+	if l.Recovered != nil {
+		errs = append(errs, line(",\n\"recovered\": ", l.Recovered))
+	}
+	fmt.Fprintf(&out, "%s%016x\"\n}\n", sumLine, xxhash.Sum64(out.Bytes()))
 	return out.Bytes(), errors.Join(errs...)
+}
+
+const sumLine = ",\n\"sum\": \""
+
+// checkSum compares a text with the checksum that Encode wrote into it. A text that was formatted anew has its own.
+func checkSum(text []byte, l *Ledger, sum string) error {
+	at := bytes.LastIndex(text, []byte(sumLine))
+	if sum == "" || at >= 0 && fmt.Sprintf("%016x", xxhash.Sum64(text[:at])) == sum {
+		return nil
+	}
+	written, err := l.Encode()
+	if err == nil && bytes.Contains(written, []byte(sumLine+sum)) {
+		return nil
+	}
+	return broken("it is damaged: its checksum is not that of its text")
 }
 
 // Decode reads what Encode wrote. Its errors say whether the text is cut short, no ledger or of a newer mkt.
@@ -89,14 +112,14 @@ func Decode(text []byte) (*Ledger, error) {
 		Version *int `json:"mkt_ledger"`
 	}
 	if len(bytes.TrimSpace(text)) == 0 {
-		return nil, errors.New("it is empty")
+		return nil, broken("it is empty")
 	}
 	if err := json.Unmarshal(text, &head); err != nil {
 		var syntax *json.SyntaxError
 		if errors.As(err, &syntax) && int(syntax.Offset) >= len(text) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return nil, fmt.Errorf("it is cut short after %d bytes", len(text))
+			return nil, broken("it is cut short after %d bytes", len(text))
 		}
-		return nil, fmt.Errorf("it is not JSON: %w", err)
+		return nil, broken("it is not JSON: %w", err)
 	}
 	if head.Version == nil {
 		return nil, errors.New("it is not a ledger of mkt")
@@ -138,5 +161,9 @@ func Decode(text []byte) (*Ledger, error) {
 		l.Waits[addr] = w.Wait
 	}
 	maps.Copy(l.Outputs, f.Outputs)
+	l.Recovered = f.Recovered
+	if err := checkSum(text, l, f.Sum); err != nil {
+		return nil, err
+	}
 	return l, nil
 }

@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,7 +17,8 @@ import (
 	"github.com/google/renameio/v2"
 )
 
-// File is a ledger in a file. Beside it live PATH.prev, the generation before, and PATH.lock. It is safe for
+// File is a ledger in a file. Beside it live PATH.prev, the generation before, and PATH.lock; and where it was damaged,
+// PATH.rescue, what the apply knew that came upon it, and PATH.damaged, what was found. It is safe for
 // concurrent use by several processes as long as each that saves holds the lock.
 type File struct{ path string }
 
@@ -29,26 +32,49 @@ func (f *File) Path() string { return f.path }
 
 func (f *File) previous() string { return f.path + ".prev" }
 
+func (f *File) rescue() string { return f.path + ".rescue" }
+
 // Load implements Store.
 func (f *File) Load(context.Context) (*Ledger, error) {
-	l, err := readLedger(f.path)
-	if err == nil {
-		return l, nil
+	text, err := os.ReadFile(f.path)
+	prev, prevErr := headOf(f.previous())
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && errors.Is(prevErr, fs.ErrNotExist):
+		return New(), nil
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, f.damaged(nil, ErrGone)
+	case err != nil:
+		return nil, f.damaged(nil, err)
 	}
-	if errors.Is(err, fs.ErrNotExist) {
-		if _, prevErr := os.Stat(f.previous()); errors.Is(prevErr, fs.ErrNotExist) {
-			return New(), nil
-		}
-		err = errors.New("it is gone") // a save never leaves the name empty
+	l, err := Decode(text)
+	if err == nil && prevErr == nil && prev.lineage == l.Lineage && prev.serial > l.Serial {
+		err = Outdated(l.Serial, prev.serial)
 	}
-	return nil, f.damaged(err)
+	if err != nil {
+		return nil, f.damaged(text, err)
+	}
+	return l, nil
 }
 
-// damaged says that the ledger is not whole, and where the generation before is.
-func (f *File) damaged(err error) *DamagedError {
-	d := &DamagedError{Where: f.path, Err: err}
-	if prev, err := readLedger(f.previous()); err == nil {
-		d.Previous, d.Serial = f.previous(), prev.Serial
+// headOf reads the head of the ledger in a file.
+func headOf(path string) (g generation, err error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return g, err
+	}
+	defer func() { _ = file.Close() }()
+	g.lineage, g.serial, err = readHead(file)
+	return g, err
+}
+
+// damaged says what is wrong with the ledger, and looks for another generation.
+func (f *File) damaged(text []byte, err error) *DamagedError {
+	d := Damaged(f.path, text, err)
+	if text, err := os.ReadFile(f.previous()); err == nil {
+		d.ConsiderPrevious(f.previous(), text)
+	}
+	if text, err := os.ReadFile(f.rescue()); err == nil {
+		d.ConsiderRescued(text)
 	}
 	return d
 }
@@ -70,7 +96,17 @@ func (f *File) Save(_ context.Context, l *Ledger) error {
 }
 
 func (f *File) save(l *Ledger) error {
-	if err := f.checkGeneration(l); err != nil {
+	err := f.checkGeneration(l)
+	var damaged *DamagedError
+	switch {
+	case err == nil:
+	case errors.As(err, &damaged) && damaged.Replaces(l):
+		if err := f.putAside(); err != nil {
+			return err
+		}
+	case errors.As(err, &damaged) && damaged.Rescues(l, false):
+		return errors.Join(err, f.keepRescue(l))
+	default:
 		return err
 	}
 	if err := os.MkdirAll(filepath.Dir(f.path), 0o700); err != nil {
@@ -90,25 +126,60 @@ func (f *File) save(l *Ledger) error {
 	if _, err := pending.Write(text); err != nil {
 		return err
 	}
-	if err := f.keepPrevious(); err != nil {
-		return fmt.Errorf("keep the previous generation: %w", err)
+	if damaged == nil { // else the previous generation is the one that is whole
+		if err := f.keepAs(f.previous()); err != nil {
+			return fmt.Errorf("keep the previous generation: %w", err)
+		}
 	}
 	if err := pending.CloseAtomicallyReplace(); err != nil {
 		return err
 	}
 	l.Serial = next.Serial
+	l.Saved()
 	return syncDir(filepath.Dir(f.path))
+}
+
+// keepRescue writes what can not be saved, since what is stored is damaged, to where the next Load finds it.
+func (f *File) keepRescue(l *Ledger) error {
+	next := *l
+	next.Serial++
+	text, err := next.Encode()
+	if err == nil {
+		err = renameio.WriteFile(f.rescue(), text, 0o600, renameio.WithTempDir(filepath.Dir(f.path)))
+	}
+	if err != nil {
+		return fmt.Errorf("put aside what was not saved: %w", err)
+	}
+	return nil
+}
+
+// putAside keeps a damaged ledger for whoever wants to know what happened to it.
+func (f *File) putAside() error {
+	if err := f.keepAs(f.path + ".damaged"); err != nil {
+		return fmt.Errorf("put the damaged ledger aside: %w", err)
+	}
+	return nil
 }
 
 // checkGeneration refuses to overwrite what l did not come from, and what is not whole. It reads head and tail of the file,
 // and all of it only where the tail is not one that Encode writes.
 func (f *File) checkGeneration(l *Ledger) error {
+	if l.over != nil {
+		if _, err := f.Load(context.Background()); err != nil {
+			return err
+		}
+		return &StaleError{Where: f.path, Loaded: l.over.serial}
+	}
 	file, err := os.Open(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if l.Serial == 0 {
 			return nil
 		}
-		return &StaleError{Where: f.path, Loaded: l.Serial}
+		err := error(&StaleError{Where: f.path, Loaded: l.Serial})
+		if d := f.damaged(nil, ErrGone); d.Rescues(l, false) {
+			err = errors.Join(err, f.keepRescue(l))
+		}
+		return err
 	}
 	if err != nil {
 		return err
@@ -122,7 +193,11 @@ func (f *File) checkGeneration(l *Ledger) error {
 		}
 	}
 	if err != nil {
-		return f.damaged(err)
+		text, readErr := os.ReadFile(f.path)
+		if readErr == nil {
+			_, readErr = Decode(text)
+		}
+		return f.damaged(text, cmp.Or(readErr, err))
 	}
 	if lineage != l.Lineage || serial != l.Serial {
 		return &StaleError{Where: f.path, Stored: serial, Loaded: l.Serial, ForeignLineage: lineage != l.Lineage}
@@ -143,6 +218,11 @@ func hasTail(file *os.File) (bool, error) {
 		return false, err
 	}
 	return string(end) == tail, nil
+}
+
+// Head reads lineage and serial from the beginning of a ledger, which need not be whole.
+func Head(text []byte) (lineage string, serial uint64, err error) {
+	return readHead(bytes.NewReader(text))
 }
 
 func readHead(r io.Reader) (lineage string, serial uint64, err error) {
@@ -172,24 +252,24 @@ func readHead(r io.Reader) (lineage string, serial uint64, err error) {
 	return "", 0, errors.New("no serial in it")
 }
 
-// keepPrevious gives the present generation a second name. The first name stays, so there is no moment without a ledger.
-func (f *File) keepPrevious() error {
-	temp := f.previous() + ".new"
+// keepAs gives the present generation a second name. The first name stays, so there is no moment without a ledger.
+func (f *File) keepAs(path string) error {
+	temp := path + ".new"
 	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	err := os.Link(f.path, temp)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // the first generation
+		return nil // the first generation, or one that is gone
 	}
 	if err != nil { // a file system without hard links
 		text, err := os.ReadFile(f.path)
 		if err != nil {
 			return err
 		}
-		return renameio.WriteFile(f.previous(), text, 0o600)
+		return renameio.WriteFile(path, text, 0o600)
 	}
-	return os.Rename(temp, f.previous())
+	return os.Rename(temp, path)
 }
 
 func syncDir(dir string) error {

@@ -38,9 +38,25 @@ type Ledger struct {
 	Intents map[spec.Addr]Intent
 	Waits   map[spec.Addr]Wait // changes that a person has to do something for, since the last apply
 	Outputs map[string]string  // digests of the outputs' values, by name
+	// Recovered is set when this ledger goes on from an older generation: objects may be mkt's that are not in it. Until an apply
+	// has looked at all of the stack, what is as the stack has it is taken for mkt's.
+	Recovered *Recovered
 
-	key []byte
+	key  []byte
+	over *generation // what it goes on from where what is stored is damaged, until it is saved
 }
+
+// Recovered says which generation a ledger goes on from.
+type Recovered struct {
+	Serial uint64    `json:"serial"`
+	Since  time.Time `json:"since"`
+}
+
+// Saved ends the recovery: a store has it, and what was damaged is overwritten.
+func (l *Ledger) Saved() { l.over = nil }
+
+// Unsaved reports whether the ledger was recovered and what is stored is still the damaged one.
+func (l *Ledger) Unsaved() bool { return l.over != nil }
 
 // Entry is one owned object.
 type Entry struct {

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/user"
@@ -95,25 +96,125 @@ func (e *StaleError) Error() string {
 	return fmt.Sprintf("the ledger %s changed since it was read (serial %d, expected %d); plan again", e.Where, e.Stored, e.Loaded)
 }
 
-// DamagedError says why a ledger cannot be read and what the way out is.
+// DamagedError says why a ledger cannot be gone on from as it is stored, and what the way out is.
 type DamagedError struct {
 	Where    string
 	Err      error
 	Previous string // where the generation before is, "" if there is none that can be read
 	Serial   uint64 // of the generation before
 	Restore  string // the command that puts the generation before in place; "" is cp
+
+	stored generation // what can be told of the one that is damaged
+	base   *Ledger    // the newest generation that is whole
+	whole  bool       // base has all that the damaged one had
+}
+
+// generation is the head of a ledger; zero where it cannot be told.
+type generation struct {
+	lineage string
+	serial  uint64
+}
+
+// Damaged returns the error of a ledger whose stored text is no good. Consider tells it what else there is.
+func Damaged(where string, text []byte, why error) *DamagedError {
+	d := &DamagedError{Where: where, Err: why}
+	d.stored.lineage, d.stored.serial, _ = Head(text)
+	return d
+}
+
+// ConsiderPrevious looks at the generation before.
+func (e *DamagedError) ConsiderPrevious(where string, text []byte) {
+	l, err := Decode(text)
+	if err != nil {
+		return
+	}
+	e.Previous, e.Serial = where, l.Serial
+	e.consider(l, false)
+}
+
+// ConsiderRescued looks at what an apply put aside when it could not save it.
+func (e *DamagedError) ConsiderRescued(text []byte) {
+	if l, err := Decode(text); err == nil {
+		e.consider(l, l.Serial > e.stored.serial)
+	}
+}
+
+func (e *DamagedError) consider(l *Ledger, whole bool) {
+	known := e.stored.lineage
+	if e.base != nil {
+		known = e.base.Lineage
+	}
+	if known != "" && known != l.Lineage || e.base != nil && e.base.Serial >= l.Serial {
+		return
+	}
+	e.base, e.whole = l, whole
+}
+
+// Recover returns the newest generation that is whole, for an apply to go on from, or nil where there is none, or
+// where what is stored was not damaged but is something else, such as the ledger of a newer mkt. Saving it replaces
+// the damaged one. Unless nothing is missing in it, its Recovered is set.
+func (e *DamagedError) Recover(now time.Time) *Ledger {
+	var broken *brokenError
+	if e.base == nil || !errors.As(e.Err, &broken) {
+		return nil
+	}
+	l := *e.base
+	l.over = &generation{l.Lineage, l.Serial}
+	if !e.whole && l.Recovered == nil {
+		l.Recovered = &Recovered{Serial: l.Serial, Since: now.UTC().Truncate(time.Second)}
+	}
+	if !e.whole {
+		l.Serial = max(l.Serial+1, e.stored.serial) // the serial of what is lost is not given twice
+	}
+	return &l
+}
+
+// Replaces reports whether l was recovered from what this error is about, so that it may be saved over it.
+func (e *DamagedError) Replaces(l *Ledger) bool {
+	return l.over != nil && e.base != nil && *l.over == generation{e.base.Lineage, e.base.Serial}
+}
+
+// Rescues reports whether l is the ledger that was damaged, as the process has it that loaded and saved it: all that is known of the damaged one,
+// and the generation before, agree with that. A store that knows that nobody saved since says so by sure.
+func (e *DamagedError) Rescues(l *Ledger, sure bool) bool {
+	var broken *brokenError
+	same := e.stored == generation{} || e.stored == generation{l.Lineage, l.Serial}
+	return errors.As(e.Err, &broken) && same && (e.Previous == "" || e.Serial < l.Serial || sure) &&
+		(e.base == nil || e.base.Lineage == l.Lineage) && l.over == nil && l.Serial > 0
 }
 
 func (e *DamagedError) Error() string {
 	out := fmt.Sprintf("the ledger %s cannot be read: %v", e.Where, e.Err)
-	if e.Previous == "" {
+	if e.Previous == "" && e.base == nil {
 		return out + "; there is no readable previous generation: restore it from a backup"
 	}
 	restore := e.Restore
 	if restore == "" {
 		restore = "cp " + e.Previous + " " + e.Where
 	}
-	return fmt.Sprintf("%s; the previous generation (serial %d) is whole: %s", out, e.Serial, restore)
+	if e.Previous != "" {
+		out = fmt.Sprintf("%s; the previous generation (serial %d) is whole: %s", out, e.Serial, restore)
+	}
+	if l := e.Recover(time.Time{}); l != nil {
+		out += fmt.Sprintf("; `mkt apply` goes on from serial %d by itself", e.base.Serial)
+	}
+	return out
 }
 
 func (e *DamagedError) Unwrap() error { return e.Err }
+
+// brokenError is why a text is not a ledger any more that was one: cut short, overwritten, deleted.
+type brokenError struct{ why error }
+
+func (e *brokenError) Error() string { return e.why.Error() }
+func (e *brokenError) Unwrap() error { return e.why }
+
+func broken(format string, args ...any) error { return &brokenError{fmt.Errorf(format, args...)} }
+
+// ErrGone is why a ledger cannot be read that has a generation before and is not there: a save never leaves the name empty.
+var ErrGone = broken("it is gone")
+
+// Outdated is why a ledger is not gone on from that is older than the generation before it.
+func Outdated(serial, previous uint64) error {
+	return broken("it is an old copy: its serial is %d, and that of the generation before is %d", serial, previous)
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,6 +17,8 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/lease"
+
+	"mkt/ledger"
 )
 
 // The calls: one function for each, with a deadline and the SDK's retries (jitter, Retry-After) around it.
@@ -26,10 +29,19 @@ type object struct {
 	etag   azcore.ETag
 	write  string // the id of the write that made it, "" for those of others
 	leased bool
+
+	lineage string // by its metadata
+	serial  uint64
 }
 
 // writeID is the metadata that tells a write from all others. A write whose answer was lost is known by it.
 const writeID = "mktwrite"
+
+// The head of a ledger, as metadata.
+const (
+	lineageName = "mktlineage"
+	serialName  = "mktserial"
+)
 
 // bounded gives a call its deadline and its retries, whatever those of the client are.
 func (s *Store) bounded(ctx context.Context, limit limit) (context.Context, context.CancelFunc) {
@@ -56,7 +68,7 @@ func (s *Store) get(ctx context.Context, name string) (*object, error) {
 	if err != nil {
 		return nil, s.failed("read", name, err)
 	}
-	o := &object{text: text, write: idOf(resp.Metadata)}
+	o := &object{text: text, write: named(resp.Metadata, writeID)}
 	if resp.ETag != nil {
 		o.etag = *resp.ETag
 	}
@@ -77,16 +89,17 @@ func (s *Store) head(ctx context.Context, name string) (*object, error) {
 	if err != nil {
 		return nil, s.failed("read the properties of", name, err)
 	}
-	o := &object{write: idOf(resp.Metadata)}
+	o := &object{write: named(resp.Metadata, writeID), lineage: named(resp.Metadata, lineageName)}
+	o.serial, _ = strconv.ParseUint(named(resp.Metadata, serialName), 10, 64) // 0 is before all others
 	if resp.ETag != nil {
 		o.etag = *resp.ETag
 	}
 	return o, nil
 }
 
-func idOf(metadata map[string]*string) string {
+func named(metadata map[string]*string, want string) string {
 	for name, value := range metadata { // names come back capitalised
-		if strings.EqualFold(name, writeID) && value != nil {
+		if strings.EqualFold(name, want) && value != nil {
 			return *value
 		}
 	}
@@ -119,9 +132,13 @@ func (s *Store) put(ctx context.Context, name, id string, text []byte, old azcor
 func (s *Store) upload(ctx context.Context, limit limit, name, id string, text []byte, conditions *blob.AccessConditions) (azcore.ETag, error) {
 	ctx, cancel := s.bounded(ctx, limit)
 	defer cancel()
+	metadata := map[string]*string{writeID: &id}
+	if lineage, serial, err := ledger.Head(text); err == nil && lineage != "" {
+		metadata[lineageName], metadata[serialName] = &lineage, to.Ptr(strconv.FormatUint(serial, 10))
+	}
 	resp, err := s.client.NewBlockBlobClient(name).Upload(ctx, streaming.NopCloser(bytes.NewReader(text)), &blockblob.UploadOptions{
 		HTTPHeaders:      &blob.HTTPHeaders{BlobContentType: to.Ptr("application/json")},
-		Metadata:         map[string]*string{writeID: &id},
+		Metadata:         metadata,
 		AccessConditions: conditions,
 	})
 	if err != nil {

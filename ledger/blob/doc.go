@@ -6,6 +6,8 @@
 //	K.prev   the generation before
 //	K.lock   who holds the lock, as JSON; empty while nobody does
 //
+// and, where the ledger was damaged under an apply, K.rescue, what that apply knew, and K.damaged, what was found.
+//
 // The lock is a lease of 60 s on K.lock, renewed every 20 s: that of a process that died is free a minute later. A
 // holder that cannot renew in time, or whose lease was broken, is told (Lock.Lost) before another can have it.
 //

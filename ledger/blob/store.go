@@ -21,10 +21,12 @@ type Store struct {
 	timing timing
 	now    func() time.Time
 
-	mu      sync.Mutex
-	known   *generation // what is stored, as far as this process knows; nil: not read yet
-	prevTag azcore.ETag // of the previous generation, as it was before known was read; "" for none
-	doubt   string      // the id of a failed write, which may have come through all the same
+	mu       sync.Mutex
+	known    *generation // what is stored, as far as this process knows; nil: not read yet
+	prevTag  azcore.ETag // of the previous generation, as it was before known was read; "" for none
+	wroteTag azcore.ETag // of the previous generation, as this process wrote it
+	badTag   azcore.ETag // of what is stored, where that is damaged; "" where it is gone
+	doubt    string      // the id of a failed write, which may have come through all the same
 }
 
 var _ ledger.Store = (*Store)(nil)
@@ -66,6 +68,10 @@ func New(client *container.Client, key string) *Store {
 
 func (s *Store) previous() string { return s.key + ".prev" }
 
+// rescue is where an apply that came upon a damaged ledger puts what it knew, and aside where what was damaged is kept.
+func (s *Store) rescue() string { return s.key + ".rescue" }
+func (s *Store) aside() string  { return s.key + ".damaged" }
+
 // Load implements ledger.Store.
 func (s *Store) Load(ctx context.Context) (*ledger.Ledger, error) {
 	s.mu.Lock()
@@ -85,7 +91,8 @@ func (s *Store) load(ctx context.Context) (*ledger.Ledger, error) {
 	case err != nil || l != nil:
 		return l, err
 	case s.prevTag != "": // a save never leaves the name empty
-		return nil, s.damaged(ctx, errors.New("it is gone"))
+		s.badTag = ""
+		return nil, s.damaged(ctx, nil, ledger.ErrGone)
 	}
 	return ledger.New(), nil
 }
@@ -110,25 +117,34 @@ func (s *Store) read(ctx context.Context) (*ledger.Ledger, error) {
 		return nil, nil
 	}
 	l, err := ledger.Decode(o.text)
+	if err == nil && prev != nil && prev.lineage == l.Lineage && prev.serial > l.Serial {
+		err = ledger.Outdated(l.Serial, prev.serial)
+	}
 	if err != nil {
-		return nil, s.damaged(ctx, err)
+		s.badTag = o.etag
+		return nil, s.damaged(ctx, o.text, err)
 	}
 	s.known = &generation{lineage: l.Lineage, serial: l.Serial, etag: o.etag, write: o.write, text: o.text}
 	return l, nil
 }
 
 // damaged says why the ledger cannot be read, and looks for the way out.
-func (s *Store) damaged(ctx context.Context, why error) error {
-	d := &ledger.DamagedError{Where: s.where(s.key), Err: why}
+func (s *Store) damaged(ctx context.Context, text []byte, why error) error {
+	d := ledger.Damaged(s.where(s.key), text, why)
 	prev, err := s.get(ctx, s.previous())
 	if err != nil {
 		return fmt.Errorf("the ledger %s cannot be read: %w; neither can the previous generation: %w", d.Where, why, err)
 	}
 	if prev != nil {
-		if l, err := ledger.Decode(prev.text); err == nil {
-			d.Previous, d.Serial = s.where(s.previous()), l.Serial
-			d.Restore = "`mkt ledger restore` puts " + d.Previous + " in its place"
-		}
+		d.ConsiderPrevious(s.where(s.previous()), prev.text)
+		d.Restore = "`mkt ledger restore` puts " + d.Previous + " in its place"
+	}
+	rescued, err := s.get(ctx, s.rescue())
+	if err != nil {
+		return fmt.Errorf("the ledger %s cannot be read: %w; neither can what was put aside of it: %w", d.Where, why, err)
+	}
+	if rescued != nil {
+		d.ConsiderRescued(rescued.text)
 	}
 	return d
 }
@@ -144,20 +160,33 @@ func (s *Store) Save(ctx context.Context, l *ledger.Ledger) error {
 }
 
 func (s *Store) save(ctx context.Context, l *ledger.Ledger) error {
-	for tries := 3; ; tries-- {
-		if err := s.checkGeneration(ctx, l); err != nil {
-			return err
-		}
+	for tries := 10; ; tries-- {
+		check := s.checkGeneration(ctx, l)
 		next := *l
 		next.Serial++
 		text, err := next.Encode()
 		if err != nil {
 			return err
 		}
-		err = s.replace(ctx, text)
+		err = check
+		var damaged *ledger.DamagedError
+		switch {
+		case err == nil:
+			err = s.replace(ctx, text)
+		case errors.As(err, &damaged) && damaged.Replaces(l):
+			err = s.replaceDamaged(ctx, text)
+		case errors.As(err, &damaged) && damaged.Rescues(l, s.wroteTag != "" && s.wroteTag == s.prevTag):
+			if _, rescueErr := s.upload(ctx, s.timing.state, s.rescue(), rand.Text(), text, nil); rescueErr != nil {
+				err = fmt.Errorf("%w; put aside what was not saved: %w", err, rescueErr)
+			}
+			return err
+		default:
+			return err
+		}
 		if err == nil {
 			s.known.lineage, s.known.serial = next.Lineage, next.Serial
-			l.Serial = next.Serial
+			*l = next
+			l.Saved()
 			return nil
 		}
 		s.known = nil
@@ -170,8 +199,15 @@ func (s *Store) save(ctx context.Context, l *ledger.Ledger) error {
 // checkGeneration refuses to overwrite what l did not come from. What this process knows is enough to go on, as the
 // write is conditional, but not to refuse.
 func (s *Store) checkGeneration(ctx context.Context, l *ledger.Ledger) error {
-	if s.known != nil && s.known.precedes(l) {
+	if s.known != nil && s.known.precedes(l) && !l.Unsaved() {
 		return nil
+	}
+	if l.Unsaved() {
+		_, err := s.load(ctx)
+		if err != nil {
+			return err
+		}
+		return &ledger.StaleError{Where: s.where(s.key), Stored: s.known.serial, Loaded: l.Serial}
 	}
 	if _, err := s.read(ctx); err != nil {
 		return err
@@ -202,7 +238,7 @@ func (s *Store) replace(ctx context.Context, text []byte) error {
 		if err != nil {
 			return err
 		}
-		s.prevTag = etag
+		s.prevTag, s.wroteTag = etag, etag
 	}
 	s.doubt = rand.Text()
 	etag, err := s.put(ctx, s.key, s.doubt, text, s.known.etag)
@@ -211,6 +247,27 @@ func (s *Store) replace(ctx context.Context, text []byte) error {
 	}
 	s.known = &generation{etag: etag, write: s.doubt, text: text}
 	s.doubt = ""
+	return nil
+}
+
+// replaceDamaged writes a text in place of a damaged ledger, which is put aside. The previous generation stays.
+func (s *Store) replaceDamaged(ctx context.Context, text []byte) error {
+	if s.badTag != "" {
+		bad, err := s.get(ctx, s.key)
+		if err != nil {
+			return err
+		}
+		if bad != nil {
+			if _, err := s.upload(ctx, s.timing.state, s.aside(), rand.Text(), bad.text, nil); err != nil {
+				return err
+			}
+		}
+	}
+	etag, err := s.put(ctx, s.key, rand.Text(), text, s.badTag)
+	if err != nil {
+		return err
+	}
+	s.known = &generation{etag: etag, text: text}
 	return nil
 }
 

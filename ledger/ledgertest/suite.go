@@ -54,6 +54,8 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"a stale ledger is not saved", stale},
 		{"damaged", damaged},
 		{"gone", gone},
+		{"recover", recovers},
+		{"rescue", rescue},
 		{"lock", lock},
 		{"lock after waiting", lockAfterWaiting},
 		{"waiting cancelled", waitingCancelled},
@@ -341,4 +343,119 @@ func addUnderLock(ctx context.Context, s ledger.Store, name string) error {
 		err = s.Save(ctx, l)
 	}
 	return errors.Join(err, held.Unlock())
+}
+
+// recovers has ledgers that are no good any more: who recovers one goes on from the newest generation that is whole, and no other save
+// gets through meanwhile.
+func recovers(t *testing.T, h Harness) {
+	s, l := h.Open(), Full()
+	for range 4 {
+		save(t, s, l)
+	}
+	text := h.Read(false)
+	old := string(h.Read(true))
+	for _, test := range []struct {
+		name, text string
+		lost       uint64 // the serial that the damaged one is known to have
+	}{
+		{"cut short", string(text[:len(text)/2]), 4},
+		{"emptied", "", 4},
+		{"garbage", "<html>", 4},
+		{"a bit turned", strings.Replace(string(text), `"prices"`, `"pricez"`, 1), 4},
+		{"an old copy", strings.Replace(strings.Replace(string(text), `"serial": 4`, `"serial": 2`, 1), `"sum"`, `"was"`, 1), 4},
+		{"gone", "gone", 4},
+	} {
+		h.Write(true, []byte(old))
+		if test.text == "gone" {
+			h.Write(false, nil)
+		} else {
+			h.Write(false, []byte(test.text))
+		}
+		first, second := h.Open(), h.Open()
+		mine, theirs := recoverFrom(t, test.name, first), recoverFrom(t, test.name, second)
+		if mine == nil || theirs == nil {
+			continue
+		}
+		if mine.Recovered == nil || mine.Recovered.Serial != 3 || !mine.Unsaved() || mine.Serial < test.lost || len(mine.Entries) != len(l.Entries) {
+			t.Errorf("%s: recovered %+v", test.name, mine)
+		}
+		save(t, first, mine)
+		if mine.Unsaved() || string(h.Read(true)) != old {
+			t.Errorf("%s: saved, and the generation before is\n%s", test.name, h.Read(true))
+		}
+		var stale *ledger.StaleError
+		if err := second.Save(t.Context(), theirs); !errors.As(err, &stale) {
+			t.Errorf("%s: recovered twice: %v", test.name, err)
+		}
+		got := load(t, h.Open())
+		if got.Serial != mine.Serial || got.Serial <= test.lost || !reflect.DeepEqual(got.Recovered, mine.Recovered) {
+			t.Errorf("%s: loaded %+v, saved %+v", test.name, got, mine)
+		}
+		mine.Recovered = nil
+		save(t, first, mine)
+		if got := load(t, h.Open()); got.Recovered != nil || got.Serial != mine.Serial {
+			t.Errorf("%s: loaded %+v", test.name, got)
+		}
+	}
+	for _, other := range []string{`{"version": 4, "terraform_version": "1.9.0"}`, `{"mkt_ledger": 99}`} { // no damage: something else
+		h.Write(false, []byte(other))
+		_, err := h.Open().Load(t.Context())
+		var damaged *ledger.DamagedError
+		if !errors.As(err, &damaged) || damaged.Recover(time.Now()) != nil || strings.Contains(err.Error(), "by itself") {
+			t.Errorf("%s: recovered, %v", other, err)
+		}
+	}
+}
+
+func recoverFrom(t *testing.T, name string, s ledger.Store) *ledger.Ledger {
+	t.Helper()
+	_, err := s.Load(t.Context())
+	var damaged *ledger.DamagedError
+	if !errors.As(err, &damaged) {
+		t.Errorf("%s: not damaged: %v", name, err)
+		return nil
+	}
+	l := damaged.Recover(time.Now())
+	if l == nil || !strings.Contains(err.Error(), "goes on from serial 3 by itself") {
+		t.Errorf("%s: %v", name, err)
+	}
+	return l
+}
+
+// rescue damages the ledger under a process that saves: it fails, and what it knew is where the next one goes on from.
+func rescue(t *testing.T, h Harness) {
+	s, l := h.Open(), Full()
+	for range 3 {
+		save(t, s, l)
+	}
+	text := h.Read(false)
+	h.Write(false, text[:len(text)/2])
+	known := spec.Addr{Kind: "kafka_topic", Name: "known"}
+	l.Entries[known] = &ledger.Entry{ID: "known"}
+	var damaged *ledger.DamagedError
+	for range 2 {
+		if err := s.Save(t.Context(), l); !errors.As(err, &damaged) {
+			t.Fatalf("saved over a damaged ledger: %v", err)
+		}
+	}
+	if got := string(h.Read(false)); got != string(text[:len(text)/2]) {
+		t.Errorf("it was overwritten by\n%s", got)
+	}
+	other := h.Open()
+	_, err := other.Load(t.Context())
+	if !errors.As(err, &damaged) {
+		t.Fatal(err)
+	}
+	got := damaged.Recover(time.Now())
+	if got == nil || got.Recovered != nil || got.Entries[known] == nil || got.Serial != 4 {
+		t.Fatalf("recovered %+v", got)
+	}
+	save(t, other, got)
+	if again := load(t, h.Open()); again.Serial != 5 || again.Entries[known] == nil {
+		t.Errorf("loaded %+v", again)
+	}
+	var stale *ledger.StaleError
+	if err := s.Save(t.Context(), l); !errors.As(err, &stale) {
+		t.Errorf("who came upon it saved after all: %v", err)
+	}
 }
