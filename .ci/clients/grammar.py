@@ -16,6 +16,7 @@ UNKNOWN = {
     r"ALTER NOTIFICATION INTEGRATION \S+ SET ": "ALTER NOTIFICATION INTEGRATION: SET [ ENABLED ] … [ COMMENT ]",
     r"CREATE PIPE .* ERROR_INTEGRATION = ": "CREATE PIPE: [ ERROR_INTEGRATION = <name> ] beside INTEGRATION",
     r"ALTER PIPE \S+ UNSET ERROR_INTEGRATION": "ALTER PIPE: UNSET { <property_name> | COMMENT }",
+    r"SHOW GRANTS ON (FILE FORMAT|INTEGRATION|STAGE|PIPE) ": "SHOW GRANTS: ON <object_type> <object_name>",
     r"ALTER TABLE \S+ ADD COLUMN .* COMMENT '": "ALTER TABLE: a column that is added may have what one that is created has",
 }
 # What packages other than the provider send, by the expression in Go; `query` is what the user asks.

@@ -24,6 +24,7 @@ const (
 	kindPipe        kind = "PIPE"
 	kindWarehouse   kind = "WAREHOUSE"
 	kindIntegration kind = "INTEGRATION"
+	kindGrant       kind = "GRANT"
 )
 
 // title gives the kind as messages write it: "File format".
@@ -32,7 +33,7 @@ func (k kind) title() string { return string(k[:1]) + strings.ToLower(string(k[1
 // level says how many names qualify an object: 1 account, 2 database, 3 schema.
 func (k kind) level() int {
 	switch k {
-	case kindDatabase, kindWarehouse, kindIntegration:
+	case kindDatabase, kindWarehouse, kindIntegration, kindGrant:
 		return 1
 	case kindSchema:
 		return 2
@@ -59,6 +60,7 @@ type object struct {
 	Pipe        *pipeDef        `json:"pipe,omitempty"`
 	Warehouse   *warehouseDef   `json:"warehouse,omitempty"`
 	Integration *integrationDef `json:"integration,omitempty"`
+	Grant       *grantDef       `json:"grant,omitempty"`
 }
 
 // copy gives a copy whose definition parts may be replaced, not changed in place.
@@ -278,9 +280,14 @@ func (d *ddlTx) create(o *object) error {
 // update puts a changed copy of an object.
 func (d *ddlTx) update(o *object) { d.put = append(d.put, o) }
 
+// remove takes an object and the grants on it out of the catalog.
+func (d *ddlTx) remove(o *object) {
+	d.gone = append(append(d.gone, o), d.w.cat.grants(o.ID)...)
+}
+
 // drop removes an object, what is inside it, and what DuckDB keeps for it.
 func (d *ddlTx) drop(o *object) error {
-	d.gone = append(d.gone, o)
+	d.remove(o)
 	switch o.Kind {
 	case kindDatabase, kindSchema:
 		for _, k := range []kind{kindSchema, kindTable, kindView, kindStage, kindFormat, kindPipe} {
@@ -291,7 +298,7 @@ func (d *ddlTx) drop(o *object) error {
 				return o.Kind == kindDatabase && in.DB == o.Name || o.Kind == kindSchema && in.DB == o.DB && in.Schema == o.Name
 			}) {
 				if in.Kind == kindSchema { // what is inside it is in the lists that follow
-					d.gone = append(d.gone, in)
+					d.remove(in)
 					continue
 				}
 				if err := d.drop(in); err != nil {

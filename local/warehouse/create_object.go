@@ -11,6 +11,7 @@ type head struct {
 	orRepl bool
 	ifNot  bool // IF NOT EXISTS
 	ifEx   bool // IF EXISTS
+	copies bool // COPY GRANTS
 }
 
 func parseCreate(p *parser) (statement, error) {
@@ -73,6 +74,7 @@ func (s *session) createObject(ctx context.Context, h head, o *object, prepare f
 	}
 	o.Kind, o.DB, o.Schema, o.Name = h.kind, k.db, k.schema, k.name
 	existed := false
+	var grants []*object
 	err = s.ddl(ctx, func(d *ddlTx) error {
 		if err := d.container(o); err != nil {
 			return err
@@ -85,6 +87,9 @@ func (s *session) createObject(ctx context.Context, h head, o *object, prepare f
 			if !h.orRepl || old.Kind != o.Kind {
 				return errExists(old.Name)
 			}
+			if h.copies {
+				grants = s.w.cat.grants(old.ID)
+			}
 			if err := d.drop(old); err != nil {
 				return err
 			}
@@ -94,7 +99,17 @@ func (s *session) createObject(ctx context.Context, h head, o *object, prepare f
 				return err
 			}
 		}
-		return d.create(o)
+		if err := d.create(o); err != nil {
+			return err
+		}
+		for _, g := range grants {
+			def := *g.Grant
+			def.On = o.ID
+			if err := d.create(&object{Kind: kindGrant, Name: def.key().name, Grant: &def}); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, err

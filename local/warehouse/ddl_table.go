@@ -107,6 +107,7 @@ func parseCreateTable(p *parser, h head, transient bool) (statement, error) {
 				return nil, err
 			}
 		case p.accept("COPY", "GRANTS"):
+			st.copies = true
 		case p.accept("AS"):
 			st.query = p.rest()
 		default:

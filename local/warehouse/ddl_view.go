@@ -50,6 +50,7 @@ func parseCreateView(p *parser, h head, secure bool) (statement, error) {
 				return nil, err
 			}
 		case p.accept("COPY", "GRANTS"):
+			st.copies = true
 		case p.accept("AS"):
 			if p.done() {
 				return nil, errSyntax(p.peek())

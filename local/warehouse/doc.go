@@ -6,7 +6,7 @@
 // DESCRIBE of those, COPY INTO, simple DML, and queries as far as package dialect can turn them into
 // DuckDB SQL. Whatever else arrives is refused by name with SQLSTATE 0A000.
 //
-// It does not know roles and grants (everybody is the owner), time travel, cloning, tasks, streams,
+// Grants are kept and shown, but nobody lacks one: every role exists and may do everything. It does not know time travel, cloning, tasks, streams,
 // user code and internal stages.
 //
 // The consent that a tenant's administrator gives to notification integrations counts as given. While there is a file

@@ -240,7 +240,6 @@ func TestRefused(t *testing.T) {
 	l := newLab(t)
 	l.exec(`CREATE DATABASE D`)
 	for q, text := range map[string]string{
-		`GRANT SELECT ON TABLE T TO ROLE R`:           "GRANT",
 		`MERGE INTO T USING U ON 1=1`:                 "MERGE",
 		`CREATE TASK T AS SELECT 1`:                   "TASK",
 		`CREATE TEMPORARY TABLE T (A INT)`:            "TEMPORARY",

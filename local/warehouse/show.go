@@ -31,6 +31,9 @@ var showKinds = map[string]kind{
 }
 
 func parseShow(p *parser) (statement, error) {
+	if p.accept("GRANTS") {
+		return parseShowGrants(p)
+	}
 	st := &showStmt{limit: -1}
 	p.accept("TERSE")
 	t := p.peek()

@@ -40,6 +40,8 @@ func parseStatement(sql string) (statement, error) {
 		return parseDML(verb, p)
 	case p.accept("TRUNCATE"):
 		return parseTruncate(p)
+	case p.accept("GRANT"), p.accept("REVOKE"):
+		return parseGrant(p, verb == "REVOKE")
 	case p.accept("COMMENT"):
 		return parseComment(p)
 	case p.accept("BEGIN"), p.accept("START", "TRANSACTION"):
@@ -57,7 +59,7 @@ func parseStatement(sql string) (statement, error) {
 		return txStmt(verb), p.end()
 	}
 	switch verb {
-	case "CALL", "EXECUTE", "EXPLAIN", "GET", "GRANT", "MERGE", "PUT", "REMOVE", "RM", "REVOKE", "SET", "UNDROP", "UNSET", "DECLARE", "IF", "FOR":
+	case "CALL", "EXECUTE", "EXPLAIN", "GET", "MERGE", "PUT", "REMOVE", "RM", "SET", "UNDROP", "UNSET", "DECLARE", "IF", "FOR":
 		return nil, errUnsupported("the statement %s", verb)
 	}
 	return nil, errSyntax(first)

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -489,4 +490,92 @@ func TestIntegrationsOfOtherKinds(t *testing.T) {
 			t.Errorf("%s that leads out: %v", kind, outbound)
 		}
 	}
+}
+
+func TestGrantConforms(t *testing.T) {
+	stack := func(more string) string {
+		return schema + "snowflake_table \"t\" {\n schema = snowflake_schema.raw\n column \"a\" { type = \"FLOAT\" }\n}\n" +
+			"snowflake_view \"v\" {\n schema = snowflake_schema.raw\n sql = \"SELECT 1 AS one\"\n}\n" +
+			"snowflake_grant \"subject\" {\n" + more + "\n}"
+	}
+	const base = "table = snowflake_table.t\nrole = \"analyst\"\n"
+	run(t, providertest.Suite{
+		Kind:   snowflake.Grant,
+		Create: stack(base + `privileges = ["select", "INSERT"]`),
+		Others: []string{
+			stack("view = snowflake_view.v\nrole = \"\\\"Lower case\\\"\"\nprivileges = [\"SELECT\"]\nwith_grant_option = true"),
+			stack("account = true\nrole = \"mkt_test\"\nprivileges = [\"EXECUTE TASK\", \"create database\"]"),
+			stack("warehouse = \"COMPUTE_WH\"\nrole = \"mkt_test\"\nprivileges = [\"USAGE\"]"),
+			stack("schema = snowflake_schema.raw\nrole = \"a\"\nprivileges = [\"USAGE\", \"CREATE FILE FORMAT\"]"),
+			stack("database = snowflake_database.market\nrole = \"a\"\nprivileges = [\"USAGE\"]"),
+		},
+		Unchanged: []providertest.Step{{Name: "order and case", Stack: stack(base + `privileges = ["insert", "SELECT"]`)}},
+		InPlace: []providertest.Step{
+			{Name: "one more", Stack: stack(base + `privileges = ["SELECT", "INSERT", "EVOLVE  SCHEMA"]`), Attrs: []string{"privileges"}},
+			{Name: "one less", Stack: stack(base + `privileges = ["SELECT"]`), Attrs: []string{"privileges"}},
+			{Name: "others", Stack: stack(base + `privileges = ["UPDATE"]`), Attrs: []string{"privileges"}},
+			{Name: "the option", Stack: stack(base + "privileges = [\"SELECT\", \"INSERT\"]\nwith_grant_option = true"), Attrs: []string{"with_grant_option"}},
+			{Name: "no option", From: stack(base + "privileges = [\"SELECT\", \"INSERT\"]\nwith_grant_option = true"), Stack: stack(base + `privileges = ["SELECT"]`), Attrs: []string{"with_grant_option"}},
+		},
+		Replacements: []providertest.Step{
+			{Name: "role", Stack: stack("table = snowflake_table.t\nrole = \"other\"\nprivileges = [\"SELECT\"]"), Attrs: []string{"role"}},
+			{Name: "object", Stack: stack("view = snowflake_view.v\nrole = \"analyst\"\nprivileges = [\"SELECT\"]"), Want: "another object"},
+		},
+		Outside: outside(func(string) string { return "REVOKE INSERT ON TABLE MARKET.RAW.T FROM ROLE ANALYST" }),
+	})
+}
+
+// TestGrantLeavesOthers: what somebody else granted to the role on the object is neither shown nor revoked.
+func TestGrantLeavesOthers(t *testing.T) {
+	w := world(t)
+	conn := w.Any.(snowflake.Connection)
+	b := providertest.NewBench(t, snowflake.Kinds(), map[string]providers.Provider{"snowflake": w.Provider})
+	stack := func(privileges string) string {
+		return schema + "snowflake_table \"t\" {\n schema = snowflake_schema.raw\n column \"a\" { type = \"FLOAT\" }\n}\n" +
+			"snowflake_grant \"a\" {\n table = snowflake_table.t\n role = \"ANALYST\"\n privileges = [" + privileges + "]\n}"
+	}
+	b.MustApply(t, stack(`"SELECT"`))
+	sql(t, conn, "GRANT UPDATE ON TABLE MARKET.RAW.T TO ROLE ANALYST", "GRANT SELECT ON TABLE MARKET.RAW.T TO ROLE OTHERS")
+	b.MustBeEmpty(t, stack(`"SELECT"`))
+	b.MustApply(t, stack(`"INSERT"`))
+	if got := granted(t, conn, "TABLE MARKET.RAW.T"); got != "INSERT ANALYST, OWNERSHIP ACCOUNTADMIN, SELECT OTHERS, UPDATE ANALYST" {
+		t.Error(got)
+	}
+	sql(t, conn, "GRANT INSERT ON TABLE MARKET.RAW.T TO ROLE ANALYST WITH GRANT OPTION") // wider than the stack says
+	if p := b.MustPlan(t, stack(`"INSERT"`)); p.Counts().Update != 1 {
+		t.Errorf("the grant option is not seen:\n%s", providertest.Dump(p))
+	}
+	b.MustApply(t, strings.Split(stack(""), "snowflake_grant")[0])
+	if got := granted(t, conn, "TABLE MARKET.RAW.T"); got != "OWNERSHIP ACCOUNTADMIN, SELECT OTHERS, UPDATE ANALYST" {
+		t.Error(got)
+	}
+}
+
+// granted lists the privileges and roles of SHOW GRANTS.
+func granted(t *testing.T, conn snowflake.Connection, on string) string {
+	t.Helper()
+	db, err := conn.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	rows, err := db.QueryContext(t.Context(), "SHOW GRANTS ON "+on)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var list []string
+	for rows.Next() {
+		var privilege, role string
+		var rest [6]any
+		if err := rows.Scan(&rest[0], &privilege, &rest[1], &rest[2], &rest[3], &role, &rest[4], &rest[5]); err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, privilege+" "+role)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(list)
+	return strings.Join(list, ", ")
 }

@@ -174,6 +174,22 @@ func TestStatements(t *testing.T) {
 	g.add(Stage.Name, "rotate the token", alterStage(Name{"M", "R", "S"}, before, before, stageSecrets{token: "?sv=SECRET"}))
 	g.add(Stage.Name, "create with encryption", []string{"CREATE STAGE X" + stageSettings(nil, objectOf(value(t, stageKind, stage)), stageSecrets{masterKey: "c2VjcmV0"})})
 	g.add(Stage.Name, "set the master key", alterStage(Name{"M", "R", "S"}, before, before, stageSecrets{masterKey: "c2VjcmV0"}))
+	prices := &grant{on: grantsOn[5], name: Name{"MARKET", "RAW", "Prices"}, role: "ANALYST"}
+	granted := func(with bool, list ...string) object {
+		return object{"privileges": privilegeSet(list), "with_grant_option": cty.BoolVal(with)}
+	}
+	g.add(Grant.Name, "create", grantStatements(prices, nil, granted(false, "SELECT", "INSERT")))
+	g.add(Grant.Name, "create on the account", grantStatements(&grant{on: grantsOn[0], role: "ops"}, nil, granted(true, "EXECUTE TASK")))
+	g.add(Grant.Name, "alter", grantStatements(prices, granted(false, "SELECT", "INSERT"), granted(false, "SELECT", "UPDATE")))
+	g.add(Grant.Name, "grant the option", grantStatements(prices, granted(false, "SELECT"), granted(true, "SELECT", "UPDATE")))
+	g.add(Grant.Name, "revoke the option", grantStatements(prices, granted(true, "SELECT", "UPDATE"), granted(false, "SELECT")))
+	for _, on := range grantsOn {
+		of := &grant{on: on, name: Name{"MARKET", "RAW", "PRICES"}[:on.parts], role: "ANALYST"}
+		if on.parts == 0 {
+			of.name = nil
+		}
+		g.add(Grant.Name, "read those on "+on.noun, []string{showGrants + of.object()})
+	}
 	g.compare(t)
 }
 

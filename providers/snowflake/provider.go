@@ -57,6 +57,7 @@ func New(conn Connection, opts Options) *Provider {
 			p.resources[k.spec.Name] = r
 		}
 	}
+	p.resources[Grant.Name] = &grants{p}
 	return p
 }
 
@@ -66,16 +67,16 @@ func (p *Provider) Resource(kind string) providers.Resource { return p.resources
 // Close implements providers.Provider.
 func (p *Provider) Close() error { return p.client.close() }
 
-// kinds are in the order of the reference.
+// kinds are those that are made by CREATE, in the order of the reference.
 var kinds = []*kind{
 	warehouseKind, databaseKind, schemaKind, tableKind, viewKind, fileFormatKind, storageIntegrationKind, integrationKind, stageKind, pipeKind,
 }
 
 // Kinds lists the kinds of resource that the provider serves.
 func Kinds() []*spec.Kind {
-	out := make([]*spec.Kind, len(kinds))
-	for i, k := range kinds {
-		out[i] = k.spec
+	out := make([]*spec.Kind, 0, len(kinds)+1)
+	for _, k := range kinds {
+		out = append(out, k.spec)
 	}
-	return out
+	return append(out, Grant)
 }

@@ -37,22 +37,22 @@ var viewKind = &kind{spec: View, noun: "VIEW", plural: "VIEWS", parent: "schema"
 	read: func(_ context.Context, _ *Provider, _ Name, r row, _ map[string]string) (object, error) {
 		return object{"sql": text(viewQuery(r["text"])), "secure": cty.BoolVal(truth(r["is_secure"]))}, nil
 	},
-	create: func(n Name, o object) []string { return []string{"CREATE " + viewText(n, o)} },
+	create: func(n Name, o object) []string { return []string{"CREATE " + viewText(n, o, "")} },
 	update: func(n Name, before, after object) []string {
 		if before.differs(after, "sql") || before.differs(after, "secure") {
-			return []string{"CREATE OR REPLACE " + viewText(n, after)}
+			return []string{"CREATE OR REPLACE " + viewText(n, after, " COPY GRANTS")}
 		}
 		k := &kind{noun: "VIEW"}
 		return k.alterComment(n, before, after)
 	},
 }
 
-func viewText(n Name, o object) string {
+func viewText(n Name, o object, options string) string {
 	s := "VIEW " + n.SQL()
 	if o.boolean("secure") {
 		s = "SECURE " + s
 	}
-	return s + setComment(o) + " AS\n" + o.str("sql")
+	return s + options + setComment(o) + " AS\n" + o.str("sql")
 }
 
 // viewQuery takes the query out of the CREATE VIEW statement that SHOW VIEWS gives: what follows the first AS

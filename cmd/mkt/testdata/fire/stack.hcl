@@ -160,6 +160,12 @@ snowflake_pipe "market" {
   }
 }
 
+snowflake_grant "reader" {
+  table      = snowflake_table.prices
+  role       = "READER_${var.run}"
+  privileges = var.changed ? ["SELECT", "INSERT"] : ["SELECT"]
+}
+
 output "topic" {
   value = kafka_topic.prices.name
 }
