@@ -182,7 +182,7 @@ func (s *systems) azure(ctx context.Context) (azure.Connection, error) {
 	return azure.Connection{
 		Account: conn.Account, EndpointSuffix: "core.windows.net",
 		BlobEndpoint: e.BlobURL, QueueEndpoint: e.QueueURL, Key: e.AccountKey,
-		Token: staticToken(e.ManagementToken), ResourceManager: e.ManagementURL,
+		Token: staticToken(e.ManagementToken), ResourceManager: e.ManagementURL, Graph: e.ManagementURL,
 		SubscriptionID: "00000000-0000-0000-0000-000000000000", ResourceGroup: "local",
 	}, err
 }

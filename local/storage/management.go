@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// ManagementHandler serves the resource manager: the storage account, its lifecycle policy, and its
-// Event Grid event subscriptions (API version 2025-02-15). Operations are
+// ManagementHandler serves the resource manager: the storage account, its lifecycle policy, its role assignments, and its
+// Event Grid event subscriptions (API version 2025-02-15); and the directory's service principals, as Microsoft Graph does. Operations are
 // finished when they are answered; the first answer still has the form of a
 // long-running one, as Azure sends it.
 func (s *Storage) ManagementHandler() http.Handler {
@@ -56,6 +56,9 @@ func (s *Storage) manage(rq *request) error {
 	if !s.bearer(token) {
 		return fail(http.StatusForbidden, "AuthorizationFailed", "The client does not have authorization to perform the action over scope '%s'.", rq.r.URL.Path)
 	}
+	if strings.TrimRight(rq.r.URL.Path, "/") == "/v1.0/servicePrincipals" {
+		return directory(rq)
+	}
 	if rq.q.Get("api-version") == "" {
 		return fail(http.StatusBadRequest, "MissingApiVersionParameter", "The api-version query parameter (?api-version=) is required for all requests.")
 	}
@@ -81,6 +84,9 @@ func (s *Storage) manage(rq *request) error {
 	}
 	if lifecyclePath.MatchString(rest) {
 		return s.manageLifecycle(rq, scope)
+	}
+	if m := rolesPath.FindStringSubmatch(rest); m != nil {
+		return s.manageRoles(rq, scope+m[1], m[2])
 	}
 	m := eventGridPath.FindStringSubmatch(rest)
 	switch {

@@ -82,12 +82,13 @@ type state struct {
 	containers    map[string]*container
 	queues        map[string]*queue
 	subscriptions map[string]*subscription
-	lifecycles    map[string]*lifecycle // by the lower-cased resource id of an account
-	clock         int64                 // highest tick seen, see Storage.tick
+	lifecycles    map[string]*lifecycle      // by the lower-cased resource id of an account
+	roles         map[string]*roleAssignment // by lower-cased resource id
+	clock         int64                      // highest tick seen, see Storage.tick
 }
 
 func newState() *state {
-	return &state{containers: map[string]*container{}, queues: map[string]*queue{}, subscriptions: map[string]*subscription{}, lifecycles: map[string]*lifecycle{}}
+	return &state{containers: map[string]*container{}, queues: map[string]*queue{}, subscriptions: map[string]*subscription{}, lifecycles: map[string]*lifecycle{}, roles: map[string]*roleAssignment{}}
 }
 
 // Kinds of journal operations. The key of each is in brackets.
@@ -101,12 +102,13 @@ const (
 	kindMessages     = "messages"     // [account/queue], only to clear
 	kindSubscription = "subscription" // [resource id in lower case]
 	kindLifecycle    = "lifecycle"    // [resource id of an account in lower case]
+	kindRole         = "role"         // [resource id in lower case]
 	kindClock        = "clock"        // []
 )
 
 var keyLength = map[string]int{
 	kindContainer: 1, kindBlob: 2, kindBlock: 3, kindStaged: 2, kindQueue: 1,
-	kindMessage: 2, kindMessages: 1, kindSubscription: 1, kindLifecycle: 1, kindClock: 0,
+	kindMessage: 2, kindMessages: 1, kindSubscription: 1, kindLifecycle: 1, kindRole: 1, kindClock: 0,
 }
 
 // op sets (Value) or deletes (no Value) one object.
@@ -158,6 +160,8 @@ func newValue(kind string) any {
 		return &subscription{}
 	case kindLifecycle:
 		return &lifecycle{}
+	case kindRole:
+		return &roleAssignment{}
 	case kindClock:
 		return new(int64)
 	}
@@ -208,6 +212,12 @@ func (st *state) apply(kind string, key []string, value any) {
 			st.lifecycles[key[0]] = v
 		} else {
 			delete(st.lifecycles, key[0])
+		}
+	case kindRole:
+		if v, _ := value.(*roleAssignment); v != nil {
+			st.roles[key[0]] = v
+		} else {
+			delete(st.roles, key[0])
 		}
 	case kindClock:
 		if v, _ := value.(*int64); v != nil {
@@ -289,6 +299,9 @@ func (st *state) dump(put func(kind string, key []string, value any)) {
 	}
 	for id, l := range st.lifecycles {
 		put(kindLifecycle, []string{id}, l)
+	}
+	for id, a := range st.roles {
+		put(kindRole, []string{id}, a)
 	}
 }
 

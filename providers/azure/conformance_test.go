@@ -210,3 +210,35 @@ func TestLifecyclePolicyConforms(t *testing.T) {
 		Denied: denied, Unreachable: unreachable,
 	})
 }
+
+func TestRoleAssignmentConforms(t *testing.T) {
+	realtest.EmbeddedOnly(t, realtest.Azurite, "Azurite has no role assignments")
+	around := func(body string) string {
+		return `
+			azure_container "data" {}
+			azure_queue "events" {}
+			azure_role_assignment "subject" {
+				` + body + `
+			}`
+	}
+	const who = "principal = \"11111111-2222-3333-4444-555555555555\"\n"
+	base := "queue = azure_queue.events\nrole = \"Storage Queue Data Contributor\"\n" + who
+	providertest.Run(t, providertest.Suite{
+		Kind: azure.RoleAssignment, Kinds: azure.Kinds(), New: newWorld,
+		Create: around(base),
+		Others: []string{
+			around("container = azure_container.data\nrole = \"Storage Blob Data Reader\"\nprincipal = \"mkvlppsnowflakepacint_1570571871516\"\ndescription = \"loads\""),
+			around("account = \"elsewhere\"\nrole = \"AAAAAAAA-2222-3333-4444-555555555555\"\nprincipal_type = \"group\"\n" + who),
+		},
+		Unchanged: []providertest.Step{{Name: "by id and case", Stack: around("queue = azure_queue.events\nrole = \"974C5E8B-45B9-4653-BA55-5F855DD0FB88\"\nprincipal_type = \"serviceprincipal\"\n" + who)}},
+		InPlace:   []providertest.Step{{Name: "description", Stack: around(base + "description = \"why\""), Attrs: []string{"description"}}},
+		Replacements: []providertest.Step{
+			{Name: "role", Stack: around("queue = azure_queue.events\nrole = \"Storage Queue Data Reader\"\n" + who), Want: "keeps its role"},
+			{Name: "principal", Stack: around("queue = azure_queue.events\nrole = \"Storage Queue Data Contributor\"\nprincipal = \"other\""), Attrs: []string{"principal"}},
+			{Name: "scope", Stack: around("account = \"mktlocal\"\nrole = \"Storage Queue Data Contributor\"\n" + who), Attrs: []string{"queue", "account"}},
+			{Name: "type of principal", Stack: around(base + "principal_type = \"User\""), Attrs: []string{"principal_type"}},
+		},
+		Outside: outside(azure.RoleAssignment, map[string]cty.Value{"description": cty.StringVal("somebody's")}),
+		Denied:  denied, Unreachable: unreachable,
+	})
+}

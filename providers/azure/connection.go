@@ -34,6 +34,7 @@ type Connection struct {
 	Token    azcore.TokenCredential // signs in to the resource manager
 
 	ResourceManager               string // endpoint; "" is the cloud's
+	Graph                         string // endpoint of the tenant's directory; "" is the cloud's
 	SubscriptionID, ResourceGroup string
 	Cloud                         string // public, usgovernment or china
 }

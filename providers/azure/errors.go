@@ -43,7 +43,7 @@ func failure(what, hint string, err error) error {
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("%s: %w", what, err)
 	case errors.As(err, &final): // what azidentity says when it cannot sign in
-		return &providers.Error{Code: providers.Denied, Err: fmt.Errorf("%s: sign in to Azure: %s", what, firstLine(err.Error())), Hint: signInHint}
+		return &providers.Error{Code: providers.Denied, Err: fmt.Errorf("%s: sign in to Azure: %s", what, attempts(err)), Hint: signInHint}
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return &providers.Error{Code: providers.Invalid, Err: fmt.Errorf("%s: there is no host %s", what, dns.Name),
 			Hint: "Check the account's name and the network; each storage account has a host name of its own."}
@@ -152,6 +152,27 @@ func message(answer *azcore.ResponseError) string {
 		return firstLine(j.Error.Message)
 	}
 	return ""
+}
+
+// attempts is the first line of what azidentity says, and why the credentials of a chain that could have signed in did not. The
+// rest are pages of answers.
+func attempts(err error) string {
+	var out []string
+	for line := range strings.Lines(err.Error()) {
+		text := strings.TrimSpace(line)
+		attempt := strings.HasPrefix(line, "\t") && !strings.HasPrefix(line, "\t\t")
+		if len(out) == 0 || attempt || strings.HasPrefix(text, `"error_description":`) {
+			out = append(out, cut(text, 200))
+		}
+	}
+	return strings.Join(out, "; ")
+}
+
+func cut(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	return strings.ToValidUTF8(text[:n], "") + "…"
 }
 
 func firstLine(text string) string {

@@ -1,6 +1,7 @@
 package azure
 
 import (
+	"testing"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -16,4 +17,11 @@ func Quick(p *Provider, d time.Duration) *Provider {
 func Through(p *Provider, t policy.Transporter) *Provider {
 	p.client.Transport = t
 	return p
+}
+
+// SignInThrough makes DefaultAzureCredential ask through a transport during a test.
+func SignInThrough(t *testing.T, through policy.Transporter) {
+	before := identity
+	identity = through
+	t.Cleanup(func() { identity = before })
 }

@@ -13,7 +13,9 @@ import (
 )
 
 // Kinds returns the kinds of resources that the provider manages.
-func Kinds() []*spec.Kind { return []*spec.Kind{Container, Queue, EventSubscription, LifecyclePolicy} }
+func Kinds() []*spec.Kind {
+	return []*spec.Kind{Container, Queue, EventSubscription, LifecyclePolicy, RoleAssignment}
+}
 
 // Provider manages the storage accounts that one connection reaches.
 type Provider struct {
@@ -48,6 +50,8 @@ func (p *Provider) Resource(kind string) providers.Resource {
 		return &subscriptions{p}
 	case LifecyclePolicy.Name:
 		return &policies{p}
+	case RoleAssignment.Name:
+		return &assignments{p}
 	}
 	return nil
 }

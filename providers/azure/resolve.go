@@ -43,6 +43,7 @@ func Resolve(block cty.Value, getenv func(string) string) (Connection, []provide
 		c.QueueEndpoint = endpoint
 	}
 	c.ResourceManager = r.pick("resource_manager_endpoint", "resource_manager_endpoint", "AZURE_RESOURCE_MANAGER_ENDPOINT")
+	c.Graph = r.pick("graph_endpoint", "graph_endpoint", "AZURE_GRAPH_ENDPOINT")
 	c.SubscriptionID = r.pick("subscription_id", "subscription_id", "AZURE_SUBSCRIPTION_ID")
 	c.ResourceGroup = r.pick("resource_group", "resource_group", "AZURE_RESOURCE_GROUP")
 	r.signIn(&c)
@@ -71,19 +72,33 @@ func (r *resolving) inBlock(name string) string {
 	return v.AsString()
 }
 
+// offered is what one setting could be, the strongest source first.
+type offered struct {
+	value  string
+	source providers.Source
+}
+
+func (o *offered) offer(value, from string) {
+	switch {
+	case value == "":
+	case o.value == "":
+		o.value, o.source.From = value, from
+	default:
+		o.source.Over = append(o.source.Over, from)
+	}
+}
+
 // pick returns the block's value, else that of the first variable that is set.
 func (r *resolving) pick(setting, name string, variables ...string) string {
-	if v := r.inBlock(name); v != "" {
-		r.took(setting, fromBlock)
-		return v
-	}
+	o := offered{source: providers.Source{System: system, Setting: setting}}
+	o.offer(r.inBlock(name), fromBlock)
 	for _, variable := range variables {
-		if v := r.getenv(variable); v != "" {
-			r.took(setting, variable)
-			return v
-		}
+		o.offer(r.getenv(variable), variable)
 	}
-	return ""
+	if o.value != "" {
+		r.sources = append(r.sources, o.source)
+	}
+	return o.value
 }
 
 // storage finds account and storage credential.
@@ -99,20 +114,27 @@ func (r *resolving) storage(c Connection) (Connection, error) {
 		return c, &providers.Error{Code: providers.Invalid, Err: fmt.Errorf("the provider block has several credentials"),
 			Hint: "Keep one of connection_string, key and sas_token."}
 	}
-	from := func(string) string { return fromBlock }
-	if len(given) == 0 {
-		from = func(variable string) string { return variable }
-		given["connection_string"] = r.getenv("AZURE_STORAGE_CONNECTION_STRING")
-		if given["connection_string"] == "" {
-			given["key"] = r.getenv("AZURE_STORAGE_KEY")
+	var o offered
+	for _, v := range given {
+		o.offer(v, fromBlock)
+	}
+	for _, c := range []struct{ name, variable string }{
+		{"connection_string", "AZURE_STORAGE_CONNECTION_STRING"}, {"key", "AZURE_STORAGE_KEY"}, {"sas_token", "AZURE_STORAGE_SAS_TOKEN"},
+	} {
+		if v := r.getenv(c.variable); v != "" {
+			if o.value == "" {
+				given[c.name] = v
+			}
+			o.offer(v, c.variable)
 		}
-		if given["connection_string"] == "" && given["key"] == "" {
-			given["sas_token"] = r.getenv("AZURE_STORAGE_SAS_TOKEN")
-		}
+	}
+	source := o.source.From
+	if o.value != "" {
+		o.source.System, o.source.Setting = system, "credential"
+		r.sources = append(r.sources, o.source)
 	}
 	switch {
 	case given["connection_string"] != "":
-		source := from("AZURE_STORAGE_CONNECTION_STRING")
 		if err := c.parseConnectionString(given["connection_string"]); err != nil {
 			return c, err
 		}
@@ -124,13 +146,10 @@ func (r *resolving) storage(c Connection) (Connection, error) {
 		if account == "" && c.Account != "" {
 			r.took("account", source)
 		}
-		r.took("credential", source)
 	case given["key"] != "":
 		c.Key = given["key"]
-		r.took("credential", from("AZURE_STORAGE_KEY"))
 	case given["sas_token"] != "":
 		c.SAS = strings.TrimPrefix(given["sas_token"], "?")
-		r.took("credential", from("AZURE_STORAGE_SAS_TOKEN"))
 	}
 	if account != "" {
 		c.Account = account
@@ -150,7 +169,7 @@ func (r *resolving) signIn(c *Connection) {
 	} else {
 		config := c.cloud()
 		c.Token = &chain{open: sync.OnceValues(func() (*azidentity.DefaultAzureCredential, error) {
-			return azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{ClientOptions: azcore.ClientOptions{Cloud: config}})
+			return azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{ClientOptions: azcore.ClientOptions{Cloud: config, Transport: identity}})
 		})}
 	}
 	if c.Key == "" && c.SAS == "" {
@@ -158,6 +177,9 @@ func (r *resolving) signIn(c *Connection) {
 	}
 	r.took("management credential", from)
 }
+
+// identity is what DefaultAzureCredential asks through; nil is the SDK's own transport. Tests stand in for Entra ID here.
+var identity policy.Transporter
 
 // chain is DefaultAzureCredential, looked for when it is first needed: what is
 // wrong with it must not be in the way of who uses an account key.

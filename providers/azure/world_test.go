@@ -107,7 +107,7 @@ func serve(t testing.TB) *server {
 	s := &server{blobs: start(store.BlobHandler()), queues: start(store.QueueHandler()), arm: start(store.ManagementHandler())}
 	s.env = map[string]string{
 		"AZURE_STORAGE_ACCOUNT": account, "AZURE_STORAGE_KEY": key, "AZURE_ACCESS_TOKEN": token,
-		"AZURE_STORAGE_BLOB_ENDPOINT": s.blobs, "AZURE_STORAGE_QUEUE_ENDPOINT": s.queues, "AZURE_RESOURCE_MANAGER_ENDPOINT": s.arm,
+		"AZURE_STORAGE_BLOB_ENDPOINT": s.blobs, "AZURE_STORAGE_QUEUE_ENDPOINT": s.queues, "AZURE_RESOURCE_MANAGER_ENDPOINT": s.arm, "AZURE_GRAPH_ENDPOINT": s.arm,
 		"AZURE_SUBSCRIPTION_ID": "sub", "AZURE_RESOURCE_GROUP": "group",
 	}
 	return s

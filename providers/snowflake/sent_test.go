@@ -30,19 +30,20 @@ func init() {
 }
 
 var (
-	reString  = regexp.MustCompile(`'(?:[^'\\]|''|\\.)*'`)
-	reKeyword = regexp.MustCompile(`(ENCRYPTION = \(TYPE =) '([A-Z_]+)'`)
-	reQuoted  = regexp.MustCompile(`%([A-Z_]+)%`)
-	reName    = regexp.MustCompile(`"(?:[^"]|"")*"`)
-	reNumber  = regexp.MustCompile(`\b\d+\b`)
-	reDotted  = regexp.MustCompile(`"N"(?:\."N")*`)
-	reColumns = regexp.MustCompile(`(?s)(CREATE TABLE "N") \(\n.*?\n\)`)
-	reText    = regexp.MustCompile(`(?s)^(CREATE (?:OR REPLACE )?(?:SECURE )?VIEW .*?) AS\n.*`)
-	reCluster = regexp.MustCompile(`(CLUSTER BY) \(.*?\)+( |$)`)
-	reType    = regexp.MustCompile(`(COLUMN "N" SET DATA TYPE|ADD COLUMN "N") [A-Z_]+(?:\([0, ]*\))?`)
-	reDefault = regexp.MustCompile(`DEFAULT (?:'S'|0|[A-Z_]+(?:\(\))?)`)
-	reFolder  = regexp.MustCompile(`@"N"/[^ ]*`)
-	reRepeat  = regexp.MustCompile(`('S')(?:, 'S')+`)
+	reString    = regexp.MustCompile(`'(?:[^'\\]|''|\\.)*'`)
+	reKeyword   = regexp.MustCompile(`(ENCRYPTION = \(TYPE =) '([A-Z_]+)'`)
+	reQuoted    = regexp.MustCompile(`%([A-Z_]+)%`)
+	reName      = regexp.MustCompile(`"(?:[^"]|"")*"`)
+	reNumber    = regexp.MustCompile(`\b\d+\b`)
+	reDotted    = regexp.MustCompile(`"N"(?:\."N")*`)
+	reColumns   = regexp.MustCompile(`(?s)(CREATE TABLE "N") \(\n.*?\n\)`)
+	reText      = regexp.MustCompile(`(?s)^(CREATE (?:OR REPLACE )?(?:SECURE )?VIEW .*?) AS\n.*`)
+	reCluster   = regexp.MustCompile(`(CLUSTER BY) \(.*?\)+( |$)`)
+	reType      = regexp.MustCompile(`(COLUMN "N" SET DATA TYPE|ADD COLUMN "N") [A-Z_]+(?:\([0, ]*\))?`)
+	reDefault   = regexp.MustCompile(`DEFAULT (?:'S'|0|[A-Z_]+(?:\(\))?)`)
+	reFolder    = regexp.MustCompile(`@"N"/[^ ]*`)
+	rePrivilege = regexp.MustCompile(`^(GRANT|REVOKE|REVOKE GRANT OPTION FOR) [A-Z_ ,]+? ON (ACCOUNT )?`)
+	reRepeat    = regexp.MustCompile(`('S')(?:, 'S')+`)
 )
 
 // shape is a statement with all names, texts and numbers alike, and without what users write.
@@ -57,6 +58,7 @@ func shape(text string) string {
 	s = reType.ReplaceAllString(s, "$1 FLOAT")
 	s = reDefault.ReplaceAllString(s, "DEFAULT 0")
 	s = reFolder.ReplaceAllString(s, `@"N"/path/`)
+	s = rePrivilege.ReplaceAllString(s, "$1 MONITOR ON $2")
 	s = reRepeat.ReplaceAllString(s, "$1")
 	return strings.Join(strings.Fields(s), " ")
 }

@@ -77,7 +77,7 @@ func Environment(e local.Endpoints, protocol string) map[string]string {
 		"KAFKA_BOOTSTRAP_SERVERS": e.KafkaBootstrap, "KAFKA_SECURITY_PROTOCOL": protocol,
 		"SCHEMA_REGISTRY_URL": e.RegistryURL, "SCHEMA_REGISTRY_API_KEY": e.User, "SCHEMA_REGISTRY_API_SECRET": e.Password,
 		"AZURE_STORAGE_KEY": e.AccountKey, "AZURE_ACCESS_TOKEN": e.ManagementToken,
-		"AZURE_STORAGE_BLOB_ENDPOINT": e.BlobURL, "AZURE_STORAGE_QUEUE_ENDPOINT": e.QueueURL, "AZURE_RESOURCE_MANAGER_ENDPOINT": e.ManagementURL,
+		"AZURE_STORAGE_BLOB_ENDPOINT": e.BlobURL, "AZURE_STORAGE_QUEUE_ENDPOINT": e.QueueURL, "AZURE_RESOURCE_MANAGER_ENDPOINT": e.ManagementURL, "AZURE_GRAPH_ENDPOINT": e.ManagementURL,
 		"AZURE_SUBSCRIPTION_ID": Subscription, "AZURE_RESOURCE_GROUP": Group,
 		"SNOWFLAKE_ACCOUNT": e.SnowflakeAccount, "SNOWFLAKE_USER": e.User, "SNOWFLAKE_PASSWORD": e.Password,
 		"SNOWFLAKE_HOST": e.SnowflakeHost, "SNOWFLAKE_PORT": strconv.Itoa(e.SnowflakePort), "SNOWFLAKE_PROTOCOL": "http",

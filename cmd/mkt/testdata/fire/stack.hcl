@@ -160,6 +160,13 @@ snowflake_pipe "market" {
   }
 }
 
+azure_role_assignment "events" {
+  queue       = azure_queue.events
+  role        = "Storage Queue Data Contributor"
+  principal   = snowflake_notification_integration.azure.app_name
+  description = local.comment
+}
+
 snowflake_grant "reader" {
   table      = snowflake_table.prices
   role       = "READER_${var.run}"

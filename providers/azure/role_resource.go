@@ -1,0 +1,269 @@
+package azure
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/arm"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	"github.com/zclconf/go-cty/cty"
+
+	"mkt/providers"
+)
+
+// assignments implements providers.Resource for azure_role_assignment, by the resource manager's REST API (Azure: "Role Assignments",
+// version 2022-04-01).
+type assignments struct{ *Provider }
+
+const (
+	roleAssignments = "/providers/Microsoft.Authorization/roleAssignments"
+	roleVersion     = "2022-04-01"
+	roleHint        = "Reading role assignments needs Reader on the storage account, making them Owner, User Access Administrator or Role Based Access Control Administrator, and a sign-in (`az login`)."
+)
+
+// assignment is what the resource manager is asked for and shows.
+type assignment struct {
+	ID         string               `json:"id,omitempty"`
+	Name       string               `json:"name,omitempty"`
+	Properties assignmentProperties `json:"properties"`
+}
+
+type assignmentProperties struct {
+	Scope            string `json:"scope,omitempty"`
+	RoleDefinitionID string `json:"roleDefinitionId"`
+	PrincipalID      string `json:"principalId"`
+	PrincipalType    string `json:"principalType"`
+	Description      string `json:"description"`
+	CreatedOn        string `json:"createdOn,omitempty"`
+}
+
+// Complete implements providers.Resource. An object id is known at once, and the resource id once there is one.
+func (r *assignments) Complete(v cty.Value) (cty.Value, error) {
+	if err := r.managed(); err != nil {
+		return v, err
+	}
+	id := cty.UnknownVal(cty.String)
+	if p := v.GetAttr("principal"); p.IsKnown() && !p.IsNull() && guid.MatchString(p.AsString()) {
+		id = p
+	}
+	return with(v, map[string]cty.Value{"principal_id": id, "id": cty.UnknownVal(cty.String)}), nil
+}
+
+// resource is the resource id of what the role is on.
+func (r *assignments) resource(ref *roleRef) (string, error) {
+	switch ref.scope {
+	case "container":
+		account, name, err := parseStorageID(ref.on, blobService)
+		return r.scope(account) + "/blobServices/default/containers/" + name, err
+	case "queue":
+		account, name, err := parseStorageID(ref.on, queueService)
+		return r.scope(account) + "/queueServices/default/queues/" + name, err
+	}
+	return r.scope(ref.on), nil
+}
+
+// send makes one request of the resource manager; what it answers is read into out unless that is nil.
+func (r *assignments) send(ctx context.Context, doing, method, path, query string, body, out any) error {
+	if r.conn.Token == nil {
+		return &providers.Error{Code: providers.Denied, Err: errors.New("there is no credential for the resource manager"), Hint: signInHint}
+	}
+	opts := options(&r.client, r.conn.ResourceManager)
+	opts.Cloud = r.conn.cloud()
+	client, err := arm.NewClient("mkt", "v0.0.0", r.conn.Token, &arm.ClientOptions{ClientOptions: opts, DisableRPRegistration: true})
+	if err != nil {
+		return err
+	}
+	_, _, err = call(ctx, r.Provider, doing, roleHint, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, exchange(ctx, client.Pipeline(), method, client.Endpoint()+path+"?api-version="+roleVersion+query, body, out)
+	})
+	return err
+}
+
+// exchange makes one request and reads the answer, if there is to be one.
+func exchange(ctx context.Context, pipeline runtime.Pipeline, method, url string, body, out any) error {
+	req, err := runtime.NewRequest(ctx, method, url)
+	if err != nil {
+		return err
+	}
+	req.Raw().Header.Set("Accept", "application/json")
+	if body != nil {
+		if err := runtime.MarshalAsJSON(req, body); err != nil {
+			return err
+		}
+	}
+	resp, err := pipeline.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	switch {
+	case !runtime.HasStatusCode(resp, http.StatusOK, http.StatusCreated, http.StatusNoContent):
+		return runtime.NewResponseError(resp)
+	case out == nil:
+		return nil
+	}
+	return runtime.UnmarshalAsJSON(resp, out)
+}
+
+// find looks for the assignment, whatever its name is: somebody else may have made it. nil where there is none.
+func (r *assignments) find(ctx context.Context, ref *roleRef, principal string) (*assignment, error) {
+	on, err := r.resource(ref)
+	if err != nil {
+		return nil, &providers.Error{Code: providers.Invalid, Err: err}
+	}
+	var page struct {
+		Value    []assignment `json:"value"`
+		NextLink string       `json:"nextLink"`
+	}
+	// What comes is at, above and below the object. One principal's are few enough for one page.
+	err = r.send(ctx, "list the role assignments on "+ref.on, http.MethodGet, on+roleAssignments, "&$filter=principalId+eq+'"+principal+"'", nil, &page)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range page.Value {
+		role := a.Properties.RoleDefinitionID
+		if strings.EqualFold(a.Properties.Scope, on) && strings.EqualFold(role[strings.LastIndex(role, "/")+1:], definition(ref.role)) && strings.EqualFold(a.Properties.PrincipalID, principal) {
+			return &a, nil
+		}
+	}
+	if page.NextLink != "" {
+		return nil, fmt.Errorf("the principal has more role assignments than the resource manager lists at once, and this one is not among them")
+	}
+	return nil, nil
+}
+
+func (a *assignment) value(ref *roleRef) cty.Value {
+	v := map[string]cty.Value{
+		"container": cty.NullVal(cty.String), "queue": cty.NullVal(cty.String), "account": cty.NullVal(cty.String),
+		"role": cty.StringVal(ref.role), "principal": cty.StringVal(ref.principal), "principal_id": cty.StringVal(strings.ToLower(a.Properties.PrincipalID)),
+		"principal_type": cty.StringVal(a.Properties.PrincipalType), "description": cty.StringVal(a.Properties.Description), "id": cty.StringVal(a.ID),
+	}
+	v[ref.scope] = cty.StringVal(ref.on)
+	return cty.ObjectVal(v)
+}
+
+// readOne gives what there is and the principal's object id; NilVal where there is no assignment, and "" where there is no such principal.
+func (r *assignments) readOne(ctx context.Context, ref *roleRef) (state cty.Value, found *assignment, principal string, err error) {
+	if principal, err = r.principal(ctx, ref.principal); err != nil || principal == "" {
+		return cty.NilVal, nil, "", err
+	}
+	found, err = r.find(ctx, ref, principal)
+	if err != nil || found == nil {
+		if providers.CodeOf(err) == providers.NotFound { // what it would be on does not exist
+			err = nil
+		}
+		return cty.NilVal, nil, principal, err
+	}
+	return found.value(ref), found, principal, nil
+}
+
+// Read implements providers.Resource.
+func (r *assignments) Read(ctx context.Context, refs []providers.Ref) []providers.Reading {
+	return providers.Each(ctx, parallel, refs, func(ctx context.Context, ref providers.Ref) providers.Reading {
+		role, err := parseRole(ref.ID)
+		if err != nil {
+			return providers.Reading{Err: &providers.Error{Code: providers.Invalid, Err: err}}
+		}
+		state, found, _, err := r.readOne(ctx, role)
+		got := providers.Reading{State: state, Err: err}
+		if found != nil {
+			got.Incarnation = found.Properties.CreatedOn
+		}
+		return got
+	})
+}
+
+// Create implements providers.Resource. It looks first, and waits for a principal that was made only just now to be known everywhere.
+func (r *assignments) Create(ctx context.Context, changes []providers.Change) []providers.Result {
+	return providers.Each(ctx, parallel, changes, func(ctx context.Context, c providers.Change) providers.Result {
+		ref, err := parseRole(c.ID)
+		if err != nil {
+			return providers.Result{Err: &providers.Error{Code: providers.Invalid, Err: err}}
+		}
+		state, _, principal, err := r.readOne(ctx, ref)
+		switch {
+		case err != nil:
+			return providers.Result{Err: err}
+		case state != cty.NilVal:
+			return providers.Result{Err: providers.Errorf(providers.Exists, "assign %s: it is assigned already", c.ID)}
+		case principal == "":
+			return providers.Result{Err: noPrincipal(ref.principal)}
+		}
+		on, err := r.resource(ref)
+		if err != nil {
+			return providers.Result{Err: &providers.Error{Code: providers.Invalid, Err: err}}
+		}
+		return r.put(ctx, ref, on+roleAssignments+"/"+assignmentName(on, ref.role, principal), principal, c.After)
+	})
+}
+
+// Update implements providers.Resource: the description is all that can be altered.
+func (r *assignments) Update(ctx context.Context, changes []providers.Change) []providers.Result {
+	return providers.Each(ctx, parallel, changes, func(ctx context.Context, c providers.Change) providers.Result {
+		ref, err := parseRole(c.ID)
+		if err != nil {
+			return providers.Result{Err: &providers.Error{Code: providers.Invalid, Err: err}}
+		}
+		_, found, principal, err := r.readOne(ctx, ref)
+		switch {
+		case err != nil:
+			return providers.Result{State: c.Before, Err: err}
+		case found == nil:
+			return providers.Result{Err: providers.Errorf(providers.Conflict, "change %s: it is gone", c.ID)}
+		}
+		return r.put(ctx, ref, found.ID, principal, c.After)
+	})
+}
+
+// put says what is to be, so that repeating it is safe. The principal's type spares the resource manager to look it up, and where it is
+// not known there yet, PrincipalNotFound is asked again for a while (Azure: "Troubleshoot Azure RBAC").
+func (r *assignments) put(ctx context.Context, ref *roleRef, id, principal string, after cty.Value) providers.Result {
+	body := assignment{Properties: assignmentProperties{
+		RoleDefinitionID: "/subscriptions/" + r.conn.SubscriptionID + "/providers/Microsoft.Authorization/roleDefinitions/" + definition(ref.role),
+		PrincipalID:      principal, PrincipalType: after.GetAttr("principal_type").AsString(), Description: after.GetAttr("description").AsString(),
+	}}
+	ctx, cancel := context.WithTimeout(ctx, freedIn)
+	defer cancel()
+	for wait := 500 * time.Millisecond; ; wait = min(2*wait, 10*time.Second) {
+		var got assignment
+		err := r.send(ctx, "assign "+ref.String(), http.MethodPut, id, "", body, &got)
+		switch {
+		case err == nil:
+			return providers.Result{State: got.value(ref), Incarnation: got.Properties.CreatedOn}
+		case azureCode(err) == "RoleAssignmentExists":
+			return providers.Result{Err: &providers.Error{Code: providers.Exists, Err: err}}
+		case azureCode(err) != "PrincipalNotFound":
+			return providers.Result{Err: err}
+		}
+		select {
+		case <-ctx.Done():
+			return providers.Result{Err: &providers.Error{Code: providers.Invalid, Err: err, Path: cty.GetAttrPath("principal"),
+				Hint: "The principal is the object id of a service principal, user or group of this tenant; of an application it is not the application's id. One that was made only just now is known everywhere some minutes later."}}
+		case <-time.After(wait):
+		}
+	}
+}
+
+// Delete implements providers.Resource.
+func (r *assignments) Delete(ctx context.Context, changes []providers.Change) []providers.Result {
+	return providers.Each(ctx, parallel, changes, func(ctx context.Context, c providers.Change) providers.Result {
+		ref, err := parseRole(c.ID)
+		if err != nil {
+			return providers.Result{Err: &providers.Error{Code: providers.Invalid, Err: err}}
+		}
+		id := c.Before.GetAttr("id").AsString()
+		return deleted(r.send(ctx, "take away "+ref.String(), http.MethodDelete, id, "", nil, nil), "")
+	})
+}
+
+// assignmentName is a GUID that follows from what is assigned (RFC 9562, version 8), so that a create whose answer was lost is found again.
+func assignmentName(on, role, principal string) string {
+	sum := sha256.Sum256([]byte(strings.ToLower(on + "\n" + definition(role) + "\n" + principal)))
+	sum[6], sum[8] = sum[6]&0x0f|0x80, sum[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
+}
