@@ -146,4 +146,5 @@ type Source struct {
 	System  string // "kafka", "schema registry", "azure", "snowflake"
 	Setting string // "bootstrap_servers"
 	From    string
+	Over    []string // weaker places that have it too, passed over
 }

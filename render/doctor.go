@@ -1,6 +1,8 @@
 package render
 
 import (
+	"strings"
+
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"mkt/providers"
@@ -27,7 +29,11 @@ func (v *View) Checks(checks []Check) {
 			v.Printf("%s %s: %s\n", v.paint("✓", text.FgGreen), v.bold(c.System), c.Answer)
 		}
 		for _, s := range c.Sources {
-			v.Printf("    %s %s\n", s.Setting, v.dim("from "+s.From))
+			from := "from " + s.From
+			if len(s.Over) > 0 {
+				from += ", over " + strings.Join(s.Over, ", ")
+			}
+			v.Printf("    %s %s\n", s.Setting, v.dim(from))
 		}
 		for _, note := range c.Notes {
 			v.Printf("    %s %s\n", v.paint("!", text.FgYellow), note)

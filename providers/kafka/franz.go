@@ -99,20 +99,26 @@ func (c Connection) franzOptions() ([]kgo.Opt, error) {
 	return nil, providers.Errorf(providers.Invalid, "mkt cannot sign in with the mechanism %q here", c.Mechanism)
 }
 
+// tlsConfig is that of the brokers.
 func (c Connection) tlsConfig() (*tls.Config, error) {
+	return tlsFiles(c.CAFile, c.CertificateFile, c.KeyFile)
+}
+
+// tlsFiles trusts the authorities of a file, the system's without one, and shows a certificate if there is one.
+func tlsFiles(ca, certificate, key string) (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if c.CAFile != "" {
-		pem, err := os.ReadFile(c.CAFile)
+	if ca != "" {
+		pem, err := os.ReadFile(ca)
 		if err != nil {
 			return nil, &providers.Error{Code: providers.Invalid, Err: fmt.Errorf("read ca_file: %w", err)}
 		}
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, providers.Errorf(providers.Invalid, "ca_file %s holds no certificate in PEM", c.CAFile)
+			return nil, providers.Errorf(providers.Invalid, "ca_file %s holds no certificate in PEM", ca)
 		}
 	}
-	if c.CertificateFile != "" {
-		pair, err := tls.LoadX509KeyPair(c.CertificateFile, c.KeyFile)
+	if certificate != "" {
+		pair, err := tls.LoadX509KeyPair(certificate, key)
 		if err != nil {
 			return nil, &providers.Error{Code: providers.Invalid, Err: fmt.Errorf("read certificate_file and key_file: %w", err)}
 		}

@@ -20,6 +20,7 @@ import (
 
 	"mkt/providers"
 	"mkt/providers/kafka"
+	"mkt/providers/providertest"
 )
 
 // tokenServer is an OpenID Connect provider that gives the client "mkt" with its secret a token; cert and key make it one of TLS.
@@ -80,42 +81,45 @@ func bearerBroker(t *testing.T, opts ...kfake.Opt) kafka.Connection {
 }
 
 func TestOIDC(t *testing.T) {
-	t.Parallel()
 	ca, cert, key := authority(t)
 	endpoint, asked := tokenServer(t, cert, key)
-	conn := bearerBroker(t)
-	conn.Protocol, conn.Mechanism, conn.CAFile = "SASL_PLAINTEXT", "OAUTHBEARER", ca
-	conn.TokenEndpoint, conn.ClientID, conn.ClientSecret, conn.Scope, conn.Extensions = endpoint, user, password, "kafka", "logicalCluster=lkc-1"
-
-	n, _, err := conn.Ping(within(t, 20*time.Second))
-	if err != nil || n != 2 {
-		t.Errorf("the first client: %d brokers, %v", n, err)
-	}
-	if n, err := kafka.PingSecond(within(t, 20*time.Second), conn); err != nil || n != 2 {
-		t.Errorf("the second client: %d brokers, %v", n, err)
-	}
-	if asked.Load() != 2 {
-		t.Errorf("%d tokens were asked for, not one by each client", asked.Load())
-	}
-	for name, bad := range map[string]func(*kafka.Connection){
-		"wrong secret":       func(c *kafka.Connection) { c.ClientSecret = "wrong" },
-		"broker refuses":     func(c *kafka.Connection) { c.Extensions = "logicalCluster=lkc-2" },
-		"untrusted provider": func(c *kafka.Connection) { c.CAFile = "" },
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			refused := conn
-			bad(&refused)
-			if _, _, err := refused.Ping(within(t, 4*time.Second)); err == nil || strings.Contains(err.Error(), password) {
-				t.Errorf("the first client says %v", err)
-			}
-			_, err := kafka.PingSecond(within(t, 4*time.Second), refused)
-			want := map[string]providers.Code{"wrong secret": providers.Denied, "broker refuses": providers.Denied, "untrusted provider": providers.Unavailable}[name]
-			if providers.CodeOf(err) != want || strings.Contains(err.Error(), password) {
-				t.Errorf("the second client says %v, not %s", err, want)
-			}
-		})
-	}
+	there := bearerBroker(t)
+	conn := resolved(t, configBlock("tls.ca_file", ca), "KAFKA_BOOTSTRAP_SERVERS", there.BootstrapServers, "KAFKA_SECURITY_PROTOCOL", "SASL_PLAINTEXT", "KAFKA_SASL_MECHANISM", "OAUTHBEARER",
+		"KAFKA_SASL_OAUTHBEARER_TOKEN_ENDPOINT_URL", endpoint, "KAFKA_SASL_OAUTHBEARER_CLIENT_ID", user, "KAFKA_SASL_OAUTHBEARER_CLIENT_SECRET", password,
+		"KAFKA_SASL_OAUTHBEARER_SCOPE", "kafka", "KAFKA_SASL_OAUTHBEARER_EXTENSIONS", "logicalCluster=lkc-1")
+	providertest.SignIn(t, "SASL OAUTHBEARER", func(t *testing.T) {
+		before := asked.Load()
+		n, _, err := conn.Ping(within(t, 20*time.Second))
+		if err != nil || n != 2 {
+			t.Errorf("the first client: %d brokers, %v", n, err)
+		}
+		if n, err := kafka.PingSecond(within(t, 20*time.Second), conn); err != nil || n != 2 {
+			t.Errorf("the second client: %d brokers, %v", n, err)
+		}
+		if n := asked.Load() - before; n != 2 {
+			t.Errorf("%d tokens were asked for, not one by each client", n)
+		}
+	}, func(t *testing.T) {
+		for name, bad := range map[string]func(*kafka.Connection){
+			"wrong secret":       func(c *kafka.Connection) { c.ClientSecret = "wrong" },
+			"broker refuses":     func(c *kafka.Connection) { c.Extensions = "logicalCluster=lkc-2" },
+			"untrusted provider": func(c *kafka.Connection) { c.CAFile = "" },
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				refused := conn
+				bad(&refused)
+				if _, _, err := refused.Ping(within(t, 4*time.Second)); err == nil || strings.Contains(err.Error(), password) {
+					t.Errorf("the first client says %v", err)
+				}
+				_, err := kafka.PingSecond(within(t, 4*time.Second), refused)
+				want := map[string]providers.Code{"wrong secret": providers.Denied, "broker refuses": providers.Denied, "untrusted provider": providers.Unavailable}[name]
+				if providers.CodeOf(err) != want || strings.Contains(err.Error(), password) {
+					t.Errorf("the second client says %v, not %s", err, want)
+				}
+			})
+		}
+	})
 }
 
 func TestPropertiesFile(t *testing.T) {
@@ -175,55 +179,27 @@ func TestPropertiesFile(t *testing.T) {
 	}
 }
 
-// The registry by a bearer token, and by a client's certificate.
-func TestRegistrySignIn(t *testing.T) {
-	t.Parallel()
-	ca, cert, key := authority(t)
-	pair, err := tls.LoadX509KeyPair(cert, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "application/vnd.schemaregistry.v1+json")
-		if r.Header.Get("Authorization") != "Bearer "+password {
-			w.WriteHeader(http.StatusUnauthorized)
-			_, _ = fmt.Fprint(w, `{"error_code":401,"message":"Unauthorized"}`)
-			return
-		}
-		_, _ = fmt.Fprint(w, `["a","b"]`)
-	}))
-	s.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAnyClientCert}
-	s.StartTLS()
-	defer s.Close()
-	conn, _, err := kafka.Resolve(cty.NullVal(kafka.Config.Type()), func(name string) string {
-		return map[string]string{"SCHEMA_REGISTRY_URL": s.URL, "SCHEMA_REGISTRY_BEARER_TOKEN": password}[name]
-	})
-	if err != nil || conn.RegistryToken == "" {
-		t.Fatal(conn, err)
-	}
-	conn.CAFile, conn.CertificateFile, conn.KeyFile = ca, cert, key
-	if n, err := conn.PingRegistry(within(t, 10*time.Second)); err != nil || n != 2 {
-		t.Errorf("%d subjects, %v", n, err)
-	}
-	wrong := conn
-	wrong.RegistryToken = "wrong"
-	if _, err := wrong.PingRegistry(within(t, 10*time.Second)); providers.CodeOf(err) != providers.Denied {
-		t.Errorf("a wrong token: %v", err)
-	}
-	bare := conn
-	bare.CertificateFile, bare.KeyFile = "", ""
-	if _, err := bare.PingRegistry(within(t, 3*time.Second)); err == nil || strings.Contains(err.Error(), password) {
-		t.Errorf("without a certificate: %v", err)
-	}
-}
-
 func TestNotes(t *testing.T) {
 	_, cert, key := authority(t)
-	brokers, registry := kafka.Connection{CertificateFile: cert, KeyFile: key, RegistryToken: bearer}.Notes(time.Now())
-	if len(brokers) != 1 || !strings.HasPrefix(brokers[0], "the certificate of certificate_file ends ") || len(registry) != 1 || !strings.HasPrefix(registry[0], "bearer_token ends 2100-01-01") {
+	notes := func(c kafka.Connection) (string, string) {
+		brokers, registry := c.Notes(time.Now())
+		return strings.Join(brokers, "\n"), strings.Join(registry, "\n")
+	}
+	brokers, registry := notes(kafka.Connection{CertificateFile: cert, KeyFile: key, RegistryToken: bearer, RegistryURL: "http://registry.example", RegistryUser: user})
+	if !strings.HasPrefix(brokers, "the certificate of certificate_file ends ") || !strings.HasPrefix(registry, "bearer_token ends 2100-01-01") || !strings.Contains(registry, "in clear to registry.example") {
 		t.Errorf("%q, %q", brokers, registry)
 	}
-	if brokers, registry := (kafka.Connection{User: user, Password: password, RegistryToken: "opaque"}).Notes(time.Now()); brokers != nil || registry != nil {
+	if err := os.Chmod(key, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if brokers, _ := notes(kafka.Connection{CertificateFile: cert, KeyFile: key}); !strings.Contains(brokers, "chmod 600 "+key) {
+		t.Errorf("%q", brokers)
+	}
+	if brokers, registry := notes(kafka.Connection{Mechanism: "PLAIN", User: user, Password: password, RegistryToken: "opaque", Protocol: "SASL_PLAINTEXT", BootstrapServers: "127.0.0.1:1,b.example:9092"}); !strings.Contains(brokers, "no end that Kafka tells") ||
+		!strings.Contains(brokers, "in clear to b.example:9092") || registry != "" || strings.Contains(brokers, password) {
+		t.Errorf("%q, %q", brokers, registry)
+	}
+	if brokers, registry := notes(kafka.Connection{Protocol: "PLAINTEXT", BootstrapServers: "b.example:9092", RegistryURL: "http://registry.example"}); brokers != "" || registry != "" {
 		t.Errorf("%q, %q", brokers, registry)
 	}
 }

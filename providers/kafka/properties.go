@@ -22,6 +22,7 @@ var propertyNames = map[string]string{
 	"ssl.ca.location": "ca_file", "ssl.certificate.location": "certificate_file", "ssl.key.location": "key_file",
 	"schema.registry.url": "registry.url", "basic.auth.credentials.source": "", "schema.registry.basic.auth.credentials.source": "",
 	"basic.auth.user.info": "registry.user_info", "schema.registry.basic.auth.user.info": "registry.user_info",
+	"schema.registry.ssl.ca.location": "registry.ca_file", "schema.registry.ssl.certificate.location": "registry.certificate_file", "schema.registry.ssl.key.location": "registry.key_file",
 	"bearer.auth.token": "registry.bearer_token", "schema.registry.bearer.auth.token": "registry.bearer_token",
 }
 

@@ -28,9 +28,9 @@ func (c Connection) RegistryConfig() *schemaregistry.Config {
 	if c.RegistryToken != "" {
 		config = schemaregistry.NewConfigWithBearerAuthentication(c.RegistryURL, c.RegistryToken, "", "")
 	}
-	config.SslCaLocation = c.CAFile
-	config.SslCertificateLocation = c.CertificateFile
-	config.SslKeyLocation = c.KeyFile
+	config.SslCaLocation = c.RegistryCAFile
+	config.SslCertificateLocation = c.RegistryCertificateFile
+	config.SslKeyLocation = c.RegistryKeyFile
 	return config
 }
 
@@ -48,7 +48,7 @@ func newRegistryClient(conn Connection) (*registryClient, error) {
 	transport.MaxIdleConnsPerHost = registryCalls
 	transport.ResponseHeaderTimeout = providers.CallTimeout
 	var err error
-	if transport.TLSClientConfig, err = conn.tlsConfig(); err != nil {
+	if transport.TLSClientConfig, err = tlsFiles(conn.RegistryCAFile, conn.RegistryCertificateFile, conn.RegistryKeyFile); err != nil {
 		return nil, err
 	}
 	return &registryClient{conn: conn, transport: transport}, nil

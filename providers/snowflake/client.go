@@ -165,5 +165,5 @@ func (c *client) exec(ctx context.Context, text string, secrets ...string) error
 		defer conn.Close()
 		return conn.ExecContext(ctx, text)
 	})
-	return classify(err, append(secrets, c.conn.Password, c.conn.Token)...)
+	return classify(err, append(secrets, c.conn.secrets()...)...)
 }

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"sync"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/snowflakedb/gosnowflake/v2"
 	"github.com/youmark/pkcs8"
+	"golang.org/x/oauth2"
 
 	"mkt/providers"
 )
@@ -21,9 +23,11 @@ import (
 // the driver may repeat even a CREATE.
 const (
 	loginTimeout = 20 * time.Second
-	queryTimeout = 5 * time.Minute
-	maxTries     = 4
-	maxConns     = 8
+	// personTimeout is loginTimeout where a person has to answer.
+	personTimeout = 90 * time.Second
+	queryTimeout  = 5 * time.Minute
+	maxTries      = 4
+	maxConns      = 8
 )
 
 // session pins what changes how names and times are read, and turns telemetry off.
@@ -48,13 +52,23 @@ func (c Connection) Open(ctx context.Context) (*sql.DB, error) {
 		return nil, err
 	}
 	_, err = providers.Retry(ctx, func(ctx context.Context) (struct{}, error) {
-		return struct{}{}, c.classify(db.PingContext(ctx))
+		return struct{}{}, c.refused(c.classify(db.PingContext(ctx)))
 	})
 	if err != nil {
 		_ = db.Close()
 		return nil, wrap(err, "connect to Snowflake account %s", c.Account)
 	}
 	return db, nil
+}
+
+// refused gives its meaning to an error that came before Snowflake was asked: an identity provider gave no token.
+func (c Connection) refused(err error) error {
+	var answer *oauth2.RetrieveError
+	way, _, _ := c.authenticator()
+	if err == nil || providers.CodeOf(err) != providers.Unknown || !errors.As(err, &answer) && way != authWorkload {
+		return err
+	}
+	return &providers.Error{Code: providers.Denied, Err: fmt.Errorf("the identity provider gave no token: %w", err), Hint: "`mkt doctor` shows which credential was used and where it came from."}
 }
 
 // Check says what is missing for Open to try, such as a credential or a key that can be read, without connecting.
@@ -64,7 +78,12 @@ func (c Connection) Check() error {
 }
 
 func (c Connection) classify(err error) error {
-	return classify(err, c.Password, c.Token, c.PrivateKeyPassphrase)
+	return classify(err, c.secrets()...)
+}
+
+// secrets are what no error may show.
+func (c Connection) secrets() []string {
+	return []string{c.Password, c.Passcode, c.Token, c.PrivateKey, c.PrivateKeyPassphrase, c.OAuthClientSecret}
 }
 
 // open makes the handle without connecting.
@@ -75,6 +94,11 @@ func (c Connection) open() (*sql.DB, error) {
 		return nil, err
 	}
 	db := sql.OpenDB(gosnowflake.NewConnector(gosnowflake.SnowflakeDriver{}, cfg))
+	if cfg.Authenticator == gosnowflake.AuthTypeUsernamePasswordMFA {
+		// Each connection is a sign-in, and each of those takes a person.
+		db.SetMaxOpenConns(1)
+		return db, nil
+	}
 	db.SetMaxOpenConns(maxConns)
 	db.SetMaxIdleConns(maxConns)
 	db.SetConnMaxIdleTime(time.Minute)
@@ -95,25 +119,39 @@ func (c Connection) driverConfig() (gosnowflake.Config, error) {
 		return cfg, &providers.Error{Code: providers.Unconfigured, Err: errors.New("no Snowflake account was named"),
 			Hint: "Set account in the provider block, or SNOWFLAKE_ACCOUNT."}
 	}
-	auth, err := c.authenticator()
+	auth, _, err := c.authenticator()
 	if err != nil {
 		return cfg, err
 	}
 	switch auth {
 	case authPassword:
 		cfg.Password = c.Password
+	case authMFA:
+		cfg.Authenticator = gosnowflake.AuthTypeUsernamePasswordMFA
+		cfg.Password, cfg.Passcode = c.Password, c.Passcode
+		cfg.ClientRequestMfaToken = gosnowflake.ConfigBoolFalse // it would keep a token on disk
+		cfg.LoginTimeout = personTimeout                        //nolint:staticcheck // as above
 	case authKeyPair:
 		cfg.Authenticator = gosnowflake.AuthTypeJwt
-		cfg.PrivateKey, err = readKey(c.PrivateKeyPath, c.PrivateKeyPassphrase)
+		cfg.PrivateKey, err = c.key()
 	case authToken:
 		cfg.Authenticator = gosnowflake.AuthTypePat
 		cfg.Token, err = c.token()
 	case authOAuth:
 		cfg.Authenticator = gosnowflake.AuthTypeOAuth
 		cfg.Token, err = c.token()
+	case authCredentials:
+		if c.OAuthClientID == "" || c.OAuthClientSecret == "" || c.OAuthTokenURL == "" {
+			return cfg, providers.Errorf(providers.Denied, "oauth_client_credentials needs oauth_client_id, oauth_client_secret and oauth_token_request_url")
+		}
+		cfg.Authenticator = gosnowflake.AuthTypeOAuthClientCredentials
+		cfg.OauthClientID, cfg.OauthClientSecret = c.OAuthClientID, c.OAuthClientSecret
+		cfg.OauthTokenRequestURL, cfg.OauthScope = c.OAuthTokenURL, c.OAuthScope
+		cfg.ClientStoreTemporaryCredential = gosnowflake.ConfigBoolFalse // it would keep a token on disk
 	case authWorkload:
 		cfg.Authenticator = gosnowflake.AuthTypeWorkloadIdentityFederation
-		cfg.WorkloadIdentityProvider = c.WorkloadIdentityProvider
+		cfg.WorkloadIdentityProvider = strings.ToUpper(c.WorkloadIdentityProvider)
+		cfg.WorkloadIdentityEntraResource = c.EntraResource
 		if c.Token != "" || c.TokenFilePath != "" {
 			cfg.Token, err = c.token()
 		}
@@ -135,25 +173,33 @@ func (c Connection) token() (string, error) {
 	return strings.TrimSpace(string(b)), nil
 }
 
-// readKey reads an RSA key in PKCS#8, encrypted or not.
-func readKey(path, passphrase string) (*rsa.PrivateKey, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, providers.Errorf(providers.Denied, "read the private key: %w", err)
+// key reads an RSA key in PKCS#8, encrypted or not.
+func (c Connection) key() (*rsa.PrivateKey, error) {
+	text, name := []byte(c.PrivateKey), "private_key_raw"
+	if c.PrivateKey == "" {
+		name = c.PrivateKeyPath
+		if name == "" {
+			return nil, providers.Errorf(providers.Denied, "key_pair needs private_key_path or private_key_raw")
+		}
+		var err error
+		if text, err = os.ReadFile(name); err != nil {
+			return nil, providers.Errorf(providers.Denied, "read the private key: %w", err)
+		}
 	}
-	block, _ := pem.Decode(b)
+	block, _ := pem.Decode(text)
 	if block == nil {
-		return nil, providers.Errorf(providers.Denied, "%s holds no PEM block", path)
+		return nil, providers.Errorf(providers.Denied, "%s holds no PEM block", name)
 	}
 	var pass []byte
-	if passphrase != "" && strings.Contains(block.Type, "ENCRYPTED") {
-		pass = []byte(passphrase)
-	} else if strings.Contains(block.Type, "ENCRYPTED") {
-		return nil, providers.Errorf(providers.Denied, "%s is encrypted: set private_key_passphrase, or SNOWFLAKE_PRIVATE_KEY_PASSPHRASE", path)
+	if strings.Contains(block.Type, "ENCRYPTED") {
+		if c.PrivateKeyPassphrase == "" {
+			return nil, providers.Errorf(providers.Denied, "%s is encrypted: set private_key_passphrase, or SNOWFLAKE_PRIVATE_KEY_PASSPHRASE", name)
+		}
+		pass = []byte(c.PrivateKeyPassphrase)
 	}
 	key, err := pkcs8.ParsePKCS8PrivateKeyRSA(block.Bytes, pass)
 	if err != nil {
-		return nil, providers.Errorf(providers.Denied, "%s holds no RSA key in PKCS#8, or the passphrase is wrong", path)
+		return nil, providers.Errorf(providers.Denied, "%s holds no RSA key in PKCS#8, or the passphrase is wrong", name)
 	}
 	return key, nil
 }

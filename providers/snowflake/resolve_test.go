@@ -41,6 +41,14 @@ func TestResolve(t *testing.T) {
 	write(t, home, "connections.toml", "[default]\naccount = \"filed\"\nuser = \"filer\"\npassword = \"FILESECRET\"\nport = 8080\n[dev]\naccount = \"dev\"\nauthenticator = \"SNOWFLAKE_JWT\"\nprivate_key_file = \"/key.p8\"\n", 0o600)
 	other := t.TempDir()
 	write(t, other, "config.toml", "default_connection_name = \"main\"\n[connections.main]\naccount = \"fromconfig\"\ntoken = \"T\"\n", 0o600)
+	both := t.TempDir()
+	write(t, both, "config.toml", "default_connection_name = \"main\"\n[connections.main]\naccount = \"wrong\"\n", 0o600)
+	write(t, both, "connections.toml", "[main]\naccount = \"right\"\n[default]\naccount = \"wrong\"\n", 0o600)
+	xdg := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(xdg, ".config", "snowflake"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, xdg, ".config/snowflake/config.toml", "[connections.default]\naccount = \"xdg\"\n", 0o600)
 	for _, c := range []struct {
 		name  string
 		block map[string]cty.Value
@@ -51,9 +59,18 @@ func TestResolve(t *testing.T) {
 		{"nothing", nil, nil, snowflake.Connection{}, map[string]string{}},
 		{"environment", nil, map[string]string{"SNOWFLAKE_ACCOUNT": "a", "SNOWFLAKE_USER": "u", "SNOWFLAKE_TOKEN": "ENVSECRET"},
 			snowflake.Connection{Account: "a", User: "u", Token: "ENVSECRET"}, map[string]string{"account": "SNOWFLAKE_ACCOUNT", "token": "SNOWFLAKE_TOKEN"}},
-		{"block over environment over file", map[string]cty.Value{"role": cty.StringVal("R")}, map[string]string{"SNOWFLAKE_HOME": home, "SNOWFLAKE_USER": "u", "SNOWFLAKE_ROLE": "no"},
-			snowflake.Connection{Account: "filed", User: "u", Role: "R", Password: "FILESECRET", Port: 8080},
-			map[string]string{"role": "provider block", "user": "SNOWFLAKE_USER", "password": filepath.Join(home, "connections.toml")}},
+		// Snowflake CLI, "Managing Snowflake connections".
+		{"block over the connection's variables over file over variables", map[string]cty.Value{"role": cty.StringVal("R")},
+			map[string]string{"SNOWFLAKE_HOME": home, "SNOWFLAKE_USER": "u", "SNOWFLAKE_ROLE": "no", "SNOWFLAKE_CONNECTIONS_DEFAULT_ACCOUNT": "own", "SNOWFLAKE_WAREHOUSE": "w"},
+			snowflake.Connection{Account: "own", User: "filer", Role: "R", Warehouse: "w", Password: "FILESECRET", Port: 8080},
+			map[string]string{"role": "provider block over SNOWFLAKE_ROLE", "account": "SNOWFLAKE_CONNECTIONS_DEFAULT_ACCOUNT over " + filepath.Join(home, "connections.toml"),
+				"user": filepath.Join(home, "connections.toml") + " over SNOWFLAKE_USER", "password": filepath.Join(home, "connections.toml"), "warehouse": "SNOWFLAKE_WAREHOUSE"}},
+		{"connections.toml instead of config.toml's, which still names the default", nil, map[string]string{"SNOWFLAKE_HOME": both},
+			snowflake.Connection{Account: "right"}, map[string]string{"account": filepath.Join(both, "connections.toml")}},
+		{"the system's folder for settings", nil, map[string]string{"HOME": xdg},
+			snowflake.Connection{Account: "xdg"}, map[string]string{"account": filepath.Join(xdg, ".config", "snowflake", "config.toml")}},
+		{"key as text", nil, map[string]string{"SNOWFLAKE_PRIVATE_KEY_RAW": "KEYSECRET", "SNOWFLAKE_PASSWORD": "PASSSECRET"},
+			snowflake.Connection{PrivateKey: "KEYSECRET", Password: "PASSSECRET"}, map[string]string{"authenticator": "private_key_raw, which makes it key_pair"}},
 		{"named connection", nil, map[string]string{"SNOWFLAKE_HOME": home, "SNOWFLAKE_DEFAULT_CONNECTION_NAME": "dev", "SNOWFLAKE_CONNECTIONS_DEV_USER": "devuser"},
 			snowflake.Connection{Account: "dev", User: "devuser", Authenticator: "key_pair", PrivateKeyPath: "/key.p8"}, map[string]string{"user": "SNOWFLAKE_CONNECTIONS_DEV_USER"}},
 		{"config.toml", nil, map[string]string{"SNOWFLAKE_HOME": other}, snowflake.Connection{Account: "fromconfig", Token: "T"}, map[string]string{"token": filepath.Join(other, "config.toml")}},
@@ -70,7 +87,7 @@ func TestResolve(t *testing.T) {
 		}
 		from := map[string]string{}
 		for _, s := range sources {
-			from[s.Setting] = s.From
+			from[s.Setting] = strings.Join(append([]string{s.From}, s.Over...), " over ")
 			if s.System != "snowflake" || strings.Contains(fmt.Sprint(s), "SECRET") {
 				t.Errorf("%s: source %v", c.name, s)
 			}
@@ -103,6 +120,8 @@ func TestResolveRefuses(t *testing.T) {
 		"authenticator":      {"SNOWFLAKE_AUTHENTICATOR": "externalbrowser"},
 		"port":               {"SNOWFLAKE_PORT": "x"},
 		"protocol":           {"SNOWFLAKE_PROTOCOL": "ftp"},
+		"plain text":         {"SNOWFLAKE_PROTOCOL": "http", "SNOWFLAKE_HOST": "snowflake.example"},
+		"plain token URL":    {"SNOWFLAKE_OAUTH_TOKEN_REQUEST_URL": "http://idp.example/token"},
 	} {
 		_, _, err := snowflake.Resolve(configBlock(nil), func(k string) string { return env[k] })
 		if err == nil || strings.Contains(err.Error(), "SECRET") {

@@ -20,11 +20,22 @@ import (
 	"github.com/youmark/pkcs8"
 
 	"mkt/providers"
+	"mkt/providers/providertest"
 	"mkt/providers/snowflake"
 )
 
-// loginServer takes logins that right approves: the fields AUTHENTICATOR and TOKEN, and PROVIDER, of a login request.
-func loginServer(t *testing.T, right func(authenticator, token, provider string) bool) snowflake.Connection {
+// login is what a login request signs in with.
+type login struct {
+	Authenticator string `json:"AUTHENTICATOR"`
+	Token         string `json:"TOKEN"`
+	Provider      string `json:"PROVIDER"`
+	User          string `json:"LOGIN_NAME"`
+	Password      string `json:"PASSWORD"`
+	Passcode      string `json:"PASSCODE"`
+}
+
+// loginServer takes the logins that right approves.
+func loginServer(t *testing.T, right func(login) bool) snowflake.Connection {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -33,14 +44,10 @@ func loginServer(t *testing.T, right func(authenticator, token, provider string)
 			return
 		}
 		var in struct {
-			Data struct {
-				Authenticator string `json:"AUTHENTICATOR"`
-				Token         string `json:"TOKEN"`
-				Provider      string `json:"PROVIDER"`
-			} `json:"data"`
+			Data login `json:"data"`
 		}
 		_ = json.NewDecoder(r.Body).Decode(&in)
-		if !right(in.Data.Authenticator, in.Data.Token, in.Data.Provider) {
+		if !right(in.Data) {
 			_, _ = w.Write([]byte(`{"success":false,"code":"390100","message":"Incorrect username or password was specified.","data":null}`))
 			return
 		}
@@ -55,7 +62,24 @@ func loginServer(t *testing.T, right func(authenticator, token, provider string)
 	return snowflake.Connection{Account: "org-acct", User: "mkt", Host: u.Hostname(), Port: port, Protocol: "http"}
 }
 
-// Each way to sign in is one login request, taken with the right credential and refused with another.
+// pemKey writes a key, with a passphrase if there is one, and returns it as text too.
+func pemKey(t *testing.T, dir, name string, key *rsa.PrivateKey, passphrase string) (path, text string) {
+	t.Helper()
+	kind := "PRIVATE KEY"
+	if passphrase != "" {
+		kind = "ENCRYPTED PRIVATE KEY"
+	}
+	der, err := pkcs8.MarshalPrivateKey(key, []byte(passphrase), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
+	write(t, dir, name, text, 0o600)
+	return filepath.Join(dir, name), text
+}
+
+// Each way to sign in is one login request, taken with the right credential and refused with another. What signs in comes from
+// where users have it: variables, files and the block.
 func TestSignIn(t *testing.T) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -66,65 +90,127 @@ func TestSignIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	for name, k := range map[string]*rsa.PrivateKey{"right": key, "wrong": other} {
-		der, err := pkcs8.MarshalPrivateKey(k, []byte("passphrase"), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		write(t, dir, name, string(pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: der})), 0o600)
-	}
+	plain, text := pemKey(t, dir, "plain", key, "")
+	locked, _ := pemKey(t, dir, "locked", key, "passphrase")
+	wrong, wrongText := pemKey(t, dir, "wrong", other, "")
+	wrongLocked, _ := pemKey(t, dir, "wronglocked", other, "passphrase")
 	write(t, dir, "token", "right\n", 0o600)
+	write(t, dir, "badtoken", "wrong\n", 0o600)
+	byFile := func(name, content string) string {
+		home := t.TempDir()
+		write(t, home, name, content, 0o600)
+		return home
+	}
 	// signed says whether a JWT is signed with the right key.
-	signed := func(token string) bool {
-		at := strings.LastIndex(token, ".")
-		if at < 0 {
+	signed := func(in login) bool {
+		at := strings.LastIndex(in.Token, ".")
+		if at < 0 || in.Authenticator != "SNOWFLAKE_JWT" {
 			return false
 		}
-		signature, err := base64.RawURLEncoding.DecodeString(token[at+1:])
-		sum := sha256.Sum256([]byte(token[:at]))
+		signature, err := base64.RawURLEncoding.DecodeString(in.Token[at+1:])
+		sum := sha256.Sum256([]byte(in.Token[:at]))
 		return err == nil && rsa.VerifyPKCS1v15(&key.PublicKey, crypto.SHA256, sum[:], signature) == nil
 	}
+	by := func(authenticator string) func(login) bool {
+		return func(in login) bool { return in.Authenticator == authenticator && in.Token == "right" }
+	}
+	identity := func(provider string) func(login) bool {
+		return func(in login) bool {
+			return in.Authenticator == "WORKLOAD_IDENTITY" && in.Provider == provider && in.Token == workloadToken
+		}
+	}
+	// Identity providers: one gives tokens for OAuth by client credentials, the other is that of an Azure function's identity.
+	tokens := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		id, secret, _ := r.BasicAuth()
+		switch {
+		case r.Header.Get("X-IDENTITY-HEADER") == "right":
+			_ = json.NewEncoder(w).Encode(map[string]string{"access_token": workloadToken})
+		case id == "client" && secret == "right" && r.FormValue("scope") == "session:role:R":
+			_, _ = w.Write([]byte(`{"access_token":"right","token_type":"Bearer","expires_in":600}`))
+		default:
+			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = w.Write([]byte(`{"error":"invalid_client"}`))
+		}
+	}))
+	t.Cleanup(tokens.Close)
+	forged := strings.TrimSuffix(workloadToken, "c2ln") + "c2lo"
+
 	for _, c := range []struct {
-		name        string
-		right       func(authenticator, token, provider string) bool
-		with, wrong func(*snowflake.Connection)
+		way        string
+		right      func(login) bool
+		with, less map[string]string // variables of the right credential and of another; less replaces what it names
+		process    map[string]string // variables that the driver itself reads, when the credential is right
+		notProcess map[string]string // and when it is not
 	}{
-		{"encrypted key pair", func(a, token, _ string) bool { return a == "SNOWFLAKE_JWT" && signed(token) },
-			func(c *snowflake.Connection) {
-				c.PrivateKeyPath, c.PrivateKeyPassphrase = filepath.Join(dir, "right"), "passphrase"
-			},
-			func(c *snowflake.Connection) {
-				c.PrivateKeyPath, c.PrivateKeyPassphrase = filepath.Join(dir, "wrong"), "passphrase"
-			}},
-		{"programmatic access token", func(a, token, _ string) bool { return a == "PROGRAMMATIC_ACCESS_TOKEN" && token == "right" },
-			func(c *snowflake.Connection) { c.TokenFilePath = filepath.Join(dir, "token") },
-			func(c *snowflake.Connection) { c.Token = "wrong" }},
-		{"OAuth", func(a, token, _ string) bool { return a == "OAUTH" && token == "right" },
-			func(c *snowflake.Connection) { c.Authenticator, c.Token = "oauth", "right" },
-			func(c *snowflake.Connection) { c.Authenticator, c.Token = "oauth", "wrong" }},
-		{"workload identity", func(a, token, provider string) bool {
-			return a == "WORKLOAD_IDENTITY" && provider == "OIDC" && token == workloadToken
+		{way: "key pair", right: signed, with: map[string]string{"SNOWFLAKE_PRIVATE_KEY_PATH": plain}, less: map[string]string{"SNOWFLAKE_PRIVATE_KEY_PATH": wrong}},
+		{way: "encrypted key pair", right: signed,
+			with: map[string]string{"SNOWFLAKE_PRIVATE_KEY_PATH": locked, "PRIVATE_KEY_PASSPHRASE": "passphrase"}, less: map[string]string{"SNOWFLAKE_PRIVATE_KEY_PATH": wrongLocked}},
+		{way: "encrypted key pair with its passphrase", right: signed,
+			with: map[string]string{"SNOWFLAKE_PRIVATE_KEY_FILE": locked, "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE": "passphrase"}, less: map[string]string{"SNOWFLAKE_PRIVATE_KEY_PASSPHRASE": "passphrase of another"}},
+		{way: "key pair as text", right: signed, with: map[string]string{"SNOWFLAKE_PRIVATE_KEY_RAW": text}, less: map[string]string{"SNOWFLAKE_PRIVATE_KEY_RAW": wrongText}},
+		{way: "programmatic access token", right: by("PROGRAMMATIC_ACCESS_TOKEN"), with: map[string]string{"SNOWFLAKE_TOKEN": "right"}, less: map[string]string{"SNOWFLAKE_TOKEN": "wrong"}},
+		{way: "programmatic access token in a file", right: by("PROGRAMMATIC_ACCESS_TOKEN"),
+			with: map[string]string{"SNOWFLAKE_TOKEN_FILE_PATH": filepath.Join(dir, "token")}, less: map[string]string{"SNOWFLAKE_TOKEN_FILE_PATH": filepath.Join(dir, "badtoken")}},
+		{way: "OAuth token", right: by("OAUTH"), with: map[string]string{"SNOWFLAKE_AUTHENTICATOR": "OAUTH", "SNOWFLAKE_TOKEN": "right"}, less: map[string]string{"SNOWFLAKE_TOKEN": "wrong"}},
+		{way: "OAuth client credentials", right: func(in login) bool { return in.Token == "right" },
+			with: map[string]string{"SNOWFLAKE_AUTHENTICATOR": "OAUTH_CLIENT_CREDENTIALS", "SNOWFLAKE_OAUTH_CLIENT_ID": "client", "SNOWFLAKE_OAUTH_CLIENT_SECRET": "right",
+				"SNOWFLAKE_OAUTH_TOKEN_REQUEST_URL": tokens.URL, "SNOWFLAKE_ROLE": "R"},
+			less: map[string]string{"SNOWFLAKE_OAUTH_CLIENT_SECRET": "wrong"}},
+		{way: "workload identity OIDC", right: identity("OIDC"),
+			with: map[string]string{"SNOWFLAKE_AUTHENTICATOR": "WORKLOAD_IDENTITY", "SNOWFLAKE_WORKLOAD_IDENTITY_PROVIDER": "OIDC", "SNOWFLAKE_TOKEN": workloadToken}, less: map[string]string{"SNOWFLAKE_TOKEN": forged}},
+		{way: "workload identity AZURE", right: identity("AZURE"), with: map[string]string{"SNOWFLAKE_WORKLOAD_IDENTITY_PROVIDER": "azure"},
+			process: map[string]string{"IDENTITY_ENDPOINT": tokens.URL, "IDENTITY_HEADER": "right"}, notProcess: map[string]string{"IDENTITY_ENDPOINT": tokens.URL, "IDENTITY_HEADER": "wrong"}},
+		{way: "workload identity AWS", right: func(in login) bool {
+			asked, err := base64.StdEncoding.DecodeString(in.Token)
+			return in.Provider == "AWS" && err == nil && strings.Contains(string(asked), "Credential=RIGHT/") && strings.Contains(string(asked), "sts.eu-west-1.amazonaws.com")
 		},
-			func(c *snowflake.Connection) {
-				c.Authenticator, c.WorkloadIdentityProvider, c.Token = "workload_identity", "OIDC", workloadToken
-			},
-			func(c *snowflake.Connection) {
-				c.Authenticator, c.WorkloadIdentityProvider, c.Token = "workload_identity", "OIDC", strings.TrimSuffix(workloadToken, "c2ln")+"c2lo"
-			}},
+			with:       map[string]string{"SNOWFLAKE_WORKLOAD_IDENTITY_PROVIDER": "AWS"},
+			process:    map[string]string{"AWS_ACCESS_KEY_ID": "RIGHT", "AWS_SECRET_ACCESS_KEY": "right", "AWS_REGION": "eu-west-1"},
+			notProcess: map[string]string{"AWS_ACCESS_KEY_ID": "WRONG", "AWS_SECRET_ACCESS_KEY": "wrong", "AWS_REGION": "eu-west-1"}},
+		{way: "password", right: func(in login) bool {
+			return in.Authenticator == "" && in.Password == "right" || in.Authenticator == "SNOWFLAKE" && in.Password == "right"
+		},
+			with: map[string]string{"SNOWFLAKE_PASSWORD": "right"}, less: map[string]string{"SNOWFLAKE_PASSWORD": "wrong"}},
+		{way: "password and second factor", right: func(in login) bool {
+			return in.Password == "right" && in.Passcode == "123456"
+		},
+			with: map[string]string{"SNOWFLAKE_AUTHENTICATOR": "username_password_mfa", "SNOWFLAKE_PASSWORD": "right", "SNOWFLAKE_PASSCODE": "123456"}, less: map[string]string{"SNOWFLAKE_PASSCODE": "654321"}},
+		{way: "connections.toml", right: by("PROGRAMMATIC_ACCESS_TOKEN"),
+			with: map[string]string{"SNOWFLAKE_HOME": byFile("connections.toml", "[default]\ntoken = \"right\"\n")}, less: map[string]string{"SNOWFLAKE_HOME": byFile("connections.toml", "[default]\ntoken = \"wrong\"\n")}},
+		{way: "config.toml", right: by("OAUTH"),
+			with: map[string]string{"SNOWFLAKE_HOME": byFile("config.toml", "default_connection_name = \"prod\"\n[connections.prod]\nauthenticator = \"oauth\"\ntoken = \"right\"\n")},
+			less: map[string]string{"SNOWFLAKE_CONNECTIONS_PROD_TOKEN": "wrong"}},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			conn := loginServer(t, c.right)
-			good, bad := conn, conn
-			c.with(&good)
-			c.wrong(&bad)
-			db, err := good.Open(t.Context())
+		sign := func(t *testing.T, replace, process map[string]string) error {
+			for name, value := range process {
+				t.Setenv(name, value)
+			}
+			there := loginServer(t, c.right)
+			conn, _, err := snowflake.Resolve(configBlock(nil), func(name string) string {
+				if v, ok := replace[name]; ok {
+					return v
+				}
+				return c.with[name]
+			})
 			if err != nil {
 				t.Fatal(err)
 			}
-			_ = db.Close()
-			if _, err := bad.Open(t.Context()); providers.CodeOf(err) != providers.Denied || strings.Contains(err.Error(), "passphrase") {
-				t.Errorf("refused: %v", err)
+			conn.Account, conn.User, conn.Host, conn.Port, conn.Protocol = there.Account, there.User, there.Host, there.Port, there.Protocol
+			db, err := conn.Open(t.Context())
+			if err == nil {
+				_ = db.Close()
+			}
+			return err
+		}
+		providertest.SignIn(t, c.way, func(t *testing.T) {
+			if err := sign(t, nil, c.process); err != nil {
+				t.Fatal(err)
+			}
+		}, func(t *testing.T) {
+			err := sign(t, c.less, c.notProcess)
+			if providers.CodeOf(err) != providers.Denied || strings.Contains(err.Error(), "passphrase of") || strings.Contains(err.Error(), "654321") {
+				t.Errorf("refused: %v (%s)", err, providers.CodeOf(err))
 			}
 		})
 	}
@@ -138,6 +224,8 @@ func TestNotes(t *testing.T) {
 	for want, conn := range map[string]snowflake.Connection{
 		"second factor":   {Password: "SECRET"},
 		"ends 2100-01-01": {Authenticator: "oauth", Token: workloadToken},
+		"each command":    {Password: "SECRET", Passcode: "SECRET"},
+		"no end":          {PrivateKey: "SECRET"},
 		"":                {Token: "SECRET"},
 	} {
 		text := strings.Join(conn.Notes(now), "\n")
