@@ -49,14 +49,15 @@ func (p *producer) fenced(err error) error {
 }
 
 // isFenced looks for a newer process's mark anywhere in err. Joined errors
-// are walked: the client's own may stand before it.
+// are walked: the client's own may stand before it. A producer id that the
+// broker does not know is no such mark: the broker has lost it.
 func isFenced(err error) bool {
 	if many, ok := err.(interface{ Unwrap() []error }); ok {
 		return slices.ContainsFunc(many.Unwrap(), isFenced)
 	}
 	if ke, ok := err.(kafka.Error); ok { //nolint:errorlint // each level is looked at in turn
 		switch ke.Code() {
-		case kafka.ErrFenced, kafka.ErrProducerFenced, kafka.ErrInvalidProducerEpoch, kafka.ErrInvalidProducerIDMapping:
+		case kafka.ErrFenced, kafka.ErrProducerFenced, kafka.ErrInvalidProducerEpoch:
 			return true
 		}
 	}

@@ -109,7 +109,8 @@ func start(ctx context.Context, cfg Config) (*Broker, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := recoverData(ctx, cfg.Dir, data, begun); err != nil {
+	newest, err := recoverData(ctx, cfg.Dir, data, begun)
+	if err != nil {
 		return nil, fmt.Errorf("recover the data of a process that was killed: %w", err)
 	}
 	opts := []kfake.Opt{
@@ -151,6 +152,7 @@ func start(ctx context.Context, cfg Config) (*Broker, error) {
 		return nil, err
 	}
 	factors.watch()
+	newest.watch(cluster)
 	alive := newMembers()
 	alive.watch(cluster)
 	if err := alive.start(hostport(ports[0]), cfg.User, cfg.Password); err != nil {

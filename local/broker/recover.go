@@ -25,41 +25,48 @@ const recoverLimit = 30 * time.Second
 // another kill the aborted records would come back with it.
 //
 // The markers are written through a cluster that nobody else can know, so that no producer is at work meanwhile.
-func recoverData(ctx context.Context, dir, data string, begun *commits) error {
+//
+// It returns the epochs of transactional producers, by their ids, as they are after this.
+func recoverData(ctx context.Context, dir, data string, begun *commits) (epochs, error) {
 	path := filepath.Join(dir, runFile)
+	known := epochs{}
 	if _, err := os.Stat(path); err == nil {
 		ctx, cancel := context.WithTimeout(ctx, recoverLimit)
 		defer cancel()
-		if err := endOpen(ctx, data, begun); err != nil {
-			return err
+		if known, err = endOpen(ctx, data, begun); err != nil {
+			return nil, err
 		}
 		if err := forgetSnapshots(data); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return os.WriteFile(path, nil, 0o600)
+	return known, os.WriteFile(path, nil, 0o600)
 }
 
 // endOpen writes a marker of each transactional producer to each partition that holds records.
-func endOpen(ctx context.Context, data string, begun *commits) error {
+func endOpen(ctx context.Context, data string, begun *commits) (epochs, error) {
 	cluster, err := kfake.NewCluster(kfake.DataDir(data), kfake.ClusterID(clusterID), kfake.NumBrokers(brokers), kfake.WithLogger(logger{}))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer cluster.Close()
 	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer client.Close()
 	admin := kadm.NewClient(client)
 	producers, err := admin.DescribeTransactions(ctx)
+	known := epochs{}
 	if err != nil || len(producers) == 0 {
-		return err
+		return known, err
+	}
+	for _, p := range producers {
+		known[p.ProducerID] = p.ProducerEpoch
 	}
 	ends, err := admin.ListEndOffsets(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	written := kadm.TopicsSet{}
 	ends.Each(func(o kadm.ListedOffset) {
@@ -68,7 +75,7 @@ func endOpen(ctx context.Context, data string, begun *commits) error {
 		}
 	})
 	if len(written) == 0 {
-		return nil
+		return known, nil
 	}
 	var markers []kadm.TxnMarkers
 	for _, p := range producers {
@@ -82,18 +89,18 @@ func endOpen(ctx context.Context, data string, begun *commits) error {
 	}
 	answers, err := admin.WriteTxnMarkers(ctx, markers...)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, producer := range answers {
 		for _, topic := range producer.Topics {
 			for _, partition := range topic.Partitions {
 				if partition.Err != nil {
-					return partition.Err
+					return nil, partition.Err
 				}
 			}
 		}
 	}
-	return nil
+	return known, nil
 }
 
 // forgetSnapshots makes kfake read the logs again: what it wrote down when it closed still holds that every open

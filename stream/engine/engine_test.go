@@ -12,6 +12,7 @@ import (
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 func cluster(t *testing.T, topic string) map[string]string {
@@ -169,6 +170,101 @@ func TestFenced(t *testing.T) {
 		fenced := errors.As(err, &ke) && (ke.Code() == kafka.ErrProducerFenced || ke.Code() == kafka.ErrInvalidProducerEpoch)
 		if fenced != (i == 0) || i == 1 && err != nil {
 			t.Errorf("sender %d: %v", i, err)
+		}
+	}
+}
+
+// TestGivenUp: a transaction that is older than its timeout is begun again by
+// its process, unless another one works under the id.
+func TestGivenUp(t *testing.T) {
+	t.Parallel()
+	for _, taken := range []bool{false, true} {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		props := with(cluster(t, "t"), "transactional.id", "x", "transaction.timeout.ms", "1000")
+		open := func() Sender {
+			s, err := NewSender(props, "t")
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(s.Close)
+			var b Batch
+			b.Add(0, nil, []byte("v"))
+			if err := errors.Join(s.Init(ctx), s.Begin(), s.Send(ctx, &b), s.Flush(ctx)); err != nil {
+				t.Fatal(err)
+			}
+			return s
+		}
+		s := open()
+		time.Sleep(1200 * time.Millisecond) // there is nothing to poll: asking would not show what the sender is told
+		if taken {
+			open()
+		}
+		err := s.Commit(ctx)
+		var ke kafka.Error
+		if !errors.As(err, &ke) || taken != (ke.Code() == kafka.ErrProducerFenced || ke.Code() == kafka.ErrInvalidProducerEpoch) ||
+			!taken && (!strings.Contains(err.Error(), "transaction.timeout.ms, 1s") || refusesEpoch(s.Abort(ctx))) {
+			t.Errorf("taken %v: %v", taken, err)
+		}
+	}
+}
+
+// TestTransactionTimeout: what a process that is killed leaves open is held for
+// so long and no longer.
+func TestTransactionTimeout(t *testing.T) {
+	t.Parallel()
+	for set, want := range map[string]time.Duration{"": transactionTimeout, "2000": 2 * time.Second} {
+		props := with(cluster(t, "t"), "transactional.id", "x")
+		if set != "" {
+			props["transaction.timeout.ms"] = set
+		}
+		s, err := NewSender(props, "t")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		if err := s.Init(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		req := kmsg.NewPtrDescribeTransactionsRequest()
+		req.TransactionalIDs = []string{"x"}
+		res, err := req.RequestWith(t.Context(), s.(*sender).c)
+		if err != nil || time.Duration(res.TransactionStates[0].TimeoutMillis)*time.Millisecond != want {
+			t.Errorf("%q: %+v, %v", set, res, err)
+		}
+	}
+}
+
+// TestSenderProperties: every property is taken over, is none of the sender's, or is
+// refused by its name.
+func TestSenderProperties(t *testing.T) {
+	t.Parallel()
+	base := map[string]string{"bootstrap.servers": "127.0.0.1:1", "transactional.id": "x"}
+	for want, props := range map[string][]string{
+		"": {"linger.ms", "0.5", "message.max.bytes", "2000000", "queue.buffering.max.messages", "500", "queue.buffering.max.kbytes", "1024",
+			"message.timeout.ms", "60000", "retries", "3", "request.timeout.ms", "5000", "socket.timeout.ms", "5000", "retry.backoff.ms", "50",
+			"compression.type", "zstd", "acks", "all", "enable.idempotence", "true", "partitioner", "murmur2_random", "transaction.timeout.ms", "20000",
+			"session.timeout.ms", "6000", "fetch.wait.max.ms", "100", "go.events.channel.enable", "true", "sasl.username", "u"},
+		`property "batch.num.messages": the client that sends has no equal of it`: {"batch.num.messages", "10"},
+		`property "ssl.key.password"`:                          {"ssl.key.password", "secret"},
+		`property "acks": it is "1", and that nothing is lost`: {"acks", "1"},
+		`property "partitioner": it is "consistent_random"`:    {"partitioner", "consistent_random"},
+		`property "transaction.timeout.ms": "soon" is not`:     {"transaction.timeout.ms", "soon"},
+		`property "message.max.bytes": "-1" is not a number`:   {"message.max.bytes", "-1"},
+		`"brotli" is none of gzip`:                             {"compression.codec", "brotli"},
+	} {
+		s, err := NewSender(with(base, props...), "t")
+		if (err == nil) != (want == "") || err != nil && (!strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret")) {
+			t.Errorf("%v: got %v, want %q", props, err, want)
+		}
+		if err == nil {
+			s.Close()
+		}
+	}
+	// What the stream's receiver sets goes to the sender, too, where a user has set it.
+	for name := range settings {
+		if known[name] {
+			t.Errorf("%s is both", name)
 		}
 	}
 }

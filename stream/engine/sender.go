@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,6 +22,10 @@ type sender struct {
 	failed  atomic.Pointer[error] // the first record that was not delivered
 	slabs   sync.Pool             // of *slab
 	names   []string              // of headers
+
+	transactional string
+	timeout       time.Duration
+	now           tenure
 }
 
 // name is a header's name without a new string for each record.
@@ -54,25 +57,19 @@ func NewSender(props map[string]string, topics ...string) (Sender, error) {
 	if err != nil {
 		return nil, err
 	}
-	most, buffered := 1_000_000, 20_000
-	if n, err := strconv.Atoi(props["message.max.bytes"]); err == nil {
-		most = n
+	how, err := senderOptions(props)
+	if err != nil {
+		return nil, err
 	}
-	if n, err := strconv.Atoi(props["queue.buffering.max.messages"]); err == nil {
-		buffered = n
-	}
-	s := &sender{topics: slices.Clone(topics)}
+	s := &sender{topics: slices.Clone(topics), transactional: props["transactional.id"], timeout: transactionTimeoutOf(props)}
 	s.sending, s.stop = context.WithCancel(context.Background())
 	s.slabs.New = func() any {
 		b := &slab{s: s}
 		b.promise = b.delivered
 		return b
 	}
-	s.c, err = kgo.NewClient(append(opts,
-		kgo.TransactionalID(props["transactional.id"]), kgo.TransactionTimeout(60*time.Second),
-		kgo.RequiredAcks(kgo.AllISRAcks()), kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), // murmur2, as Java's client
-		kgo.ProducerLinger(20*time.Millisecond), kgo.ProducerBatchMaxBytes(int32(most)+1024), kgo.ProducerBatchCompression(kgo.SnappyCompression()),
-		kgo.MaxBufferedRecords(buffered), kgo.RecordDeliveryTimeout(5*time.Minute))...)
+	s.c, err = kgo.NewClient(append(append(opts, how...), kgo.TransactionalID(s.transactional), kgo.WithHooks(&s.now),
+		kgo.RequiredAcks(kgo.AllISRAcks()), kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)))...) // murmur2, as Java's client
 	if err != nil {
 		return nil, fmt.Errorf("kafka client: %w", err)
 	}
@@ -86,7 +83,14 @@ func (s *sender) Init(ctx context.Context) error {
 
 func (s *sender) Begin() error {
 	s.failed.Store(nil)
-	return franzError(s.c.BeginTransaction())
+	if err := s.c.BeginTransaction(); err != nil {
+		return s.problem(err)
+	}
+	var err error
+	s.now.cut.Store(false)
+	s.now.began = time.Now()
+	s.now.id, s.now.epoch, err = s.c.ProducerID(s.sending)
+	return s.problem(err)
 }
 
 func (s *sender) Send(ctx context.Context, b *Batch) error {
@@ -151,14 +155,14 @@ func (b *slab) delivered(_ *kgo.Record, err error) {
 
 func (s *sender) failure() error {
 	if err := s.failed.Load(); err != nil {
-		return franzError(*err)
+		return s.problem(*err)
 	}
 	return nil
 }
 
 func (s *sender) Flush(ctx context.Context) error {
 	if err := s.c.Flush(ctx); err != nil {
-		return franzError(err)
+		return s.problem(err)
 	}
 	return s.failure()
 }
@@ -167,14 +171,14 @@ func (s *sender) Commit(ctx context.Context) error {
 	if err := s.Flush(ctx); err != nil {
 		return err
 	}
-	return franzError(s.c.EndTransaction(ctx, kgo.TryCommit))
+	return s.problem(s.c.EndTransaction(ctx, kgo.TryCommit))
 }
 
 func (s *sender) Abort(ctx context.Context) error {
 	if err := s.c.AbortBufferedRecords(ctx); err != nil {
 		return franzError(err)
 	}
-	return franzError(s.c.EndTransaction(ctx, kgo.TryAbort))
+	return s.problem(s.c.EndTransaction(ctx, kgo.TryAbort))
 }
 
 func (s *sender) Close() {
