@@ -32,8 +32,10 @@ type fire struct {
 	t        *testing.T
 	at       local.Endpoints
 	protocol string // of Kafka
-	runs     atomic.Int64
 }
+
+// runs counts those of this process: several tests of it may be on the same real servers, one after the other.
+var runs atomic.Int64
 
 // newFire starts the embedded stack, or what is embedded beside the real servers of `make test-real`.
 func newFire(t *testing.T) *fire {
@@ -58,6 +60,8 @@ type blaze struct {
 	env  map[string]string
 	dir  string
 	name string
+
+	reached *atomic.Bool // whether the last process was killed where it was to be
 }
 
 // What differs from run to run in the names of requests, and what stands for it.
@@ -92,7 +96,7 @@ func (f *fire) blaze(t *testing.T) *blaze {
 // begin starts a run from nothing.
 func (b *blaze) begin() {
 	b.t.Helper()
-	b.dir, b.name = b.t.TempDir(), fmt.Sprintf("run%dx", b.fire.runs.Add(1))
+	b.dir, b.name = b.t.TempDir(), fmt.Sprintf("run%d%03dx", os.Getpid(), runs.Add(1))
 	b.wire.Watch(nil)
 	if err := os.CopyFS(b.dir, os.DirFS("testdata/fire")); err != nil {
 		b.t.Fatal(err)
