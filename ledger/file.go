@@ -47,13 +47,27 @@ func (f *File) Load(context.Context) (*Ledger, error) {
 		return nil, f.damaged(nil, err)
 	}
 	l, err := Decode(text)
-	if err == nil && prevErr == nil && prev.lineage == l.Lineage && prev.serial > l.Serial {
-		err = Outdated(l.Serial, prev.serial)
-	}
 	if err != nil {
 		return nil, f.damaged(text, err)
 	}
+	if prevErr != nil || prev.lineage != l.Lineage || prev.serial < l.Serial || f.saving() {
+		return l, nil
+	}
+	if prev.serial > l.Serial {
+		if d := f.damaged(text, Outdated(l.Serial, prev.serial)); d.Previous != "" {
+			return nil, d
+		}
+	}
+	l.Recover(time.Now())
 	return l, nil
+}
+
+// saving reports whether a save was cut off after it had given the present generation its second name. Otherwise one generation in both
+// places means that the previous one was put back by hand.
+func (f *File) saving() bool {
+	now, err := os.Stat(f.path)
+	prev, prevErr := os.Stat(f.previous())
+	return err == nil && prevErr == nil && os.SameFile(now, prev)
 }
 
 // headOf reads the head of the ledger in a file.

@@ -52,6 +52,13 @@ type Recovered struct {
 	Since  time.Time `json:"since"`
 }
 
+// Recover notes that objects may be mkt's that are not in the ledger.
+func (l *Ledger) Recover(now time.Time) {
+	if l.Recovered == nil {
+		l.Recovered = &Recovered{Serial: l.Serial, Since: now.UTC().Truncate(time.Second)}
+	}
+}
+
 // Saved ends the recovery: a store has it, and what was damaged is overwritten.
 func (l *Ledger) Saved() { l.over = nil }
 

@@ -160,10 +160,8 @@ func (e *DamagedError) Recover(now time.Time) *Ledger {
 	}
 	l := *e.base
 	l.over = &generation{l.Lineage, l.Serial}
-	if !e.whole && l.Recovered == nil {
-		l.Recovered = &Recovered{Serial: l.Serial, Since: now.UTC().Truncate(time.Second)}
-	}
 	if !e.whole {
+		l.Recover(now)
 		l.Serial = max(l.Serial+1, e.stored.serial) // the serial of what is lost is not given twice
 	}
 	return &l
@@ -195,8 +193,12 @@ func (e *DamagedError) Error() string {
 	if e.Previous != "" {
 		out = fmt.Sprintf("%s; the previous generation (serial %d) is whole: %s", out, e.Serial, restore)
 	}
-	if l := e.Recover(time.Time{}); l != nil {
-		out += fmt.Sprintf("; `mkt apply` goes on from serial %d by itself", e.base.Serial)
+	switch {
+	case e.Recover(time.Time{}) == nil:
+	case e.Previous != "" && e.base.Serial == e.Serial:
+		out += "; `mkt apply` goes on from there by itself"
+	default:
+		out += fmt.Sprintf("; `mkt apply` goes on by itself from what was put aside (serial %d)", e.base.Serial)
 	}
 	return out
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
-	"github.com/zclconf/go-cty/cty"
 
 	"mkt/ledger"
 	"mkt/providers"
@@ -41,8 +40,11 @@ type applying struct {
 	answers chan *batch
 	stopped string // why nothing more is started
 	dirty   bool   // the ledger has something to save
+	careful bool   // it has something to save that must not be lost with the newest generation
 	unsaved bool   // saving it has failed
 	unowned bool   // the lock was lost, and that was said
+
+	recovered bool // the ledger went on from an older generation when this began
 }
 
 // batchKey is what may go out as one call.
@@ -56,6 +58,8 @@ type task struct {
 	node    *node
 	change  *Change
 	request providers.Change
+	// announced: an apply that was interrupted was about to create the object.
+	announced bool
 }
 
 // batch is one call.
@@ -65,8 +69,10 @@ type batch struct {
 	resource providers.Resource
 	tasks    []*task
 	results  []providers.Result
-	doubtful []bool // creates that failed and may have left something behind all the same; nil: none
-	took     time.Duration
+	doubtful []bool // creates that failed and may have left something behind all the same
+	// recovered: the ledger goes on from an older generation, so that what exists may be ours.
+	recovered bool
+	took      time.Duration
 }
 
 func newApply(p *Plan, opts ApplyOptions) *applying {
@@ -86,6 +92,7 @@ func newApply(p *Plan, opts ApplyOptions) *applying {
 	if a.opts.Parallelism <= 0 {
 		a.opts.Parallelism = p.in.Parallelism
 	}
+	a.recovered = a.ledger.Recovered != nil
 	for _, c := range p.Changes {
 		if c.Action != NoOp {
 			a.results[c] = &Result{Change: c, Status: NotStarted}
@@ -269,7 +276,7 @@ func (a *applying) batches() (list []*batch) {
 			continue
 		}
 		taken[kind.System]++
-		list = append(list, &batch{key: key, kind: kind, resource: a.systems.resource(kind), tasks: a.pending[key]})
+		list = append(list, &batch{key: key, kind: kind, resource: a.systems.resource(kind), tasks: a.pending[key], recovered: a.recovered})
 		delete(a.pending, key)
 	}
 	return list
@@ -288,7 +295,8 @@ func (b *batch) call(ctx context.Context) {
 	switch b.key.op {
 	case ledger.OpCreate:
 		b.results = b.resource.Create(ctx, requests)
-		b.rereadExisting(ctx)
+		b.doubtful = make([]bool, len(b.tasks))
+		b.meetExisting(ctx)
 		b.lookBehind(ctx)
 	case ledger.OpUpdate:
 		b.results = b.resource.Update(ctx, requests)
@@ -297,53 +305,6 @@ func (b *batch) call(ctx context.Context) {
 	}
 	if len(b.results) != len(b.tasks) {
 		b.results = sameError(len(b.tasks), errShort)
-	}
-}
-
-// rereadExisting looks at objects that a create found there already: the answer to an earlier try may have been lost.
-// One that is exactly what was to be created counts as created.
-func (b *batch) rereadExisting(ctx context.Context) {
-	var refs []providers.Ref
-	var at []int
-	for i, r := range b.results {
-		if providers.CodeOf(r.Err) == providers.Exists && i < len(b.tasks) {
-			refs = append(refs, providers.Ref{ID: b.tasks[i].request.ID})
-			at = append(at, i)
-		}
-	}
-	if len(refs) == 0 {
-		return
-	}
-	for i, reading := range b.resource.Read(ctx, refs) {
-		if i >= len(at) || reading.Err != nil || reading.State == cty.NilVal {
-			continue
-		}
-		sent := b.tasks[at[i]].request.After
-		if len(broken(b.kind, sent, completeState(b.kind, reading.State, sent))) == 0 {
-			b.results[at[i]] = providers.Result{State: reading.State, Incarnation: reading.Incarnation, Private: b.results[at[i]].Private}
-		}
-	}
-}
-
-// lookBehind looks for what creates left behind that failed for a certain reason: it may have been the second of two
-// requests that was refused. What is not seen to be absent may be there, and be ours.
-func (b *batch) lookBehind(ctx context.Context) {
-	var refs []providers.Ref
-	var at []int
-	for i, r := range b.results {
-		if r.Err != nil && r.State == cty.NilVal && settled(r.Err) && providers.CodeOf(r.Err) != providers.Exists && i < len(b.tasks) && b.tasks[i].request.ID != "" {
-			refs = append(refs, providers.Ref{ID: b.tasks[i].request.ID})
-			at = append(at, i)
-		}
-	}
-	if len(refs) == 0 {
-		return
-	}
-	b.doubtful = make([]bool, len(b.tasks))
-	for i, reading := range b.resource.Read(ctx, refs) {
-		if i < len(at) {
-			b.doubtful[at[i]] = reading.Err != nil || reading.State != cty.NilVal
-		}
 	}
 }
 
@@ -360,16 +321,21 @@ func (a *applying) save() bool {
 	if !a.dirty {
 		return true
 	}
-	if err := a.opts.Ledger.Save(context.WithoutCancel(a.hard), a.ledger); err != nil {
+	ctx := context.WithoutCancel(a.hard)
+	err := a.opts.Ledger.Save(ctx, a.ledger)
+	if err == nil && a.careful { // the generation before has it, too
+		err = a.opts.Ledger.Save(ctx, a.ledger)
+	}
+	if err != nil {
 		if !a.unsaved {
 			a.unsaved = true
 			a.diags = append(a.diags, failure("Ledger not saved",
-				"%s Nothing more was started. What was done is announced in the ledger, so applying again goes on from there.", capital(err.Error())))
+				"%s. Nothing more was started. What was done is announced in the ledger, so applying again goes on from there.", capital(strings.TrimSuffix(err.Error(), "."))))
 		}
 		a.stop("the ledger could not be saved")
 		return false
 	}
-	a.dirty = false
+	a.dirty, a.careful = false, false
 	return true
 }
 

@@ -132,6 +132,10 @@ func (p *planning) conclude(cmp *comparing) {
 			c.Why = "replace_triggered_by: " + by + " changes"
 		}
 	}
+	if c.live.lost && (c.Action == Replace || !d.unseen(c.Kind, c.Before)) {
+		p.differsFromLost(w, c)
+		return
+	}
 	if c.live.foreign && c.Action != Replace {
 		p.diags = append(p.diags, warningAt(b.Range, "Replaced by someone else",
 			"%s: the %s %q is not the object that mkt made; somebody deleted it and created another one of that name. Applying this plan takes the new one over.",

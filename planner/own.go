@@ -1,7 +1,9 @@
 package planner
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/zclconf/go-cty/cty"
 
@@ -46,6 +48,10 @@ func (p *planning) own(w *wanted) (c *Change, ok bool) {
 			p.unreadable(addr, w, other.Err)
 			return nil, false
 		} else if other.State != cty.NilVal {
+			if p.in.Ledger.Recovered != nil && reading.State == cty.NilVal { // renamed since, it seems
+				c.live.entry = nil
+				return c, p.ownNew(c, w, false)
+			}
 			p.exists(w, "")
 			return nil, false
 		}
@@ -85,17 +91,39 @@ func (p *planning) ownNew(c *Change, w *wanted, intended bool) bool {
 	case reading.State == cty.NilVal:
 		return true
 	case !intended && !p.adopt[c.Addr] && !imports:
-		p.exists(w, "")
-		return false
+		if p.in.Ledger.Recovered == nil {
+			p.exists(w, "")
+			return false
+		}
+		c.live.lost = true // or so it seems: once it is compared, conclude decides
 	}
 	c.live.id, c.live.incarnation = w.id, reading.Incarnation
 	c.Before = completeState(c.Kind, reading.State, w.value)
 	c.Record = true
 	c.Why = "it exists already and is taken over"
-	if intended {
+	switch {
+	case intended:
 		c.Why = "it was created by an apply that was interrupted"
+	case c.live.lost:
+		c.Why = "it is as the stack has it: it was made after the generation that the ledger was recovered from"
 	}
 	return true
+}
+
+// differsFromLost says that an object cannot be one that the lost generation of the ledger had, as far as that can be told.
+func (p *planning) differsFromLost(w *wanted, c *Change) {
+	var names []string
+	for _, a := range c.Attrs {
+		if name := pathText(a.Path[:1]); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	differs := "is to be replaced"
+	if len(names) > 0 {
+		differs = "differs from its block in " + strings.Join(names, ", ")
+	}
+	p.exists(w, fmt.Sprintf("The ledger was recovered from serial %d, which does not have it, and it %s, so nothing proves that mkt made it. "+
+		"If it is this stack's, take it over with `mkt apply -adopt '%s'`.", p.in.Ledger.Recovered.Serial, differs, c.Addr))
 }
 
 // intent returns the intent of an interrupted apply that covers the instance's object.

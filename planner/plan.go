@@ -163,7 +163,8 @@ func (p *Plan) Counts() Counts {
 	return n
 }
 
-// Empty reports whether apply would do nothing: no change, nothing to record, no new output.
+// Empty reports whether apply would do nothing: no change, nothing to record, no new output. A ledger that was recovered
+// may have to be saved all the same.
 func (p *Plan) Empty() bool {
 	for _, c := range p.Changes {
 		if c.Action != NoOp || c.Record {
@@ -177,6 +178,9 @@ func (p *Plan) Empty() bool {
 	}
 	return true
 }
+
+// Complete reports whether the plan has looked at all of the stack, so that what a recovered ledger lacks is found by now.
+func (p *Plan) Complete() bool { return !p.Destroy && p.chosen == nil && !p.failed }
 
 // Change returns the change of an address, or nil.
 func (p *Plan) Change(addr spec.Addr) *Change { return p.index[addr] }

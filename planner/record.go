@@ -37,7 +37,8 @@ func (a *applying) recordFirst() {
 	}
 	for _, c := range a.plan.Changes {
 		switch {
-		case c.Action == NoOp && c.inst == nil: // left the stack, and is gone
+		case c.Action == NoOp && c.inst == nil: // left the stack, and is gone or given up
+			a.careful = true
 			delete(a.ledger.Entries, c.Addr)
 			delete(a.ledger.Intents, c.Addr)
 			a.dirty = true
@@ -47,6 +48,10 @@ func (a *applying) recordFirst() {
 		if c.Action == NoOp && c.Record {
 			a.event(Event{Change: c, Phase: Recording, Status: Done})
 		}
+	}
+	if a.recovered && a.plan.Complete() { // what is ours and was lost is recorded in the same save
+		a.ledger.Recovered = nil
+		a.dirty = true
 	}
 }
 
@@ -62,6 +67,7 @@ func (a *applying) recordFound(c *Change) {
 		}
 	}
 	next := *e
+	a.careful = a.careful || !e.Protected && c.inst.Block.Lifecycle.PreventDestroy
 	next.ID, next.Incarnation, next.Protected = c.live.id, c.live.incarnation, c.inst.Block.Lifecycle.PreventDestroy
 	if c.Action == NoOp {
 		next.Deps = depTexts(c.Deps)
@@ -141,6 +147,9 @@ func (a *applying) record(t *task, r providers.Result, doubtful bool) error {
 		a.ledger.Entries[c.Addr] = entry
 		delete(a.ledger.Intents, c.Addr)
 		return a.callFailed(t, r.Err)
+	}
+	if before := a.ledger.Entries[c.Addr]; before != nil && !before.Protected && entry.Protected {
+		a.careful = true
 	}
 	a.ledger.Entries[c.Addr] = entry
 	a.scope.Set(c.Addr, state)

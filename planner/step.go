@@ -4,6 +4,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
+	"mkt/ledger"
 	"mkt/providers"
 	"mkt/spec"
 )
@@ -100,6 +101,8 @@ func (a *applying) put(n *node, c *Change, w *wanted) *task {
 		return nil
 	}
 	if c.Action != Update {
+		i, ok := a.ledger.Intents[c.Addr]
+		t.announced = ok && i.Op == ledger.OpCreate && i.ID == t.request.ID
 		return t
 	}
 	t.request.Before, t.request.Private = c.Before, c.live.private

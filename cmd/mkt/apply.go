@@ -86,10 +86,12 @@ func (c *cli) change(ctx context.Context, operation string, o applyOptions) erro
 		return err
 	}
 	defer c.unlock(lock)
+	s.recovers = true
 	p, diags, err := s.plan(ctx, o.planOptions)
 	if err != nil {
 		return err
 	}
+	warnings := s.recovered() // that of -json
 	if c.json {
 		if diags.HasErrors() {
 			return c.report(diags, s.stack.Files)
@@ -98,8 +100,15 @@ func (c *cli) change(ctx context.Context, operation string, o applyOptions) erro
 		return err
 	}
 	if p.Empty() {
+		saved, err := s.saveRecovered(ctx, p.Complete())
+		if err != nil {
+			return err
+		}
+		if saved && !c.json {
+			c.view(c.out).Printf("The ledger is whole again, at serial %d.\n", s.owned.Serial)
+		}
 		if c.json {
-			return render.ApplyReportJSON(c.out, &planner.Report{Outputs: p.Outputs}, nil)
+			return render.ApplyReportJSON(c.out, &planner.Report{Outputs: p.Outputs}, render.DiagnosticsJSON(warnings))
 		}
 		c.view(c.out).Outputs(p.Outputs)
 		return nil
@@ -118,11 +127,11 @@ func (c *cli) change(ctx context.Context, operation string, o applyOptions) erro
 	if err := s.checkWriters(ctx, p); err != nil {
 		return err
 	}
-	return c.apply(ctx, s, p, lock.Lost(), agreed)
+	return c.apply(ctx, s, p, lock.Lost(), agreed, warnings)
 }
 
 // apply does what the plan says and prints how it went.
-func (c *cli) apply(ctx context.Context, s *session, p *planner.Plan, lost <-chan struct{}, lossAgreed bool) error {
+func (c *cli) apply(ctx context.Context, s *session, p *planner.Plan, lost <-chan struct{}, lossAgreed bool, warnings diagnostics) error {
 	v := c.view(c.out)
 	report, diags := planner.Apply(ctx, p, planner.ApplyOptions{
 		Ledger: s.store, Lost: lost, Hard: c.stopped, LossAgreed: lossAgreed, Parallelism: c.parallelism,
@@ -135,7 +144,7 @@ func (c *cli) apply(ctx context.Context, s *session, p *planner.Plan, lost <-cha
 		},
 	})
 	if c.json {
-		if err := render.ApplyReportJSON(c.out, report, render.DiagnosticsJSON(diags)); err != nil {
+		if err := render.ApplyReportJSON(c.out, report, render.DiagnosticsJSON(append(warnings, diags...))); err != nil {
 			return err
 		}
 	} else {

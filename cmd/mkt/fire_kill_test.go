@@ -84,9 +84,21 @@ func TestKillAtEveryRequest(t *testing.T) {
 // kill kills a phase at a point and does it again.
 func (b *blaze) kill(p point, world string) (hit bool, out string, err error) {
 	b.prepare(p.phase)
+	out, err = b.killAt(p)
+	hit = b.reached.Load()
+	if err != nil {
+		return hit, out, err
+	}
+	again, err := b.converges(p.phase, world)
+	return hit, out + "\n--- again ---\n" + again, err
+}
+
+// killAt kills a phase at a point, which it may not come to.
+func (b *blaze) killAt(p point) (out string, err error) {
 	var text bytes.Buffer
 	cmd := b.command(&text, "mkt", longFlags(b.args(p.phase.args))...)
-	var reached atomic.Bool
+	reached := &atomic.Bool{}
+	b.reached = reached
 	started := make(chan struct{})
 	b.wire.Watch(func(r wire.Request) wire.Verdict {
 		if r != p.request {
@@ -101,15 +113,13 @@ func (b *blaze) kill(p point, world string) (hit bool, out string, err error) {
 		return wire.Verdict{Fault: p.fault, Done: kill}
 	})
 	if err := cmd.Start(); err != nil {
-		return false, "", err
+		return "", err
 	}
 	close(started)
-	err = cmd.Wait()
-	if err != nil && !reached.Load() {
-		return false, text.String(), err
+	if err = cmd.Wait(); err != nil && reached.Load() {
+		err = nil
 	}
-	again, err := b.converges(p.phase, world)
-	return reached.Load(), text.String() + "\n--- again ---\n" + again, err
+	return text.String(), err
 }
 
 // held is a process that stands at a request until release is called.
@@ -217,7 +227,8 @@ func TestStalePlanUnderFire(t *testing.T) {
 	b.must(0, "plan", "-detailed-exitcode", "-var", "changed=true")
 }
 
-// TestLedgerUnderFire changes the ledger under an apply. What it does not know any more it does not overwrite.
+// TestLedgerUnderFire changes the ledger under an apply. What it does not know any more it does not overwrite, and the next one goes
+// on by itself.
 func TestLedgerUnderFire(t *testing.T) {
 	t.Parallel()
 	f := newFire(t)
@@ -226,15 +237,20 @@ func TestLedgerUnderFire(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		change func(t *testing.T, path string)
-		want   string
-		mend   bool // by what the errors say
+		want   string // of the apply that comes upon it
+		next   string // of the next one, "" for nothing special
 	}{
-		{name: "cut short", want: "cut short", mend: true, change: func(t *testing.T, path string) {
+		{name: "cut short", want: "cut short", next: "put aside what it knew", change: func(t *testing.T, path string) {
 			text, err := os.ReadFile(path)
 			if err == nil {
 				err = os.WriteFile(path, text[:len(text)*2/3], 0o600)
 			}
 			if err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{name: "deleted", want: "changed since it was read", next: "it is gone", change: func(t *testing.T, path string) {
+			if err := os.Remove(path); err != nil {
 				t.Fatal(err)
 			}
 		}},
@@ -263,37 +279,69 @@ func TestLedgerUnderFire(t *testing.T) {
 			if now, _ := os.ReadFile(path); !bytes.Equal(now, changed) {
 				t.Error("it was overwritten")
 			}
-			if test.mend {
-				b.mend(create)
-			}
-			if out, err := b.converges(create, worlds["create"]); err != nil {
-				t.Errorf("%v\n%s", err, out)
+			out, err := b.converges(create, worlds["create"])
+			if err != nil || !strings.Contains(words(out), test.next) {
+				t.Errorf("%v, want %q\n%s", err, test.next, out)
 			}
 		})
 	}
 }
 
-// mend does what the errors about a damaged ledger say: put the previous generation in its place, and take over what was
-// made since.
-func (b *blaze) mend(p phase) {
-	b.t.Helper()
-	out := words(b.must(1, p.args...))
-	advice := regexp.MustCompile(`is whole: cp (\S+) (\S+)`).FindStringSubmatch(out)
-	if advice == nil {
-		b.t.Fatalf("no way out: %s", out)
+// damages are what becomes of a ledger; old is the generation from before the phase, nil where there was none.
+var damages = []struct {
+	name string
+	text func(now, old []byte) []byte // nil: it is deleted
+}{
+	{"cut short", func(now, _ []byte) []byte { return now[:len(now)*2/3] }},
+	{"emptied", func([]byte, []byte) []byte { return []byte{} }},
+	{"deleted", func([]byte, []byte) []byte { return nil }},
+	{"of an older generation", func(_, old []byte) []byte { return old }},
+}
+
+// TestLedgerLostUnderFire kills create and change at some request after which the ledger has more than one generation, and damages its
+// newest one: what the older one lacks is found again, and the next apply converges without help.
+func TestLedgerLostUnderFire(t *testing.T) {
+	t.Parallel()
+	r := random(t)
+	f := newFire(t)
+	requests, worlds := f.fires(t)
+	tries := 3
+	if deep() {
+		tries = 40
 	}
-	text, err := os.ReadFile(advice[1])
-	if err == nil {
-		err = os.WriteFile(strings.TrimRight(advice[2], "."), text, 0o600)
+	for _, damage := range damages {
+		for range tries {
+			b := f.blaze(t)
+			p := phases[r.IntN(2)]
+			at := point{p, requests[p.name][r.IntN(len(requests[p.name]))], wire.Lost}
+			b.prepare(p)
+			path := filepath.Join(b.dir, "stack.ledger.json")
+			old, _ := os.ReadFile(path)
+			out, err := b.killAt(at)
+			if err != nil {
+				t.Fatalf("%s: %v\n%s", at, err, out)
+			}
+			now, _ := os.ReadFile(path)
+			if _, err := os.Stat(path + ".prev"); err != nil || len(now) == 0 { // with one generation alone there is nothing to go on from
+				continue
+			}
+			if text := damage.text(now, old); text == nil {
+				err = os.Remove(path)
+			} else {
+				err = os.WriteFile(path+".new", text, 0o600)
+				if err == nil {
+					err = os.Rename(path+".new", path)
+				}
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			again, err := b.converges(p, worlds[p.name])
+			if err != nil {
+				t.Errorf("%s: killed at %s, the ledger %s: %v\n%s\n--- again ---\n%s", b.name, at, damage.name, err, out, again)
+			}
+		}
 	}
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	args := p.args
-	for _, m := range regexp.MustCompile("`mkt apply -adopt '([^']+)'`").FindAllStringSubmatch(words(b.must(1, p.args...)), -1) {
-		args = append(slices.Clone(args), "-adopt", m[1])
-	}
-	b.must(0, args...)
 }
 
 // words is a text with its lines joined, as the view wraps them.

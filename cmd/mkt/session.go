@@ -22,6 +22,9 @@ type session struct {
 	*systems
 	store ledger.Store
 	owned *ledger.Ledger // nil until it is read
+
+	recovers bool                 // it may go on from an older generation where the newest is damaged: it holds the lock, and saves
+	damage   *ledger.DamagedError // from what, if it did
 }
 
 // noStack says that there is nothing at the path of -stack; err is of a call on the file system.
@@ -101,10 +104,43 @@ func (s *session) ledger(ctx context.Context) (*ledger.Ledger, error) {
 		return s.owned, nil
 	}
 	owned, err := s.store.Load(ctx)
+	if s.recovers && errors.As(err, &s.damage) {
+		if owned = s.damage.Recover(time.Now()); owned != nil {
+			err = nil
+		}
+	}
 	if err == nil {
 		s.owned = owned
 	}
 	return owned, err
+}
+
+// recovered says from what the ledger was recovered, and what that means.
+func (s *session) recovered() hcl.Diagnostics {
+	warning := func(text string, args ...any) hcl.Diagnostics {
+		return hcl.Diagnostics{{Severity: hcl.DiagWarning, Summary: "Ledger recovered", Detail: fmt.Sprintf(text, args...)}}
+	}
+	switch r := s.owned.Recovered; {
+	case s.owned.Unsaved() && r == nil:
+		return warning("The ledger %s cannot be read: %v. The apply that came upon it put aside what it knew, and this goes on from there; nothing is lost.", s.damage.Where, s.damage.Err)
+	case s.owned.Unsaved():
+		return warning("The ledger %s cannot be read: %v. This goes on from an older generation, serial %d. What was made since is found again where it is as the stack "+
+			"has it, and nothing is deleted or replaced that the ledger does not have.", s.damage.Where, s.damage.Err, r.Serial)
+	case r != nil:
+		return warning("The ledger goes on from an older generation, serial %d, since %s, and no apply has looked at all of the stack since then.", r.Serial, r.Since.Local().Format(time.DateTime))
+	}
+	return nil
+}
+
+// saveRecovered makes a recovered ledger the newest generation where there is nothing else to do. It reports whether it did.
+func (s *session) saveRecovered(ctx context.Context, complete bool) (bool, error) {
+	if !s.owned.Unsaved() && (s.owned.Recovered == nil || !complete) {
+		return false, nil
+	}
+	if complete {
+		s.owned.Recovered = nil
+	}
+	return true, s.store.Save(ctx, s.owned)
 }
 
 // ledgerStore returns where the stack's ledger is. Under -local it is a file of this machine whatever the stack says:
@@ -171,6 +207,7 @@ func (s *session) plan(ctx context.Context, o planOptions) (*planner.Plan, hcl.D
 		}
 	}
 	p, diags := planner.New(ctx, in)
+	diags = append(s.recovered(), diags...)
 	if o.saved != nil && !diags.HasErrors() {
 		diags = append(diags, o.saved.Verify(p)...)
 	}

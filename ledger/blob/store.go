@@ -117,12 +117,18 @@ func (s *Store) read(ctx context.Context) (*ledger.Ledger, error) {
 		return nil, nil
 	}
 	l, err := ledger.Decode(o.text)
-	if err == nil && prev != nil && prev.lineage == l.Lineage && prev.serial > l.Serial {
+	outdated := err == nil && prev != nil && prev.lineage == l.Lineage && prev.serial > l.Serial
+	if outdated {
 		err = ledger.Outdated(l.Serial, prev.serial)
 	}
 	if err != nil {
 		s.badTag = o.etag
-		return nil, s.damaged(ctx, o.text, err)
+		err = s.damaged(ctx, o.text, err)
+		var d *ledger.DamagedError
+		if !outdated || !errors.As(err, &d) || d.Previous != "" {
+			return nil, err
+		}
+		l.Recover(s.now()) // the newer one is no good
 	}
 	s.known = &generation{lineage: l.Lineage, serial: l.Serial, etag: o.etag, write: o.write, text: o.text}
 	return l, nil
@@ -137,6 +143,8 @@ func (s *Store) damaged(ctx context.Context, text []byte, why error) error {
 	}
 	if prev != nil {
 		d.ConsiderPrevious(s.where(s.previous()), prev.text)
+	}
+	if d.Previous != "" {
 		d.Restore = "`mkt ledger restore` puts " + d.Previous + " in its place"
 	}
 	rescued, err := s.get(ctx, s.rescue())
@@ -307,7 +315,12 @@ func (s *Store) restore(ctx context.Context) (uint64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("the previous generation %s cannot be read either: %w", s.where(s.previous()), err)
 	}
-	if _, err := s.put(ctx, s.key, rand.Text(), prev.text, old); err != nil {
+	l.Recover(s.now()) // the next apply looks for what it lacks
+	text, err := l.Encode()
+	if err != nil {
+		return 0, err
+	}
+	if _, err := s.put(ctx, s.key, rand.Text(), text, old); err != nil {
 		return 0, err
 	}
 	return l.Serial, nil

@@ -1,0 +1,122 @@
+package planner
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"mkt/providers"
+	"mkt/spec"
+)
+
+// What a create finds there, and what it leaves behind.
+
+// meetExisting decides about objects that a create found there already, which they were not when the plan was made. A provider
+// knows its own again when it repeats a call, so that one is another's, unless the ledger says otherwise: a request of an apply that was
+// killed may arrive late, and what the lost generation of a recovered ledger had is not known.
+func (b *batch) meetExisting(ctx context.Context) {
+	var refs []providers.Ref
+	var at []int
+	for i, r := range b.results {
+		if i >= len(b.tasks) || providers.CodeOf(r.Err) != providers.Exists {
+			continue
+		}
+		if b.tasks[i].announced || b.recovered {
+			refs = append(refs, providers.Ref{ID: b.tasks[i].request.ID})
+			at = append(at, i)
+			continue
+		}
+		b.results[i] = providers.Result{Err: ofAnother(r.Err)}
+	}
+	if len(refs) == 0 {
+		return
+	}
+	for i, reading := range b.resource.Read(ctx, refs) {
+		if i >= len(at) {
+			return
+		}
+		switch {
+		case reading.Err != nil:
+			b.doubtful[at[i]] = b.tasks[at[i]].announced
+		case reading.State != cty.NilVal:
+			b.meet(ctx, at[i], reading)
+		}
+	}
+}
+
+// ofAnother says whose an object is that is there all of a sudden.
+func ofAnother(err error) error {
+	e := &providers.Error{Code: providers.Exists, Err: fmt.Errorf("%w; it was not there when the plan was made, so it is owned by another ledger, or was made by hand", err)}
+	e.Hint = "Keep each object in one stack with one ledger. If it is to be this one's, take it over with -adopt."
+	return e
+}
+
+// meet makes an object that is there what the create wanted. One that is it already counts as created. One that an interrupted
+// apply announced is altered, where that is possible in place, and one that may be of a lost generation where it differs in nothing
+// that can be seen.
+func (b *batch) meet(ctx context.Context, i int, reading providers.Reading) {
+	t := b.tasks[i]
+	state := completeState(b.kind, reading.State, t.request.After)
+	cmp := comparison{
+		kind: b.kind, before: state, desired: t.request.After, outside: func(string, cty.Value) bool { return false },
+		digest: func(cty.Value) string { return "" }, applied: func(string) string { return "other" }, // secrets are set anew
+	}
+	d := cmp.diff()
+	switch {
+	case d.act == spec.Same:
+		b.results[i] = providers.Result{State: reading.State, Incarnation: reading.Incarnation}
+	case !t.announced && !d.unseen(b.kind, state):
+		b.results[i] = providers.Result{Err: ofAnother(b.results[i].Err)}
+	case d.act > spec.InPlace:
+		b.doubtful[i] = true // it stays announced, and the next plan replaces it
+	default:
+		change := providers.Change{Address: t.request.Address, ID: t.request.ID, Before: state, After: d.after}
+		if results := b.resource.Update(ctx, []providers.Change{change}); len(results) == 1 {
+			b.results[i] = results[0]
+		}
+	}
+}
+
+// unseen reports whether a difference is in nothing but what the system does not tell: secrets, what it computes, and blocks of which
+// it has nothing at all.
+func (d *difference) unseen(k *spec.Kind, before cty.Value) bool {
+	if d.act > spec.InPlace {
+		return false
+	}
+	for _, c := range d.attrs {
+		step, ok := c.Path[0].(cty.GetAttrStep)
+		if !ok {
+			return false
+		}
+		a, block := k.Attr(step.Name), k.Block(step.Name)
+		switch {
+		case a != nil && (a.Secret || a.Computed && !c.After.IsKnown()):
+		case block != nil && before.GetAttr(step.Name).IsNull():
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// lookBehind looks for what creates left behind that failed for a certain reason: it may have been the second of two
+// requests that was refused. What is not seen to be absent may be there, and be ours.
+func (b *batch) lookBehind(ctx context.Context) {
+	var refs []providers.Ref
+	var at []int
+	for i, r := range b.results {
+		if r.Err != nil && r.State == cty.NilVal && settled(r.Err) && providers.CodeOf(r.Err) != providers.Exists && i < len(b.tasks) && b.tasks[i].request.ID != "" {
+			refs = append(refs, providers.Ref{ID: b.tasks[i].request.ID})
+			at = append(at, i)
+		}
+	}
+	if len(refs) == 0 {
+		return
+	}
+	for i, reading := range b.resource.Read(ctx, refs) {
+		if i < len(at) {
+			b.doubtful[at[i]] = reading.Err != nil || reading.State != cty.NilVal
+		}
+	}
+}
