@@ -122,7 +122,7 @@ type SubjectFacts struct {
 // Rules returns every rule, by id.
 func Rules() []Rule {
 	var all []Rule
-	for _, topic := range [][]Rule{sourceRules, columnRules, typeRules, copyRules, placeRules, lifecycleRules, eventRules, formatRules, accessRules, topicRules, subjectRules, logicalRules, tenantRules, privilegeRules} {
+	for _, topic := range [][]Rule{sourceRules, columnRules, typeRules, copyRules, placeRules, lifecycleRules, eventRules, formatRules, accessRules, topicRules, subjectRules, logicalRules, directoryRules, tenantRules, privilegeRules} {
 		all = append(all, topic...)
 	}
 	sort.Slice(all, func(i, j int) bool { return all[i].ID < all[j].ID })
