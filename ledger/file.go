@@ -50,7 +50,7 @@ func (f *File) Load(context.Context) (*Ledger, error) {
 	if err != nil {
 		return nil, f.damaged(text, err)
 	}
-	if prevErr != nil || prev.lineage != l.Lineage || prev.serial < l.Serial || f.saving() {
+	if doubt := prevErr == nil && prev.lineage == l.Lineage && prev.serial >= l.Serial && !f.saving(); !doubt {
 		return l, nil
 	}
 	if prev.serial > l.Serial {

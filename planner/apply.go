@@ -58,7 +58,7 @@ type task struct {
 	node    *node
 	change  *Change
 	request providers.Change
-	// announced: an apply that was interrupted was about to create the object.
+	// announced: an apply that was interrupted was about to create or alter the object.
 	announced bool
 }
 
@@ -300,6 +300,7 @@ func (b *batch) call(ctx context.Context) {
 		b.lookBehind(ctx)
 	case ledger.OpUpdate:
 		b.results = b.resource.Update(ctx, requests)
+		b.meetLate(ctx)
 	case ledger.OpDelete:
 		b.results = b.resource.Delete(ctx, requests)
 	}

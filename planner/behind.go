@@ -78,6 +78,32 @@ func (b *batch) meet(ctx context.Context, i int, reading providers.Reading) {
 	}
 }
 
+// meetLate looks at updates that failed for a certain reason although an interrupted apply was about to make them: its request may have
+// arrived since the plan was made. What is as it was wanted by now counts as altered; from anything else it is tried once more.
+func (b *batch) meetLate(ctx context.Context) {
+	if len(b.results) != len(b.tasks) {
+		return
+	}
+	for i, t := range b.tasks {
+		if b.results[i].Err == nil || !settled(b.results[i].Err) || !t.announced || providers.CodeOf(b.results[i].Err) == providers.Waiting {
+			continue
+		}
+		readings := b.resource.Read(ctx, []providers.Ref{{ID: t.request.ID, Private: t.request.Private}})
+		if len(readings) != 1 || readings[0].Err != nil || readings[0].State == cty.NilVal {
+			continue
+		}
+		before := completeState(b.kind, readings[0].State, t.request.After)
+		if before.RawEquals(t.request.Before) {
+			continue
+		}
+		again := t.request
+		again.Before = before
+		if results := b.resource.Update(ctx, []providers.Change{again}); len(results) == 1 {
+			b.results[i] = results[0]
+		}
+	}
+}
+
 // unseen reports whether a difference is in nothing but what the system does not tell: secrets, what it computes, and blocks of which
 // it has nothing at all.
 func (d *difference) unseen(k *spec.Kind, before cty.Value) bool {

@@ -32,6 +32,7 @@ func (p *planning) own(w *wanted) (c *Change, ok bool) {
 		}
 	}
 	intent, intended := p.intent(w)
+	c.live.announced = intended
 	c.Record = c.Record || intended
 	if entry == nil {
 		return c, p.ownNew(c, w, intended)

@@ -51,6 +51,7 @@ type live struct {
 	id          string        // of the object that is there, "" if none is
 	incarnation string
 	foreign     bool // somebody else's object of the same name
+	announced   bool // by an apply that was interrupted, a late request of which may still arrive
 	lost        bool // it is not in the ledger, but may have been in the generation that is lost
 	private     map[string]string
 }

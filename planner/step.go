@@ -4,7 +4,6 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
-	"mkt/ledger"
 	"mkt/providers"
 	"mkt/spec"
 )
@@ -92,7 +91,7 @@ func (a *applying) evaluate(n *node) map[spec.Addr]*wanted {
 // put makes the operation of one create or update.
 func (a *applying) put(n *node, c *Change, w *wanted) *task {
 	final := settle(c.Kind, c.After, w.value)
-	t := &task{node: n, change: c, request: providers.Change{Address: c.Addr.String(), ID: w.id, After: final}}
+	t := &task{node: n, change: c, announced: c.live.announced, request: providers.Change{Address: c.Addr.String(), ID: w.id, After: final}}
 	if t.request.ID == "" {
 		t.request.ID = c.ID
 	}
@@ -101,8 +100,6 @@ func (a *applying) put(n *node, c *Change, w *wanted) *task {
 		return nil
 	}
 	if c.Action != Update {
-		i, ok := a.ledger.Intents[c.Addr]
-		t.announced = ok && i.Op == ledger.OpCreate && i.ID == t.request.ID
 		return t
 	}
 	t.request.Before, t.request.Private = c.Before, c.live.private

@@ -49,10 +49,7 @@ func TestKillAtEveryRequest(t *testing.T) {
 		}
 	}
 	all := len(points)
-	r.Shuffle(len(points), func(i, j int) { points[i], points[j] = points[j], points[i] })
-	if !deep() {
-		points = points[:16]
-	}
+	points = chosen(r, points, 16)
 	start := time.Now()
 	var next, killed atomic.Int64
 	var workers sync.WaitGroup

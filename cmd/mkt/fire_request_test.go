@@ -71,10 +71,7 @@ func TestFireAtEveryRequest(t *testing.T) {
 		}
 	}
 	all := len(points)
-	r.Shuffle(len(points), func(i, j int) { points[i], points[j] = points[j], points[i] })
-	if !deep() {
-		points = points[:40]
-	}
+	points = chosen(r, points, 40)
 	start := time.Now()
 	var next, missed, hidden atomic.Int64
 	var workers sync.WaitGroup

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"os"
@@ -25,6 +26,20 @@ import (
 
 // deep reports whether every case is to be tried, and not a random few: MKT_TEST_DEEP, as `make test-deep` sets it.
 func deep() bool { return os.Getenv("MKT_TEST_DEEP") != "" }
+
+// chosen leaves the points that MKT_TEST_POINT, a regular expression over "create, kafka CreateTopics #1: lost", names; without it all in deep
+// tests, and a random few in others.
+func chosen(r *rand.Rand, points []point, few int) []point {
+	r.Shuffle(len(points), func(i, j int) { points[i], points[j] = points[j], points[i] })
+	if text := os.Getenv("MKT_TEST_POINT"); text != "" {
+		match := regexp.MustCompile(text)
+		return slices.DeleteFunc(points, func(p point) bool { return !match.MatchString(p.String()) })
+	}
+	if !deep() {
+		return points[:few]
+	}
+	return points
+}
 
 // fire is one embedded stack for the stacks of testdata/fire. Their objects bear the name of their run, so that a run
 // begins with nothing however the others ended, and runs may go on beside each other.
