@@ -16,8 +16,8 @@ BENCHSTAT     := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d
 
 all: build
 
-build: ## Build bin/mkt.
-	$(GO) build -tags $(TAGS) -ldflags "$(LDFLAGS)" -o $(BIN) ./cmd/mkt
+build: ## Build bin/mkt and, for -local, bin/mkt-local.
+	$(GO) build -tags $(TAGS) -ldflags "$(LDFLAGS)" -o bin/ ./cmd/mkt ./cmd/mkt-local
 
 demo: build ## Run the main job from nothing: plan, apply, stream, query, audit.
 	./examples/demo.sh $(BIN)

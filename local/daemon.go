@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,49 +33,50 @@ type Daemon struct {
 	Dir       string    `json:"dir"` // absolute; another one's than the folder it is found in is that of a copy
 	PID       int       `json:"pid"`
 	Since     time.Time `json:"since"`
-	Build     string    `json:"build"` // of the binary that serves; another one restarts it
+	Build     string    `json:"build"` // of the program that serves, as Build says; another one restarts it
 	Endpoints Endpoints `json:"endpoints"`
 }
 
-// Options says which folder to serve and how.
-type Options struct {
-	Dir   string // absolute; everything is kept below it
-	Build string // identifies the binary
+// Owner is the one process that may serve a folder.
+type Owner struct {
+	dir  string
+	lock *flock.Flock
 }
 
-// Serve runs the embedded stack in this process until ctx ends. It is what the daemon's process calls.
-func Serve(ctx context.Context, o Options, log *slog.Logger) error {
-	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
-		return err
+// Claim makes this process the owner of dir, an absolute path, which it creates if need be. It is the caller's until Release or
+// the end of the process.
+func Claim(ctx context.Context, dir string) (*Owner, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
 	}
-	lock := flock.New(filepath.Join(o.Dir, lockFile))
+	lock := flock.New(filepath.Join(dir, lockFile))
 	// Status holds the lock shared for an instant; only an owner holds it for longer.
 	wait, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	if ok, err := lock.TryLockContext(wait, pollEvery); !ok {
-		return fmt.Errorf("%s is served by another process already (%w)", o.Dir, err)
+		return nil, fmt.Errorf("%s is served by another process already (%w)", dir, err)
 	}
-	defer lock.Unlock() //nolint:errcheck // the process ends and the lock with it
-
+	o := &Owner{dir: dir, lock: lock}
 	// What a killed predecessor left must not be taken for this process.
-	if err := os.Remove(filepath.Join(o.Dir, daemonFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	if err := o.Withdraw(); err != nil {
+		return nil, errors.Join(err, o.Release())
 	}
-	r, err := open(ctx, o.Dir, log)
-	if err != nil {
-		return err
-	}
-	d := Daemon{Dir: o.Dir, PID: os.Getpid(), Since: time.Now().UTC().Truncate(time.Second), Build: o.Build, Endpoints: r.Endpoints}
-	if err := writeJSON(filepath.Join(o.Dir, daemonFile), d); err != nil {
-		return errors.Join(err, r.close())
-	}
-	log.Info("serving", "dir", o.Dir, "pid", d.PID)
-	select {
-	case <-ctx.Done():
-	case err = <-r.failed:
-	}
-	return errors.Join(err, os.Remove(filepath.Join(o.Dir, daemonFile)), r.close())
+	return o, nil
 }
+
+// Announce tells everybody that asks Status that the folder is served.
+func (o *Owner) Announce(d Daemon) error { return WriteJSON(filepath.Join(o.dir, daemonFile), d) }
+
+// Withdraw takes the announcement back, if there is one.
+func (o *Owner) Withdraw() error {
+	if err := os.Remove(filepath.Join(o.dir, daemonFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// Release gives the folder up.
+func (o *Owner) Release() error { return o.lock.Unlock() }
 
 // Status returns the process that serves dir, an absolute path, or ErrNotRunning.
 func Status(dir string) (Daemon, error) {
@@ -116,43 +116,44 @@ func locked(dir string) (bool, error) {
 	return true, nil
 }
 
-// Ensure returns the process that serves o.Dir, starting it where there is none or where it is of another build. serve is the command line that ends in Serve; it is started in a session of its own, so that Ctrl-C does not
-// reach it, and outlives this process.
-func Ensure(ctx context.Context, o Options, serve []string) (Daemon, error) {
+// Ensure returns the process that serves dir, an absolute path, starting it where there is none or where it is of another build.
+// serve is the command line that does; it is started in a session of its own, so that Ctrl-C does not reach it, and outlives
+// this process.
+func Ensure(ctx context.Context, dir, build string, serve []string) (Daemon, error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	d, err := Status(o.Dir)
+	d, err := Status(dir)
 	if err == nil {
-		if d.Build == o.Build {
+		if d.Build == build {
 			return d, nil
 		}
-		if err := Stop(ctx, o.Dir); err != nil {
+		if err := Stop(ctx, dir); err != nil {
 			return Daemon{}, err
 		}
 	} else if !errors.Is(err, ErrNotRunning) {
 		return Daemon{}, err
 	}
-	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return Daemon{}, err
 	}
-	exited, err := spawn(o.Dir, serve)
+	exited, err := spawn(dir, serve)
 	if err != nil {
 		return Daemon{}, err
 	}
 	for {
-		if d, err := Status(o.Dir); err == nil {
+		if d, err := Status(dir); err == nil {
 			return d, nil
 		}
 		select {
 		case <-exited:
 			// Another process may have won the race for the lock; then it is the one to wait for.
-			if held, err := locked(o.Dir); err != nil || !held {
+			if held, err := locked(dir); err != nil || !held {
 				return Daemon{}, fmt.Errorf("the embedded stack did not start; the end of %s says:\n%s",
-					filepath.Join(o.Dir, logFile), tail(filepath.Join(o.Dir, logFile)))
+					filepath.Join(dir, logFile), tail(filepath.Join(dir, logFile)))
 			}
 			exited = nil
 		case <-ctx.Done():
-			return Daemon{}, fmt.Errorf("the embedded stack did not start in %s: see %s", startTimeout, filepath.Join(o.Dir, logFile))
+			return Daemon{}, fmt.Errorf("the embedded stack did not start in %s: see %s", startTimeout, filepath.Join(dir, logFile))
 		case <-time.After(pollEvery):
 		}
 	}

@@ -1,32 +1,17 @@
-// Package local runs the embedded stack: Kafka, a schema registry, Azure Blob and Queue with the management calls for
-// event subscriptions, and a warehouse that speaks Snowflake's protocol on DuckDB. It hands back endpoints and
-// credentials, and the very same clients that talk to the real systems talk to it over the wire.
+// Package local starts, finds and stops the embedded stack, which is a program of its own (ADR 13), and hands back where it
+// listens and what signs in to it. One process at a time serves a folder: a file lock says which.
 //
-// It knows wire protocols and nothing of mkt. It binds the loopback interface only, keeps everything below one folder that one
-// process owns (a file lock), and what it acknowledged is on disk: it may be killed at any moment and started again.
+// It knows nothing of mkt, and of the embedded servers only where they listen: package embedded is what runs them.
 package local
 
 import (
-	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
-	"log/slog"
-	"net"
-	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"time"
 
 	"github.com/google/renameio/v2"
-
-	"mkt/local/broker"
-	"mkt/local/registry"
-	"mkt/local/storage"
-	"mkt/local/warehouse"
 )
 
 // Endpoints is where the embedded systems listen and what signs in to them. It holds secrets, though only of this
@@ -47,169 +32,41 @@ type Endpoints struct {
 	Password         string `json:"password"`
 }
 
-// config is what stays the same over restarts.
-type config struct {
-	AccountKey      string         `json:"account_key"`
-	ManagementToken string         `json:"management_token"`
-	User            string         `json:"user"`
-	Password        string         `json:"password"`
-	Ports           map[string]int `json:"ports"`
-}
+// program is the name of the embedded stack's executable.
+const program = "mkt-local"
 
-const (
-	configFile  = "config.json"
-	secretBytes = 24
-	keyBytes    = 64 // an Azure account key's length
-)
-
-func secret(n int) string {
-	b := make([]byte, n)
-	_, _ = rand.Read(b) // never fails (crypto/rand)
-	return base64.StdEncoding.EncodeToString(b)
-}
-
-// loadConfig reads dir's configuration, or makes one with fresh credentials.
-func loadConfig(dir string) (config, error) {
-	var c config
-	data, err := os.ReadFile(filepath.Join(dir, configFile))
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		c = config{AccountKey: secret(keyBytes), ManagementToken: secret(secretBytes), User: "mkt", Password: secret(secretBytes)}
-	case err != nil:
-		return c, err
-	default:
-		if err := json.Unmarshal(data, &c); err != nil {
-			return c, fmt.Errorf("read %s: %w; `mkt local reset` starts anew", filepath.Join(dir, configFile), err)
-		}
+// Program returns the path of the embedded stack's program: beside this process's own executable, otherwise in PATH.
+func Program() (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", err
 	}
-	if c.Ports == nil {
-		c.Ports = map[string]int{}
+	beside := filepath.Join(filepath.Dir(self), program)
+	if _, err := os.Stat(beside); err == nil {
+		return beside, nil
 	}
-	return c, nil
+	path, err := exec.LookPath(program)
+	if err != nil {
+		return "", fmt.Errorf("the embedded stack is a program of its own, %s, and it is neither beside %s nor in PATH;"+
+			" in a checkout `make build` builds both into bin/", program, self)
+	}
+	return filepath.Abs(path)
 }
 
-func writeJSON(path string, v any) error {
+// Build tells a program's file from every other build of it: a daemon of another build is restarted.
+func Build(path string) (string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%d %d", info.Size(), info.ModTime().UnixNano()), nil
+}
+
+// WriteJSON writes v atomically, for nobody but the owner to read.
+func WriteJSON(path string, v any) error {
 	data, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
 		return err
 	}
 	return renameio.WriteFile(path, append(data, '\n'), 0o600)
-}
-
-// listen binds the port that name had before or, where it is taken or there is none, another.
-func (c *config) listen(name string) (net.Listener, error) {
-	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", c.Ports[name]))
-	if err != nil && c.Ports[name] != 0 {
-		l, err = net.Listen("tcp", "127.0.0.1:0")
-	}
-	if err != nil {
-		return nil, fmt.Errorf("listen for %s: %w", name, err)
-	}
-	c.Ports[name] = l.Addr().(*net.TCPAddr).Port
-	return l, nil
-}
-
-// run is the embedded stack while it runs.
-type run struct {
-	Endpoints
-	closers []func() error
-	failed  chan error // of a listener that stopped by itself
-}
-
-// open starts every server below dir; the caller owns dir.
-func open(ctx context.Context, dir string, log *slog.Logger) (r *run, err error) {
-	c, err := loadConfig(dir)
-	if err != nil {
-		return nil, err
-	}
-	r = &run{failed: make(chan error, 8)}
-	defer func() {
-		if err != nil {
-			_ = r.close()
-		}
-	}()
-	r.AccountKey, r.ManagementToken = c.AccountKey, c.ManagementToken
-	r.SnowflakeAccount, r.User, r.Password = "local", c.User, c.Password
-
-	kafka, err := broker.Start(ctx, broker.Config{Dir: filepath.Join(dir, "kafka"), User: c.User, Password: c.Password})
-	if err != nil {
-		return nil, fmt.Errorf("start the broker: %w", err)
-	}
-	r.closers = append(r.closers, kafka.Close)
-	r.KafkaBootstrap = kafka.Addr()
-
-	reg, err := registry.Open(registry.Config{Dir: filepath.Join(dir, "registry"), User: c.User, Password: c.Password})
-	if err != nil {
-		return nil, fmt.Errorf("start the registry: %w", err)
-	}
-	r.closers = append(r.closers, reg.Close)
-	if r.RegistryURL, err = r.serve(&c, "registry", reg); err != nil {
-		return nil, err
-	}
-
-	store, err := storage.Open(storage.Config{
-		Dir: filepath.Join(dir, "storage"), Key: c.AccountKey, Token: c.ManagementToken, Logger: log,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("start the storage account: %w", err)
-	}
-	r.closers = append(r.closers, store.Close)
-	if r.BlobURL, err = r.serve(&c, "blob", store.BlobHandler()); err != nil {
-		return nil, err
-	}
-	if r.QueueURL, err = r.serve(&c, "queue", store.QueueHandler()); err != nil {
-		return nil, err
-	}
-	if r.ManagementURL, err = r.serve(&c, "management", store.ManagementHandler()); err != nil {
-		return nil, err
-	}
-
-	wh, err := warehouse.Open(warehouse.Config{
-		Dir: filepath.Join(dir, "warehouse"), Account: r.SnowflakeAccount, User: c.User, Password: c.Password, Logger: log,
-		Storage: func(account string) (warehouse.StorageEndpoint, bool) {
-			return warehouse.StorageEndpoint{BlobURL: r.BlobURL + "/" + account, QueueURL: r.QueueURL + "/" + account, Key: c.AccountKey}, true
-		},
-	})
-	if err != nil {
-		return nil, fmt.Errorf("start the warehouse: %w", err)
-	}
-	r.closers = append(r.closers, wh.Close)
-	if _, err = r.serve(&c, "snowflake", wh); err != nil {
-		return nil, err
-	}
-	r.SnowflakeHost, r.SnowflakePort = "127.0.0.1", c.Ports["snowflake"]
-
-	return r, writeJSON(filepath.Join(dir, configFile), c)
-}
-
-// serve answers name's requests with h and returns its URL.
-func (r *run) serve(c *config, name string, h http.Handler) (string, error) {
-	l, err := c.listen(name)
-	if err != nil {
-		return "", err
-	}
-	srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
-	go func() {
-		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			r.failed <- fmt.Errorf("%s: %w", name, err)
-		}
-	}()
-	r.closers = append(r.closers, func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		if err := srv.Shutdown(ctx); err != nil {
-			return srv.Close()
-		}
-		return nil
-	})
-	return "http://" + l.Addr().String(), nil
-}
-
-// close stops the servers, the last one started first.
-func (r *run) close() error {
-	var errs []error
-	for i := len(r.closers) - 1; i >= 0; i-- {
-		errs = append(errs, r.closers[i]())
-	}
-	return errors.Join(errs...)
 }

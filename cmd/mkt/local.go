@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 
@@ -14,47 +13,33 @@ import (
 	"mkt/render"
 )
 
-// localOptions says where the embedded stack of a stack keeps its data.
-func localOptions(stackDir string) (local.Options, error) {
-	dir, err := filepath.Abs(filepath.Join(stateDir(stackDir), "local"))
-	if err != nil {
-		return local.Options{}, err
-	}
-	build, err := buildID()
-	return local.Options{Dir: dir, Build: build}, err
-}
-
-// buildID tells this binary from another of the same version: a daemon of another build is restarted.
-func buildID() (string, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return "", err
-	}
-	info, err := os.Stat(self)
-	if err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("%s %d %d", version, info.Size(), info.ModTime().UnixNano()), nil
+// localDir returns the folder in which the embedded stack of a stack keeps its data.
+func localDir(stackDir string) (string, error) {
+	return filepath.Abs(filepath.Join(stateDir(stackDir), "local"))
 }
 
 // ensureLocal returns the running embedded stack, starting it if needed.
 func (c *cli) ensureLocal(ctx context.Context, stackDir string) (local.Daemon, error) {
-	o, err := localOptions(stackDir)
+	dir, err := localDir(stackDir)
 	if err != nil {
 		return local.Daemon{}, err
 	}
-	self, err := os.Executable()
+	program, err := local.Program()
 	if err != nil {
 		return local.Daemon{}, err
 	}
-	return local.Ensure(ctx, o, []string{self, "local", "serve", "--dir", o.Dir})
+	build, err := local.Build(program)
+	if err != nil {
+		return local.Daemon{}, err
+	}
+	return local.Ensure(ctx, dir, build, []string{program, "-dir", dir})
 }
 
 func newLocal(c *cli) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "local",
 		Short: "Start, stop, look at or empty the embedded stack",
-		Long: `The embedded stack is a process of this same binary that serves Kafka, a schema registry, Azure Blob and Queue and
+		Long: `The embedded stack is a program of its own, mkt-local, that serves Kafka, a schema registry, Azure Blob and Queue and
 a warehouse on the loopback interface. It keeps its data in .mkt/local beside the stack and may be killed at any moment.`,
 		RunE: group,
 	}
@@ -76,11 +61,11 @@ a warehouse on the loopback interface. It keeps its data in .mkt/local beside th
 		&cobra.Command{
 			Use: "status", Short: "Show whether it runs and where it listens; exit 1 if it does not", Args: takes(0, 0),
 			RunE: func(*cobra.Command, []string) error {
-				o, err := c.localDir()
+				at, err := c.localDir()
 				if err != nil {
 					return err
 				}
-				d, err := local.Status(o.Dir)
+				d, err := local.Status(at)
 				if errors.Is(err, local.ErrNotRunning) {
 					return fmt.Errorf("%w; `mkt local start` starts it", err)
 				}
@@ -93,11 +78,11 @@ a warehouse on the loopback interface. It keeps its data in .mkt/local beside th
 		&cobra.Command{
 			Use: "stop", Short: "Stop the embedded stack; its data stays", Args: takes(0, 0),
 			RunE: func(cmd *cobra.Command, _ []string) error {
-				o, err := c.localDir()
+				at, err := c.localDir()
 				if err != nil {
 					return err
 				}
-				if err := local.Stop(cmd.Context(), o.Dir); !errors.Is(err, local.ErrNotRunning) {
+				if err := local.Stop(cmd.Context(), at); !errors.Is(err, local.ErrNotRunning) {
 					return err
 				}
 				return nil
@@ -106,34 +91,17 @@ a warehouse on the loopback interface. It keeps its data in .mkt/local beside th
 		&cobra.Command{
 			Use: "reset", Short: "Stop it and remove its data and its ledger", Args: takes(0, 0),
 			RunE: func(cmd *cobra.Command, _ []string) error {
-				o, err := c.localDir()
+				at, err := c.localDir()
 				if err != nil {
 					return err
 				}
-				if err := local.Reset(cmd.Context(), o.Dir); err != nil {
+				if err := local.Reset(cmd.Context(), at); err != nil {
 					return err
 				}
-				return os.RemoveAll(filepath.Join(filepath.Dir(o.Dir), "ledger"))
+				return os.RemoveAll(filepath.Join(filepath.Dir(at), "ledger"))
 			},
 		},
-		newLocalServe(c),
 	)
-	return cmd
-}
-
-func newLocalServe(c *cli) *cobra.Command {
-	var o local.Options
-	cmd := &cobra.Command{
-		Use: "serve", Short: "Run the embedded stack in this process", Args: takes(0, 0), Hidden: true,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			var err error
-			if o.Build, err = buildID(); err != nil {
-				return err
-			}
-			return local.Serve(cmd.Context(), o, slog.New(slog.NewTextHandler(c.err, nil)))
-		},
-	}
-	cmd.Flags().StringVar(&o.Dir, "dir", "", "the folder to serve")
 	return cmd
 }
 
@@ -149,13 +117,13 @@ func (c *cli) stackDir() (string, error) {
 	return filepath.Dir(c.stackPath), nil
 }
 
-// localDir returns the options of the embedded stack that belongs to -stack.
-func (c *cli) localDir() (local.Options, error) {
+// localDir returns the folder of the embedded stack that belongs to -stack.
+func (c *cli) localDir() (string, error) {
 	dir, err := c.stackDir()
 	if err != nil {
-		return local.Options{}, err
+		return "", err
 	}
-	return localOptions(dir)
+	return localDir(dir)
 }
 
 func (c *cli) showDaemon(d local.Daemon) error {

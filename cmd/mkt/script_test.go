@@ -23,15 +23,17 @@ import (
 
 	"mkt/ledger"
 	"mkt/local"
+	"mkt/local/embedded"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected outputs in the scripts")
 
-// TestMain makes this binary serve as mkt: scripts, kill tests and the embedded stacks that they start run the real
+// TestMain makes this binary serve as mkt and mkt-local: scripts, kill tests and the embedded stacks that they start run the real
 // run(), with the race detector when the tests have it.
 func TestMain(m *testing.M) {
 	testscript.Main(patient{m}, map[string]func(){
-		"mkt": func() { os.Exit(run(os.Args[1:])) },
+		"mkt":       func() { os.Exit(run(os.Args[1:])) },
+		"mkt-local": func() { os.Exit(embedded.Main(os.Args[1:])) },
 	})
 }
 

@@ -1,4 +1,4 @@
-package local
+package embedded
 
 import (
 	"bytes"
@@ -13,13 +13,15 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"mkt/local"
 )
 
 // TestMain serves a folder where a test has started this binary as a daemon.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("MKT_TEST_SERVE"); dir != "" {
 		ctx := context.Background()
-		if err := Serve(ctx, Options{Dir: dir, Build: "test"}, slog.New(slog.NewTextHandler(os.Stderr, nil))); err != nil {
+		if err := Serve(ctx, dir, "test", slog.New(slog.NewTextHandler(os.Stderr, nil))); err != nil {
 			_, _ = io.WriteString(os.Stderr, err.Error())
 			os.Exit(1)
 		}
@@ -29,20 +31,20 @@ func TestMain(m *testing.M) {
 }
 
 // daemon starts the embedded stack of dir as Ensure does for everybody; the test ends it.
-func daemon(t *testing.T, dir string) Daemon {
+func daemon(t *testing.T, dir string) local.Daemon {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := Ensure(t.Context(), Options{Dir: dir, Build: "test"}, []string{"env", "MKT_TEST_SERVE=" + dir, self})
+	d, err := local.Ensure(t.Context(), dir, "test", []string{"env", "MKT_TEST_SERVE=" + dir, self})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
-		if err := Stop(ctx, dir); err != nil && !errors.Is(err, ErrNotRunning) {
+		if err := local.Stop(ctx, dir); err != nil && !errors.Is(err, local.ErrNotRunning) {
 			t.Error(err)
 		}
 	})
@@ -51,10 +53,10 @@ func daemon(t *testing.T, dir string) Daemon {
 
 func TestDaemonLife(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "local")
-	if _, err := Status(dir); !errors.Is(err, ErrNotRunning) {
+	if _, err := local.Status(dir); !errors.Is(err, local.ErrNotRunning) {
 		t.Fatalf("status of nothing: %v", err)
 	}
-	if err := Stop(t.Context(), dir); !errors.Is(err, ErrNotRunning) {
+	if err := local.Stop(t.Context(), dir); !errors.Is(err, local.ErrNotRunning) {
 		t.Fatalf("stop of nothing: %v", err)
 	}
 	first := daemon(t, dir)
@@ -66,7 +68,7 @@ func TestDaemonLife(t *testing.T) {
 		t.Fatal(err)
 	}
 	for start := time.Now(); ; time.Sleep(10 * time.Millisecond) {
-		if _, err := Status(dir); errors.Is(err, ErrNotRunning) {
+		if _, err := local.Status(dir); errors.Is(err, local.ErrNotRunning) {
 			break
 		}
 		if time.Since(start) > 10*time.Second {
@@ -77,7 +79,7 @@ func TestDaemonLife(t *testing.T) {
 	if second.Endpoints != first.Endpoints {
 		t.Errorf("endpoints changed over a restart:\n%+v\n%+v", first.Endpoints, second.Endpoints)
 	}
-	if err := Reset(t.Context(), dir); err != nil {
+	if err := local.Reset(t.Context(), dir); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
@@ -93,7 +95,7 @@ func TestCopyIsItsOwn(t *testing.T) {
 	if out, err := exec.Command("cp", "-r", original, copied).CombinedOutput(); err != nil {
 		t.Fatalf("copy: %v\n%s", err, out)
 	}
-	if _, err := Status(copied); !errors.Is(err, ErrNotRunning) {
+	if _, err := local.Status(copied); !errors.Is(err, local.ErrNotRunning) {
 		t.Fatalf("the copy is said to run: %v", err)
 	}
 	second := daemon(t, copied)
@@ -105,7 +107,7 @@ func TestCopyIsItsOwn(t *testing.T) {
 func TestOneOwner(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "local")
 	daemon(t, dir)
-	err := Serve(t.Context(), Options{Dir: dir, Build: "test"}, slog.New(slog.DiscardHandler))
+	err := Serve(t.Context(), dir, "test", slog.New(slog.DiscardHandler))
 	if err == nil || !strings.Contains(err.Error(), "served by another process") {
 		t.Errorf("a second owner got %v", err)
 	}
@@ -123,7 +125,7 @@ func TestEnsureSaysWhyItDidNotStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = Ensure(t.Context(), Options{Dir: dir, Build: "test"}, []string{"env", "MKT_TEST_SERVE=" + dir, self})
+	_, err = local.Ensure(t.Context(), dir, "test", []string{"env", "MKT_TEST_SERVE=" + dir, self})
 	if err == nil || !strings.Contains(err.Error(), "mkt local reset") {
 		t.Errorf("a damaged configuration gave %v", err)
 	}
@@ -132,7 +134,7 @@ func TestEnsureSaysWhyItDidNotStart(t *testing.T) {
 func TestSecretsAreForTheOwner(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "local")
 	d := daemon(t, dir)
-	for _, name := range []string{configFile, daemonFile, logFile} {
+	for _, name := range []string{configFile, "daemon.json", "daemon.log"} {
 		path := filepath.Join(dir, name)
 		info, err := os.Stat(path)
 		if err != nil {
@@ -145,7 +147,7 @@ func TestSecretsAreForTheOwner(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if name == logFile && (bytes.Contains(text, []byte(d.Endpoints.Password)) || bytes.Contains(text, []byte(d.Endpoints.AccountKey))) {
+		if name == "daemon.log" && (bytes.Contains(text, []byte(d.Endpoints.Password)) || bytes.Contains(text, []byte(d.Endpoints.AccountKey))) {
 			t.Error("a secret is in the log")
 		}
 	}
