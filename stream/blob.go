@@ -73,8 +73,12 @@ func blobInfo(ctx context.Context, c *container.Client, name string, retried fun
 	return info, nil
 }
 
+// tryLimit is the most that one try has.
+const tryLimit = 60 * time.Second
+
 // retryBlob calls f until it succeeds, is refused, or ctx ends. Each try has
-// 60 s; the client's own quick retries count as one try.
+// half of what is left, at most tryLimit, so that a service that does not
+// answer is asked again; the client's own quick retries count as one try.
 func retryBlob(ctx context.Context, retried func(), f func(context.Context) error) error {
 	b := &backoff.ExponentialBackOff{InitialInterval: 200 * time.Millisecond, RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: 10 * time.Second}
 	first := true
@@ -83,7 +87,11 @@ func retryBlob(ctx context.Context, retried func(), f func(context.Context) erro
 			retried()
 		}
 		first = false
-		try, cancel := context.WithTimeout(ctx, 60*time.Second)
+		limit := tryLimit
+		if end, ok := ctx.Deadline(); ok {
+			limit = min(limit, time.Until(end)/2)
+		}
+		try, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()
 		err := f(try)
 		if err != nil && refused(err) {

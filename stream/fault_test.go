@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,83 +14,18 @@ import (
 	"mkt/stream/streamtest"
 )
 
-// isPut says whether a request creates a file under a prefix.
-func isPut(req *http.Request, prefix string) bool {
-	return req.Method == http.MethodPut && strings.Contains(req.URL.Path, "/"+prefix)
-}
-
 // An upload whose answer is lost is tried again, finds its own file, and goes
-// on.
-func TestLostUploadAnswer(t *testing.T) {
-	t.Parallel()
-	s := newStack(t, 3)
-	const n = 10_000
-	path := streamtest.Generate(t, s.Dir, n, nil)
-	var lost atomic.Int64
-	s.Fault.Set(func(req *http.Request, next streamtest.Next) (*http.Response, error) {
-		res, err := next()
-		if isPut(req, "kafka-messages") && lost.Add(1)%3 == 1 && err == nil {
-			res.Body.Close()
-			return nil, errors.New("connection reset")
-		}
-		return res, err
-	})
-	cfg := s.config(path)
-	cfg.Consumers[0].Roll.Rows = 500
-	rep := s.run(cfg)
-	exactlyOnce(t, "files", s.fileRows(), n)
-	if c := rep.Consumers[0]; c.Retries == 0 || c.Adopted == 0 {
-		t.Errorf("%+v", c)
-	}
-}
 
-// A storage account that answers 503 and cuts connections delays, no more.
-func TestStorageFails(t *testing.T) {
-	t.Parallel()
-	s := newStack(t, 2)
-	const n = 3000
-	path := streamtest.Generate(t, s.Dir, n, nil)
-	var tries atomic.Int64
-	s.Fault.Set(func(req *http.Request, next streamtest.Next) (*http.Response, error) {
-		switch i := tries.Add(1); {
-		case isPut(req, "kafka-messages") && i%3 == 0:
-			return &http.Response{StatusCode: 503, Header: http.Header{"X-Ms-Error-Code": {"ServerBusy"}}, Body: io.NopCloser(strings.NewReader("")), Request: req}, nil
-		case i%3 == 1:
-			return nil, errors.New("connection refused")
-		}
-		return next()
-	})
-	cfg := s.config(path)
-	cfg.Consumers[0].Roll.Rows = 500
-	s.run(cfg)
-	exactlyOnce(t, "files", s.fileRows(), n)
-}
+// An upload that is cut in the middle leaves no file, and neither do blocks that
+
+// A file that somebody removes between its upload and the commit of its offsets
+
+// A SAS that ends under way stops the consumer with the reason; with the next
 
 // A refused upload stops the consumer with the reason; nothing is committed
-// that is not written.
-func TestStorageRefuses(t *testing.T) {
-	t.Parallel()
-	s := newStack(t, 2)
-	const n = 2000
-	path := streamtest.Generate(t, s.Dir, n, nil)
-	s.Fault.Set(func(req *http.Request, next streamtest.Next) (*http.Response, error) {
-		if isPut(req, "kafka-messages") {
-			return &http.Response{StatusCode: 403, Header: http.Header{"X-Ms-Error-Code": {"AuthorizationPermissionMismatch"}}, Body: io.NopCloser(strings.NewReader("")), Request: req}, nil
-		}
-		return next()
-	})
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
-	_, err := Run(ctx, s.config(path), nil)
-	if err == nil || !strings.Contains(err.Error(), "AuthorizationPermissionMismatch") || !strings.Contains(err.Error(), `consumer "blobs"`) {
-		t.Fatal(err)
-	}
-	s.Fault.Set(nil)
-	s.run(s.config(path))
-	exactlyOnce(t, "files", s.fileRows(), n)
-}
 
 // Two consumers that both think they own every partition, and cut their files
+
 // differently, leave one chain: what a zombie and its successor do.
 func TestZombieOverlap(t *testing.T) {
 	t.Parallel()
@@ -157,39 +89,6 @@ func (s *stack) deadLetterLines() int {
 }
 
 // A consumer that dies between a file and its dead letters is made good by
-// the next.
-func TestDeadLettersAreRepaired(t *testing.T) {
-	t.Parallel()
-	for _, forget := range []bool{false, true} {
-		s := newStack(t, 1)
-		poison(t, s, 4)
-		path := streamtest.Generate(t, s.Dir, 500, nil)
-		cfg := s.config(path)
-		cfg.Consumers[0].UploadTimeout = time.Second
-		s.Fault.Set(func(req *http.Request, next streamtest.Next) (*http.Response, error) {
-			if isPut(req, "dead-letter") {
-				return nil, errors.New("cut")
-			}
-			return next()
-		})
-		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-		_, err := Run(ctx, cfg, nil)
-		cancel()
-		if err == nil || s.deadLetterLines() != 0 {
-			t.Fatalf("%v, %d dead letters", err, s.deadLetterLines())
-		}
-		s.Fault.Set(nil)
-		cfg.Consumers[0].Roll.Rows = 100 // the files would be cut elsewhere
-		if forget {
-			cfg.Consumers[0].Group = "group without offsets"
-		}
-		s.run(cfg)
-		exactlyOnce(t, "files", s.fileRows(), 500)
-		if n := s.deadLetterLines(); n != 4 {
-			t.Errorf("forget %v: %d dead letters, want 4", forget, n)
-		}
-	}
-}
 
 // Without a dead-letter prefix a record that is no row stops the consumer.
 func TestPoisonStops(t *testing.T) {
@@ -204,9 +103,22 @@ func TestPoisonStops(t *testing.T) {
 	}
 }
 
-// A second member of the group joins while rows come and leaves again.
+// A second member of the group joins while rows come and leaves again: with
+
+// partitions that move one by one (cooperative), and as brokers decide
+
+// (KIP-848).
 func TestRebalance(t *testing.T) {
 	t.Parallel()
+	for _, protocol := range []string{"classic", "consumer"} {
+		t.Run(protocol, func(t *testing.T) {
+			t.Parallel()
+			rebalance(t, protocol)
+		})
+	}
+}
+
+func rebalance(t *testing.T, protocol string) {
 	s := newStack(t, 6)
 	const n = 60_000
 	path := streamtest.Generate(t, s.Dir, n, nil)
@@ -216,7 +128,7 @@ func TestRebalance(t *testing.T) {
 	other := cfg
 	other.Producers = nil
 	other.Follow = true
-	s.Props["session.timeout.ms"], s.Props["heartbeat.interval.ms"], s.Props["max.poll.interval.ms"] = "1000", "100", "2000"
+	s.groups(protocol, "1000", "2000")
 	var joined Report
 	var wg sync.WaitGroup
 	wg.Go(func() { // joins, works a little, leaves
@@ -241,6 +153,20 @@ func TestRebalance(t *testing.T) {
 	}
 	if theirs == 0 || rep.Consumers[0].Rows == 0 {
 		t.Errorf("the work was not shared: %d and %d rows", rep.Consumers[0].Rows, theirs)
+	}
+}
+
+// groups sets how members of groups find together, and how soon one that is
+
+// silent, or does not poll, is one no more: in milliseconds. With KIP-848 the
+
+// broker says so.
+func (s *stack) groups(protocol, session, poll string) {
+	s.Props["group.protocol"], s.Props["max.poll.interval.ms"] = protocol, poll
+	s.Props["session.timeout.ms"], s.Props["heartbeat.interval.ms"] = session, "100"
+	if protocol == "consumer" {
+		delete(s.Props, "session.timeout.ms")
+		delete(s.Props, "heartbeat.interval.ms")
 	}
 }
 

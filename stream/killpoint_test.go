@@ -97,13 +97,7 @@ func TestKillPoints(t *testing.T) {
 // counts the deaths.
 func (s *stack) killAt(r *rand.Rand, protocol string, points []killPoint) map[string]int {
 	s.t.Helper()
-	s.Props["group.protocol"] = protocol
-	if protocol == "classic" {
-		s.Props["session.timeout.ms"], s.Props["heartbeat.interval.ms"], s.Props["max.poll.interval.ms"] = "600", "100", "1000"
-	} else {
-		delete(s.Props, "session.timeout.ms")
-		delete(s.Props, "heartbeat.interval.ms")
-	}
+	s.groups(protocol, "600", "1000")
 	const n, poisoned = 30_000, 6 // for each death beside the dead letters
 	cfg := s.config(streamtest.Generate(s.t, s.Dir, n, func(i int) bool { return i%50 == 7 }))
 	cfg.Producers[0].Rate = 3000

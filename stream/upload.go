@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync/atomic"
 	"time"
 )
@@ -94,9 +95,32 @@ func (c *consumer) put(id int32, f *file, retried func()) (out outcome) {
 		dead := FileInfo{End: f.end, Rows: f.dead, Dead: f.dead}
 		if err := createBlob(ctx, c.blobs, letters, f.letters.Bytes(), dead.metadata(), retried); err != nil && !errors.Is(err, errExists) {
 			out.err = err
+			return out
 		}
 	}
+	if !out.existed {
+		out.err = c.stands(ctx, name, f, info, retried)
+	}
 	return out
+}
+
+// stands looks that a file which was just created is still there before its
+// offsets are committed, and creates it again where somebody removed it. It has
+// the same name and the same bytes: a pipe that has loaded it does not again.
+func (c *consumer) stands(ctx context.Context, name string, f *file, info FileInfo, retried func()) error {
+	for {
+		_, err := blobInfo(ctx, c.blobs, name, retried)
+		if !errors.Is(err, errNoBlob) {
+			return err
+		}
+		slog.Warn("a file was removed before its offsets were committed, and is written again", "file", name)
+		if err := createBlob(ctx, c.blobs, name, f.body.Bytes(), info.metadata(), retried); err != nil {
+			if errors.Is(err, errExists) {
+				err = fmt.Errorf("%s was removed before its offsets were committed, and somebody else has written it since; run again to go on from that", name)
+			}
+			return err
+		}
+	}
 }
 
 // collect settles the uploads that have ended and commits their offsets.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/service"
@@ -40,12 +41,13 @@ func (r *containers) list(ctx context.Context, account, prefix string) (map[stri
 		return nil, err
 	}
 	found := map[string]cty.Value{}
-	pager := client.NewListContainersPager(&service.ListContainersOptions{Prefix: &prefix, Include: service.ListContainersInclude{Metadata: true}})
-	for pager.More() {
-		page, _, err := call(ctx, r.Provider, "list containers of "+account, storageHint, pager.NextPage)
-		if err != nil {
-			return nil, err
+	err = pages(ctx, r.Provider, "list containers of "+account, storageHint, func(last *service.ListContainersResponse) (*runtime.Pager[service.ListContainersResponse], error) {
+		options := &service.ListContainersOptions{Prefix: &prefix, Include: service.ListContainersInclude{Metadata: true}}
+		if last != nil {
+			options.Marker = last.NextMarker
 		}
+		return client.NewListContainersPager(options), nil
+	}, func(page service.ListContainersResponse) (bool, error) {
 		for _, item := range page.ContainerItems {
 			access := ""
 			if item.Properties != nil && item.Properties.PublicAccess != nil {
@@ -54,8 +56,9 @@ func (r *containers) list(ctx context.Context, account, prefix string) (map[stri
 			id := storageID(account, blobService, r.conn.suffix(), *item.Name)
 			found[id] = containerValue(id, access, item.Metadata)
 		}
-	}
-	return found, nil
+		return true, nil
+	})
+	return found, err
 }
 
 func (r *containers) readOne(ctx context.Context, id string) (cty.Value, error) {
@@ -171,24 +174,30 @@ func (r *containers) Holds(ctx context.Context, refs []providers.Ref) []provider
 		}
 		var count, bytes int64
 		began, more := time.Now(), ""
-		for pager := client.NewListBlobsFlatPager(nil); pager.More(); {
-			if count >= countSize || time.Since(began) > countFor {
-				more = "more than "
-				break
+		err = pages(ctx, r.Provider, fmt.Sprintf("count blobs of %s", ref.ID), storageHint, func(last *container.ListBlobsFlatResponse) (*runtime.Pager[container.ListBlobsFlatResponse], error) {
+			options := &container.ListBlobsFlatOptions{}
+			if last != nil {
+				options.Marker = last.NextMarker
 			}
-			page, _, err := call(ctx, r.Provider, fmt.Sprintf("count blobs of %s", ref.ID), storageHint, pager.NextPage)
-			if providers.CodeOf(err) == providers.NotFound {
-				return providers.Holding{}
-			}
-			if err != nil {
-				return providers.Holding{Err: err}
-			}
+			return client.NewListBlobsFlatPager(options), nil
+		}, func(page container.ListBlobsFlatResponse) (bool, error) {
 			for _, b := range page.Segment.BlobItems {
 				count++
 				if b.Properties != nil && b.Properties.ContentLength != nil {
 					bytes += *b.Properties.ContentLength
 				}
 			}
+			if marker := page.NextMarker; (count >= countSize || time.Since(began) > countFor) && marker != nil && *marker != "" {
+				more = "more than "
+				return false, nil
+			}
+			return true, nil
+		})
+		if providers.CodeOf(err) == providers.NotFound {
+			return providers.Holding{}
+		}
+		if err != nil {
+			return providers.Holding{Err: err}
 		}
 		if count == 0 {
 			return providers.Holding{}

@@ -231,23 +231,34 @@ func (r *subscriptions) list(ctx context.Context, at scope) (map[string]cty.Valu
 		return nil, err
 	}
 	found := map[string]cty.Value{}
-	pager := client.NewListByResourcePager(at.group, "Microsoft.Storage", "storageAccounts", at.account, nil)
-	for pager.More() {
-		page, _, err := call(ctx, r.Provider, "list event subscriptions of "+at.account, managementHint, pager.NextPage)
-		if err != nil {
-			return nil, err
+	err = pages(ctx, r.Provider, "list event subscriptions of "+at.account, managementHint, func(last *listedSubscriptions) (*runtime.Pager[listedSubscriptions], error) {
+		pager := client.NewListByResourcePager(at.group, "Microsoft.Storage", "storageAccounts", at.account, nil)
+		if last == nil {
+			return pager, nil
 		}
+		text, err := last.MarshalJSON()
+		if err == nil {
+			err = pager.UnmarshalJSON(text)
+		}
+		if err == nil {
+			_, err = pager.NextPage(ctx) // the last one again, which it has
+		}
+		return pager, err
+	}, func(page listedSubscriptions) (bool, error) {
 		for _, item := range page.Value {
 			id := at.String() + eventSubscriptions + deref(item.Name)
 			v, err := r.value(id, *item)
 			if err != nil {
-				return nil, err
+				return false, err
 			}
 			found[strings.ToLower(id)] = v
 		}
-	}
-	return found, nil
+		return true, nil
+	})
+	return found, err
 }
+
+type listedSubscriptions = armeventgrid.EventSubscriptionsClientListByResourceResponse
 
 func (r *subscriptions) readOne(ctx context.Context, id string) (cty.Value, error) {
 	at, name, err := parseEventSubscriptionID(id)

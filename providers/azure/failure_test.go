@@ -40,6 +40,35 @@ func TestThrottled(t *testing.T) {
 	wantCode(t, got[0].Err, providers.Throttled, "503 ServerBusy")
 }
 
+// Every listing is tried again.
+func TestThrottledListings(t *testing.T) {
+	s := serve(t)
+	direct := s.connect(t, nil)
+	for _, name := range []string{"one", "two", "three"} {
+		create(t, direct, azure.Container, map[string]cty.Value{"name": cty.StringVal(name)})
+		create(t, direct, azure.Queue, map[string]cty.Value{"name": cty.StringVal(name)})
+		create(t, direct, azure.EventSubscription, map[string]cty.Value{"name": cty.StringVal(name),
+			"container": cty.StringVal("https://mktlocal.blob.core.windows.net/one"), "queue": cty.StringVal("https://mktlocal.queue.core.windows.net/one")})
+	}
+	var asked atomic.Int64
+	p := azure.Through(s.connect(t, nil), faulty(func(r *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
+		if asked.Add(1)%2 == 1 {
+			return answer(r, http.StatusServiceUnavailable, map[string]string{"x-ms-error-code": "ServerBusy"}), nil
+		}
+		return send()
+	}))
+	for _, kind := range []string{"azure_container", "azure_queue", "azure_event_subscription"} {
+		before := asked.Load()
+		ids, err := p.Resource(kind).(providers.Lister).List(t.Context(), "")
+		if err != nil || len(ids) != 3 {
+			t.Errorf("%s: %v %v", kind, ids, err)
+		}
+		if n := asked.Load() - before; n < 2 || n%2 != 0 {
+			t.Errorf("%s: %d requests", kind, n)
+		}
+	}
+}
+
 // A create whose answer is lost has made the object: the second try finds it
 // and knows it as its own, if it is as it was asked for.
 func TestLostAnswer(t *testing.T) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/service"
+
 	"mkt/providers"
 )
 
@@ -21,6 +23,8 @@ func (c Connection) Ping(ctx context.Context) (containers int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	page, _, err := call(ctx, p, "list containers of "+c.Account, storageHint, client.NewListContainersPager(nil).NextPage)
+	page, _, err := call(ctx, p, "list containers of "+c.Account, storageHint, func(ctx context.Context) (service.ListContainersResponse, error) {
+		return client.NewListContainersPager(nil).NextPage(ctx) // a pager that failed once fails for good
+	})
 	return len(page.ContainerItems), err
 }

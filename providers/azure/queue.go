@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azqueue/v2"
 	"github.com/zclconf/go-cty/cty"
 
@@ -71,18 +72,20 @@ func (r *queues) list(ctx context.Context, account, prefix string) (map[string]c
 		return nil, err
 	}
 	found := map[string]cty.Value{}
-	pager := client.NewListQueuesPager(&azqueue.ListQueuesOptions{Prefix: &prefix, Include: azqueue.ListQueuesInclude{Metadata: true}})
-	for pager.More() {
-		page, _, err := call(ctx, r.Provider, "list queues of "+account, storageHint, pager.NextPage)
-		if err != nil {
-			return nil, err
+	err = pages(ctx, r.Provider, "list queues of "+account, storageHint, func(last *azqueue.ListQueuesResponse) (*runtime.Pager[azqueue.ListQueuesResponse], error) {
+		options := &azqueue.ListQueuesOptions{Prefix: &prefix, Include: azqueue.ListQueuesInclude{Metadata: true}}
+		if last != nil {
+			options.Marker = last.NextMarker
 		}
+		return client.NewListQueuesPager(options), nil
+	}, func(page azqueue.ListQueuesResponse) (bool, error) {
 		for _, item := range page.Queues {
 			id := storageID(account, queueService, r.conn.suffix(), *item.Name)
 			found[id] = queueValue(id, item.Metadata)
 		}
-	}
-	return found, nil
+		return true, nil
+	})
+	return found, err
 }
 
 func (r *queues) properties(ctx context.Context, id string) (azqueue.GetQueuePropertiesResponse, error) {

@@ -16,11 +16,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/sas"
 	"github.com/confluentinc/confluent-kafka-go/v2/schemaregistry"
 	"github.com/twmb/franz-go/pkg/kfake"
 
@@ -151,12 +153,36 @@ func OpenContainer(url string, rt http.RoundTripper) (*container.Client, error) 
 	if err != nil {
 		return nil, err
 	}
-	opts := &container.ClientOptions{ClientOptions: azcore.ClientOptions{Retry: policy.RetryOptions{MaxRetries: -1}}}
+	opts := &container.ClientOptions{ClientOptions: noRetries}
 	if rt != nil {
 		opts.Transport = &http.Client{Transport: rt}
 	}
 	return container.NewClientWithSharedKeyCredential(url, cred, opts)
 }
+
+// OpenSigned opens a container with a SAS of the account that ends at a time,
+// of whole seconds.
+func OpenSigned(url string, until time.Time) (*container.Client, error) {
+	parts, err := azblob.ParseURL(url)
+	if err != nil {
+		return nil, err
+	}
+	account := parts.IPEndpointStyleInfo.AccountName
+	cred, err := container.NewSharedKeyCredential(account, keyOf(account))
+	if err != nil {
+		return nil, err
+	}
+	parts.SAS, err = sas.AccountSignatureValues{Protocol: sas.ProtocolHTTPSandHTTP, ExpiryTime: until.UTC(),
+		Permissions:   (&sas.AccountPermissions{Read: true, Create: true, Write: true, List: true}).String(),
+		ResourceTypes: (&sas.AccountResourceTypes{Container: true, Object: true}).String()}.SignWithSharedKey(cred)
+	if err != nil {
+		return nil, err
+	}
+	return container.NewClientWithNoCredential(parts.String(), &container.ClientOptions{ClientOptions: noRetries})
+}
+
+// noRetries leaves it to the caller to try again.
+var noRetries = azcore.ClientOptions{Retry: policy.RetryOptions{MaxRetries: -1}}
 
 // Open opens a container by way of s.Fault.
 func (s *Stack) Open(url string) (*container.Client, error) { return OpenContainer(url, s.Fault) }

@@ -137,12 +137,16 @@ func (w *Wire) handler(inner http.Handler) http.Handler {
 		if w.cuts(name, Before) {
 			panic(http.ErrAbortHandler)
 		}
+		broken := false
 		if req.ContentLength > 0 {
-			req.Body = &wireBody{ReadCloser: req.Body, left: req.ContentLength / 2, cut: func() bool { return w.cuts(name, Within) }}
+			req.Body = &wireBody{ReadCloser: req.Body, left: req.ContentLength / 2, cut: func() bool {
+				broken = w.cuts(name, Within)
+				return broken
+			}}
 		}
 		answer := httptest.NewRecorder()
 		inner.ServeHTTP(answer, req)
-		if w.cuts(name, After) {
+		if broken || w.cuts(name, After) {
 			panic(http.ErrAbortHandler)
 		}
 		for key, values := range answer.Header() {
