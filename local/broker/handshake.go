@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"net"
+	"slices"
+	"sync"
 	"sync/atomic"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -12,11 +14,12 @@ import (
 // mechanism is how clients sign in.
 const mechanism = "PLAIN"
 
-// handshakes makes signing in what it is with Kafka, where kfake leaves out what some clients look for:
+// handshakes makes answers what they are with Kafka, where kfake leaves out what some clients look for:
 //   - the mechanisms are named in the answer to every SaslHandshake (KIP-43), not only in a refusal, for which kafkajs
 //     would take it;
 //   - ApiVersions says that SaslHandshake is known from version 0 on, by which librdkafka before 2.3 tells that a broker
-//     has it at all. They then use version 1.
+//     has it at all. They then use version 1;
+//   - what fill adds to others.
 type handshakes struct{ net.Listener }
 
 func (l handshakes) Accept() (net.Conn, error) {
@@ -24,31 +27,31 @@ func (l handshakes) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &handshakeConn{Conn: c}
-	h.asked.Store(notAsked)
-	return h, nil
+	return &handshakeConn{Conn: c}, nil
 }
 
-const (
-	notAsked = -1 - iota // no handshake was read yet
-	answered             // or something else came first: there is nothing to look for any more
-)
-
-// handshakeConn looks at the first requests of a connection until there is a handshake, and adds the mechanisms to its
-// answer. Reads come from one goroutine and writes from another.
+// handshakeConn looks at the heads of requests and changes the answers to some. Reads come from one goroutine and writes
+// from another, which writes each answer at once.
 type handshakeConn struct {
 	net.Conn
-	head  []byte       // of the request that is being read, up to its correlation id; the reader's alone
-	api   atomic.Int64 // 1 + the correlation id of the last ApiVersions, and its version above 32 bits
-	skip  int          // bytes of that request still to come
-	asked atomic.Int64 // the correlation id of the handshake, or one of the constants above
+	head []byte // of the request that is being read, up to its correlation id; the reader's alone
+	skip int    // bytes of that request still to come; likewise
+
+	open  atomic.Int32 // how many there are in asked
+	mu    sync.Mutex
+	asked []asked
+}
+
+// asked is a request whose answer is to be changed.
+type asked struct {
+	correlation uint32
+	key         kmsg.Key
+	version     int16
 }
 
 func (c *handshakeConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	if c.asked.Load() == notAsked {
-		c.look(p[:n])
-	}
+	c.look(p[:n])
 	return n, err
 }
 
@@ -66,44 +69,64 @@ func (c *handshakeConn) look(p []byte) {
 		if len(c.head) < head {
 			return
 		}
-		switch kmsg.Key(binary.BigEndian.Uint16(c.head[4:])) {
-		case kmsg.SASLHandshake:
-			c.asked.Store(int64(binary.BigEndian.Uint32(c.head[8:])))
-			return
-		case kmsg.ApiVersions:
-			id, version := binary.BigEndian.Uint32(c.head[8:]), binary.BigEndian.Uint16(c.head[6:])
-			c.api.Store(int64(version)<<33 | (int64(id) + 1))
-			c.skip = max(0, int(int32(binary.BigEndian.Uint32(c.head)))-(head-size))
-			c.head = c.head[:0]
-		default:
-			c.asked.Store(answered)
-			return
+		a := asked{binary.BigEndian.Uint32(c.head[8:]), kmsg.Key(binary.BigEndian.Uint16(c.head[4:])), int16(binary.BigEndian.Uint16(c.head[6:]))}
+		if a.key == kmsg.SASLHandshake || a.key == kmsg.ApiVersions || fills(a) {
+			c.mu.Lock()
+			c.asked = append(c.asked, a)
+			c.mu.Unlock()
+			c.open.Add(1)
 		}
+		c.skip = max(0, int(int32(binary.BigEndian.Uint32(c.head)))-(head-size))
+		c.head = c.head[:0]
 	}
 }
 
-func (c *handshakeConn) Write(p []byte) (int, error) {
-	if api := c.api.Load(); api != 0 && len(p) >= 8 && int64(binary.BigEndian.Uint32(p[4:]))+1 == api&(1<<33-1) {
-		c.api.Store(0)
-		return c.Conn.Write(sinceZero(p, api>>33))
-	}
-	if id := c.asked.Load(); id >= 0 && len(p) >= 8 && int64(binary.BigEndian.Uint32(p[4:])) == id {
-		c.asked.Store(answered)
-		// The answer is an error code and an array of names; after the correlation id, ten bytes say success and none.
-		if len(p) == 14 && binary.BigEndian.Uint16(p[8:]) == 0 && binary.BigEndian.Uint32(p[10:]) == 0 {
-			out := make([]byte, 0, 32)
-			out = binary.BigEndian.AppendUint32(out, uint32(4+2+4+2+len(mechanism)))
-			out = append(out, p[4:10]...)
-			out = binary.BigEndian.AppendUint32(out, 1)
-			out = binary.BigEndian.AppendUint16(out, uint16(len(mechanism)))
-			out = append(out, mechanism...)
-			if _, err := c.Conn.Write(out); err != nil {
-				return 0, err
-			}
-			return len(p), nil
+// of returns the request that an answer is to.
+func (c *handshakeConn) of(correlation uint32) (asked, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i, a := range c.asked {
+		if a.correlation == correlation {
+			c.asked = slices.Delete(c.asked, i, i+1)
+			c.open.Add(-1)
+			return a, true
 		}
 	}
-	return c.Conn.Write(p)
+	return asked{}, false
+}
+
+func (c *handshakeConn) Write(p []byte) (int, error) {
+	if c.open.Load() == 0 || len(p) < 8 {
+		return c.Conn.Write(p)
+	}
+	a, ok := c.of(binary.BigEndian.Uint32(p[4:]))
+	out := p
+	switch {
+	case !ok:
+	case a.key == kmsg.ApiVersions:
+		out = sinceZero(p, int64(a.version))
+	case a.key == kmsg.SASLHandshake:
+		out = withMechanism(p)
+	default:
+		out = fill(a, p)
+	}
+	if _, err := c.Conn.Write(out); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// withMechanism names the mechanism in an answer that says success and none: an error code and an array of names.
+func withMechanism(p []byte) []byte {
+	if len(p) != 14 || binary.BigEndian.Uint16(p[8:]) != 0 || binary.BigEndian.Uint32(p[10:]) != 0 {
+		return p
+	}
+	out := make([]byte, 0, 32)
+	out = binary.BigEndian.AppendUint32(out, uint32(4+2+4+2+len(mechanism)))
+	out = append(out, p[4:10]...)
+	out = binary.BigEndian.AppendUint32(out, 1)
+	out = binary.BigEndian.AppendUint16(out, uint16(len(mechanism)))
+	return append(out, mechanism...)
 }
 
 // sinceZero returns an answer to ApiVersions in which SaslHandshake begins with version 0. Since version 3 the array's
