@@ -15,7 +15,7 @@ type System string
 
 // The systems, with what their variables hold.
 const (
-	Kafka    System = "kafka"    // bootstrap servers of three brokers without authentication
+	Kafka    System = "kafka"    // bootstrap servers, all of the cluster's, without authentication
 	Registry System = "registry" // base URL of Confluent's API
 	Azurite  System = "azurite"  // URLs of the blob and the queue service, with a comma between; the accounts are mktlocal and elsewhere
 )
@@ -29,6 +29,21 @@ const AzuriteKey = "MKT_TEST_AZURITE_KEY"
 // KafkaPIDs is the variable with files, commas between, that hold the process
 // of each broker. A broker that is killed is started again.
 const KafkaPIDs = "MKT_TEST_KAFKA_PIDS"
+
+// OneBroker and OneBrokerPIDs are the variables with a cluster of one broker, as those of Kafka and KafkaPIDs are.
+const (
+	OneBroker     = "MKT_TEST_KAFKA_ONE"
+	OneBrokerPIDs = "MKT_TEST_KAFKA_ONE_PIDS"
+)
+
+// Brokers is how many brokers Kafka has; the embedded one shows three.
+func Brokers(t testing.TB) int {
+	t.Helper()
+	if servers := At(t, Kafka); servers != "" {
+		return 1 + strings.Count(servers, ",")
+	}
+	return 3
+}
 
 // Require is the variable with the systems, with commas between, that must be
 // real: a test that would fall back to an embedded one fails.

@@ -25,33 +25,39 @@ import (
 	"mkt/internal/realtest"
 )
 
+var all = []realtest.System{realtest.Kafka, realtest.Registry, realtest.Azurite}
+
 // suite is tests that say nothing about which server they run on.
 type suite struct {
 	title string
 	pkg   string
 	run   string // of -test.run
 	needs []realtest.System
+	one   string // likewise, of what is run on a cluster of one broker, too
 }
 
 var suites = []suite{
-	{"kafka_topic", "./providers/kafka", "^TestTopicConforms$", []realtest.System{realtest.Kafka}},
-	{"kafka_acl", "./providers/kafka", "^TestACLConforms$", []realtest.System{realtest.Kafka}},
-	{"kafka_quota", "./providers/kafka", "^TestQuotaConforms$", []realtest.System{realtest.Kafka}},
-	{"schema_subject", "./providers/kafka", "^TestSubjectConforms$", []realtest.System{realtest.Registry}},
-	{"azure_container", "./providers/azure", "^TestContainerConforms$", []realtest.System{realtest.Azurite}},
-	{"azure_queue", "./providers/azure", "^TestQueueConforms$", []realtest.System{realtest.Azurite}},
-	{"azure_event_subscription", "./providers/azure", "^TestEventSubscriptionConforms$", []realtest.System{realtest.Azurite}},
-	{"A team's ledger in Azure Blob", "./ledger/blob", "^TestConformance$", []realtest.System{realtest.Azurite}},
+	{"kafka_topic", "./providers/kafka", "^TestTopicConforms$", []realtest.System{realtest.Kafka}, "^TestTopicConforms$"},
+	{"kafka_acl", "./providers/kafka", "^TestACLConforms$", []realtest.System{realtest.Kafka}, "^TestACLConforms$"},
+	{"kafka_quota", "./providers/kafka", "^TestQuotaConforms$", []realtest.System{realtest.Kafka}, "^TestQuotaConforms$"},
+	{"schema_subject", "./providers/kafka", "^TestSubjectConforms$", []realtest.System{realtest.Registry}, ""},
+	{"azure_container", "./providers/azure", "^TestContainerConforms$", []realtest.System{realtest.Azurite}, ""},
+	{"azure_queue", "./providers/azure", "^TestQueueConforms$", []realtest.System{realtest.Azurite}, ""},
+	{"azure_event_subscription", "./providers/azure", "^TestEventSubscriptionConforms$", []realtest.System{realtest.Azurite}, ""},
+	{"A team's ledger in Azure Blob", "./ledger/blob", "^TestConformance$", []realtest.System{realtest.Azurite}, ""},
 	{"Delivery of the stream", "./stream",
 		"^Test(WholePath|KillNine|BrokerLost|LostUploadAnswer|StorageFails|StorageRefuses|ZombieOverlap|DeadLettersAreRepaired|PoisonStops|Rebalance|" +
 			"DrainAndAbort|OffsetOutOfRangeStops|TopicRecreated|TruncatedTopicStops|PartitionsAdded|Fenced|SchemaChange|Several|Policies|SourceChanged)$",
-		[]realtest.System{realtest.Kafka, realtest.Registry, realtest.Azurite}},
-	{"Audit", "./audit", "^Test", []realtest.System{realtest.Kafka, realtest.Registry, realtest.Azurite}},
+		all, "^Test(WholePath|KillNine|BrokerLost|ZombieOverlap|DeadLettersAreRepaired|Rebalance|TopicRecreated|Fenced)$"},
+	{"Audit", "./audit", "^Test", all, ""},
+	{"The demo, with the embedded warehouse", "./cmd/mkt", "^TestDemo$", all, ""},
+	{"Plan and apply under faults, with the embedded warehouse", "./cmd/mkt",
+		"^Test(FireAtEveryRequest|KillAtEveryRequest|TwoAppliesAtOnce|StalePlanUnderFire|LedgerUnderFire)$", all, ""},
 }
 
 // servers says what is behind a system, for the page.
 var servers = map[realtest.System]string{
-	realtest.Kafka:    "Apache Kafka 4.1.1, three brokers in KRaft mode",
+	realtest.Kafka:    "Apache Kafka 4.1.1 in KRaft mode: three brokers, and a cluster of one",
 	realtest.Registry: "Apicurio Registry 3.3.3 by its `ccompat/v7` API",
 	realtest.Azurite:  "Azurite 3.37.0",
 }
@@ -90,20 +96,28 @@ func run(tags string, check bool) error {
 	complete := true
 	for _, s := range suites {
 		lacking := slices.DeleteFunc(slices.Clone(s.needs), func(n realtest.System) bool { return os.Getenv(n.Variable()) != "" })
-		embedded, err := s.test(dir, tags, false)
-		if err != nil {
-			failures = append(failures, fmt.Errorf("%s, embedded: %w", s.title, err))
+		columns := []column{{"embedded", s.run, nil}}
+		if len(lacking) == 0 {
+			columns = append(columns, column{"real", s.run, os.Environ()})
+		}
+		if len(lacking) == 0 && s.one != "" {
+			columns = append(columns, column{"real, one broker", s.one, append(os.Environ(),
+				realtest.Kafka.Variable()+"="+os.Getenv(realtest.OneBroker), realtest.KafkaPIDs+"="+os.Getenv(realtest.OneBrokerPIDs))})
+		}
+		var results []map[string]outcome
+		for _, c := range columns {
+			r, err := s.test(dir, tags, c)
+			if err != nil {
+				failures = append(failures, fmt.Errorf("%s, %s: %w", s.title, c.title, err))
+			}
+			results = append(results, r)
 		}
 		if len(lacking) > 0 {
 			complete = false
 			fmt.Printf("NOT TESTED on real servers: %s, which needs %v\n", s.title, lacking)
 			continue
 		}
-		real, err := s.test(dir, tags, true)
-		if err != nil {
-			failures = append(failures, fmt.Errorf("%s, real: %w", s.title, err))
-		}
-		s.write(&text, embedded, real)
+		s.write(&text, columns, results)
 	}
 	if err := errors.Join(failures...); err != nil {
 		return err
@@ -122,8 +136,15 @@ func run(tags string, check bool) error {
 	return renameio.WriteFile(page, []byte(text.String()), 0o644)
 }
 
+// column is where a suite runs.
+type column struct {
+	title string
+	run   string   // of -test.run
+	env   []string // nil for the embedded servers
+}
+
 // test runs the suite and returns the outcome of each test by name.
-func (s suite) test(dir, tags string, real bool) (map[string]outcome, error) {
+func (s suite) test(dir, tags string, c column) (map[string]outcome, error) {
 	binary := filepath.Join(dir, strings.ReplaceAll(s.pkg, "/", "_"))
 	if _, err := os.Stat(binary); err != nil {
 		build := exec.Command("go", "test", "-c", "-tags", tags, "-o", binary, s.pkg)
@@ -132,13 +153,13 @@ func (s suite) test(dir, tags string, real bool) (map[string]outcome, error) {
 			return nil, fmt.Errorf("build the tests: %w", err)
 		}
 	}
-	args := []string{"tool", "test2json", "-p", s.pkg, binary, "-test.v=test2json", "-test.run", s.run, "-test.timeout", suiteTimeout.String()}
-	where := "embedded"
+	args := []string{"tool", "test2json", "-p", s.pkg, binary, "-test.v=test2json", "-test.run", c.run, "-test.timeout", suiteTimeout.String()}
 	cmd := exec.Command("go")
-	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return !real && strings.HasPrefix(v, "MKT_TEST_") })
-	if real {
-		where = "real"
+	if c.env != nil {
+		cmd.Env = c.env
 		args = append(args, "-test.parallel", "1") // they share topics, subjects and containers
+	} else {
+		cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "MKT_TEST_") })
 	}
 	cmd.Args, cmd.Dir, cmd.Stderr = append(cmd.Args, args...), s.pkg, os.Stderr
 	out, err := cmd.StdoutPipe()
@@ -155,13 +176,13 @@ func (s suite) test(dir, tags string, real bool) (map[string]outcome, error) {
 	for _, name := range slices.Sorted(maps.Keys(results)) {
 		count[results[name].action]++
 		if results[name].action == "fail" {
-			fmt.Printf("--- FAIL: %s (%s)\n%s", name, where, logs[name])
+			fmt.Printf("--- FAIL: %s (%s)\n%s", name, c.title, logs[name])
 		}
 	}
 	if err == nil && count["pass"]+count["skip"] == 0 {
 		err = errors.New("no test ran")
 	}
-	fmt.Printf("%-26s %-9s %d passed, %d failed, %d skipped  %.1fs\n", s.title, where, count["pass"], count["fail"], count["skip"], time.Since(start).Seconds())
+	fmt.Printf("%-40.40s %-16s %d passed, %d failed, %d skipped  %.1fs\n", s.title, c.title, count["pass"], count["fail"], count["skip"], time.Since(start).Seconds())
 	return results, err
 }
 
@@ -196,24 +217,30 @@ func collect(r io.Reader) (map[string]outcome, map[string]string, error) {
 }
 
 // write adds the suite's table to the page: the tests that have no subtests.
-func (s suite) write(w io.Writer, embedded, real map[string]outcome) {
-	fmt.Fprintf(w, "\n## %s\n\n| test | embedded | real |\n|---|---|---|\n", s.title)
+func (s suite) write(w io.Writer, columns []column, results []map[string]outcome) {
+	fmt.Fprintf(w, "\n## %s\n\n| test |", s.title)
 	names := map[string]bool{}
-	for _, results := range []map[string]outcome{embedded, real} {
-		for name := range results {
+	for i, c := range columns {
+		fmt.Fprintf(w, " %s |", c.title)
+		for name := range results[i] {
 			names[name] = true
 		}
 	}
-	all := slices.Sorted(maps.Keys(names))
-	for i, name := range all {
-		if i+1 < len(all) && strings.HasPrefix(all[i+1], name+"/") {
+	fmt.Fprint(w, "\n|---|"+strings.Repeat("---|", len(columns))+"\n")
+	sorted := slices.Sorted(maps.Keys(names))
+	for i, name := range sorted {
+		if i+1 < len(sorted) && strings.HasPrefix(sorted[i+1], name+"/") {
 			continue
 		}
 		title := strings.TrimPrefix(name, "Test")
 		if _, sub, ok := strings.Cut(title, "/"); ok {
 			title = strings.ReplaceAll(sub, "_", " ")
 		}
-		fmt.Fprintf(w, "| %s | %s | %s |\n", title, cell(embedded, name), cell(real, name))
+		fmt.Fprintf(w, "| %s |", title)
+		for _, r := range results {
+			fmt.Fprintf(w, " %s |", cell(r, name))
+		}
+		fmt.Fprintln(w)
 	}
 }
 
@@ -224,7 +251,7 @@ func cell(results map[string]outcome, name string) string {
 		o = results[parent]
 	}
 	if !ran && o.action != "skip" {
-		return "not run"
+		return "not run there"
 	}
 	switch o.action {
 	case "pass":
