@@ -153,8 +153,12 @@ func start(ctx context.Context, cfg Config) (*Broker, error) {
 	}
 	factors.watch()
 	newest.watch(cluster)
-	alive := newMembers()
-	alive.watch(cluster)
+	alive, err := newMembers(cluster)
+	if err != nil {
+		cluster.Close()
+		return nil, err
+	}
+	alive.watch()
 	if err := alive.start(hostport(ports[0]), cfg.User, cfg.Password); err != nil {
 		cluster.Close()
 		return nil, err
