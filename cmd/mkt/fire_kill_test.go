@@ -51,27 +51,30 @@ func TestKillAtEveryRequest(t *testing.T) {
 	all := len(points)
 	points = chosen(r, points, 16)
 	start := time.Now()
-	var next, killed atomic.Int64
-	var workers sync.WaitGroup
-	for range 3 {
-		b := f.blaze(t)
-		workers.Go(func() {
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= len(points) || t.Failed() && !deep() {
-					return
+	var killed atomic.Int64
+	inTurns(t, points, func(t *testing.T, f *fire, points []point) {
+		var next atomic.Int64
+		var workers sync.WaitGroup
+		for range 3 {
+			b := f.blaze(t)
+			workers.Go(func() {
+				for {
+					i := int(next.Add(1)) - 1
+					if i >= len(points) || t.Failed() && !deep() {
+						return
+					}
+					hit, out, err := b.kill(points[i], worlds[points[i].phase.name])
+					if err != nil {
+						t.Errorf("%s: killed at %s: %v\n%s", b.name, points[i], err, out)
+					}
+					if hit {
+						killed.Add(1)
+					}
 				}
-				hit, out, err := b.kill(points[i], worlds[points[i].phase.name])
-				if err != nil {
-					t.Errorf("%s: killed at %s: %v\n%s", b.name, points[i], err, out)
-				}
-				if hit {
-					killed.Add(1)
-				}
-			}
-		})
-	}
-	workers.Wait()
+			})
+		}
+		workers.Wait()
+	})
 	t.Logf("%d of %d points in %s, killed %d times", len(points), all, time.Since(start).Round(time.Second), killed.Load())
 	if killed.Load() < int64(len(points))/2 {
 		t.Error("most points were not reached")

@@ -73,33 +73,36 @@ func TestFireAtEveryRequest(t *testing.T) {
 	all := len(points)
 	points = chosen(r, points, 40)
 	start := time.Now()
-	var next, missed, hidden atomic.Int64
-	var workers sync.WaitGroup
-	for range 4 {
-		b := f.blaze(t)
-		workers.Go(func() {
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= len(points) || t.Failed() && !deep() {
-					return
+	var missed, hidden atomic.Int64
+	inTurns(t, points, func(t *testing.T, f *fire, points []point) {
+		var next atomic.Int64
+		var workers sync.WaitGroup
+		for range 4 {
+			b := f.blaze(t)
+			workers.Go(func() {
+				for {
+					i := int(next.Add(1)) - 1
+					if i >= len(points) || t.Failed() && !deep() {
+						return
+					}
+					began := time.Now()
+					hit, code, out, err := b.burn(points[i], worlds[points[i].phase.name])
+					if took := time.Since(began); took > 20*time.Second {
+						t.Logf("%s took %s", points[i], took.Round(time.Millisecond))
+					}
+					if err != nil {
+						t.Errorf("%s: %s: %v\n%s", b.name, points[i], err, out)
+					}
+					if !hit {
+						missed.Add(1)
+					} else if code == 0 {
+						hidden.Add(1)
+					}
 				}
-				began := time.Now()
-				hit, code, out, err := b.burn(points[i], worlds[points[i].phase.name])
-				if took := time.Since(began); took > 5*time.Second {
-					t.Logf("%s took %s", points[i], took.Round(time.Millisecond))
-				}
-				if err != nil {
-					t.Errorf("%s: %s: %v\n%s", b.name, points[i], err, out)
-				}
-				if !hit {
-					missed.Add(1)
-				} else if code == 0 {
-					hidden.Add(1)
-				}
-			}
-		})
-	}
-	workers.Wait()
+			})
+		}
+		workers.Wait()
+	})
 	t.Logf("%d of %d points in %s: %d were hidden by tries, %d requests were not made that time",
 		len(points), all, time.Since(start).Round(time.Second), hidden.Load(), missed.Load())
 }

@@ -41,6 +41,18 @@ func chosen(r *rand.Rand, points []point, few int) []point {
 	return points
 }
 
+// inTurns gives an embedded stack of its own to every few points: with what earlier runs left behind, all that lists objects grows slower.
+func inTurns(t *testing.T, points []point, try func(t *testing.T, f *fire, some []point)) {
+	t.Helper()
+	for some := range slices.Chunk(points, 150) {
+		if len(points) <= 150 {
+			try(t, newFire(t), some)
+			continue
+		}
+		t.Run("", func(t *testing.T) { try(t, newFire(t), some) })
+	}
+}
+
 // fire is one embedded stack for the stacks of testdata/fire. Their objects bear the name of their run, so that a run
 // begins with nothing however the others ended, and runs may go on beside each other.
 type fire struct {

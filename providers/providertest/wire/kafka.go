@@ -87,10 +87,11 @@ func (k *kafkaProxy) keep(c net.Conn) bool {
 	return !k.closed
 }
 
-// kafkaCall is a request that was passed on.
+// kafkaCall is a request that was passed on, or answered in the broker's place.
 type kafkaCall struct {
 	request kmsg.Request
 	verdict Verdict
+	instead []byte // the answer of one that was not passed on
 }
 
 // serve passes frames on in both directions until either side ends. A broker answers the requests of a connection in
@@ -110,6 +111,12 @@ func (k *kafkaProxy) serve(client net.Conn, target string) {
 		defer client.Close()
 		defer server.Close()
 		for call := range calls {
+			if call.instead != nil {
+				if err := writeFrame(client, call.instead); err != nil {
+					return
+				}
+				continue
+			}
 			frame, err := readFrame(server)
 			if err != nil {
 				return
@@ -148,9 +155,8 @@ func (k *kafkaProxy) serve(client net.Conn, target string) {
 			return
 		case Refused, Throttled:
 			if answer := withError(call.request, call.verdict.Fault); answer != nil { // not carried out
-				if err := writeFrame(client, response(frame[4:8], answer)); err != nil {
-					return
-				}
+				call.instead = response(frame[4:8], answer) // after the answers to what was asked before
+				calls <- call
 				continue
 			}
 		}
