@@ -154,6 +154,12 @@ func (s *subjects) finish(ctx context.Context, ch providers.Change, failed error
 		parts := result.State.AsValueMap()
 		parts["schema"] = ch.After.GetAttr("schema")
 		result.State = cty.ObjectVal(parts)
+		if differs(ch, "normalize") && normalizes(ch.After) && !normalizes(result.State) {
+			// Apicurio does so (3.3.3, ccompat/v7).
+			result.Err = &providers.Error{Code: providers.Invalid, Path: cty.GetAttrPath("normalize"),
+				Err:  fmt.Errorf("subject %q: this registry takes the setting normalize and does not keep it", ch.ID),
+				Hint: "Remove normalize: mkt finds a schema that differs only in how it is written without it."}
+		}
 	}
 	return result
 }

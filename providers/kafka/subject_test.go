@@ -2,6 +2,7 @@ package kafka_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -124,6 +125,26 @@ func TestSubjectLife(t *testing.T) {
 	}
 	if got := read(t, r, "s", nil); got != cty.NilVal {
 		t.Errorf("after: %#v", got)
+	}
+}
+
+// A registry that takes normalize and forgets it, as Apicurio does, is named as what cannot do it.
+func TestSubjectNormalizeIsNotKept(t *testing.T) {
+	r := subjects(t, func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			answer := httptest.NewRecorder()
+			next.ServeHTTP(answer, r)
+			w.Header().Set("Content-Type", answer.Header().Get("Content-Type"))
+			w.WriteHeader(answer.Code)
+			_, _ = io.WriteString(w, strings.ReplaceAll(answer.Body.String(), `"normalize":true`, `"normalize":false`))
+		})
+	})
+	made := r.Create(within(t, 20*time.Second), []providers.Change{create(with(subject("s", row), "normalize", cty.True))})[0]
+	if d := providers.Detail(made.Err); d == nil || d.Code != providers.Invalid || !strings.Contains(d.Error(), "does not keep it") || d.Hint == "" || made.State == cty.NilVal {
+		t.Errorf("%#v, %+v", made.State, made.Err)
+	}
+	if made := r.Create(within(t, 20*time.Second), []providers.Change{create(with(subject("t", row), "normalize", cty.False))})[0]; made.Err != nil {
+		t.Error(made.Err)
 	}
 }
 
