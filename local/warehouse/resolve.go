@@ -29,25 +29,31 @@ func (s *session) scope() scope { return scope{db: s.db, schema: s.schema, named
 // The dialect's text still names tables as the user does. DuckDB's own parser tells where each table and
 // column reference begins, and the names there are replaced in the text, so nothing else of it changes.
 func (s *session) compile(ctx context.Context, query string, sc scope) (string, error) {
+	duck, _, err := s.compileDeclared(ctx, query, sc)
+	return duck, err
+}
+
+// compileDeclared is compile that also gives the declared types of the query's columns, as resolver.declared does.
+func (s *session) compileDeclared(ctx context.Context, query string, sc scope) (string, []dataType, error) {
 	query, err := s.replaceFunctions(ctx, query, sc)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	duck, err := dialect.Rewrite(query)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	conn, err := s.connection(ctx)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	return s.resolve(ctx, conn, duck, sc)
 }
 
-func (s *session) resolve(ctx context.Context, conn *sql.Conn, duck string, sc scope) (string, error) {
+func (s *session) resolve(ctx context.Context, conn *sql.Conn, duck string, sc scope) (string, []dataType, error) {
 	var tree string
 	if err := conn.QueryRowContext(ctx, `SELECT json_serialize_sql(CAST(? AS VARCHAR))::VARCHAR`, duck).Scan(&tree); err != nil {
-		return "", err
+		return "", nil, err
 	}
 	dec := json.NewDecoder(strings.NewReader(tree))
 	dec.UseNumber()
@@ -58,22 +64,22 @@ func (s *session) resolve(ctx context.Context, conn *sql.Conn, duck string, sc s
 		Statements []any  `json:"statements"`
 	}
 	if err := dec.Decode(&ast); err != nil {
-		return "", err
+		return "", nil, err
 	}
 	if ast.Error {
 		if ast.Type == "parser" {
-			return "", compileError("001003", "42000", "%s", ast.Message)
+			return "", nil, compileError("001003", "42000", "%s", ast.Message)
 		}
-		return "", errUnsupported("this query (%s)", ast.Message)
+		return "", nil, errUnsupported("this query (%s)", ast.Message)
 	}
 	if len(ast.Statements) != 1 {
-		return "", compileError("001003", "42000", "one query expected, %d found", len(ast.Statements))
+		return "", nil, compileError("001003", "42000", "one query expected, %d found", len(ast.Statements))
 	}
 	r := &resolver{ctx: ctx, s: s, sc: sc, text: duck}
 	if err := r.walk(ast.Statements[0], nil); err != nil {
-		return "", err
+		return "", nil, err
 	}
-	return r.apply(), nil
+	return r.apply(), r.declared(ast.Statements[0]), nil
 }
 
 type splice struct {

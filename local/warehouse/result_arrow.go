@@ -46,6 +46,9 @@ var (
 	tzType  = arrow.StructOf(append(ntzType.Fields(), arrow.Field{Name: "timezone", Type: arrow.PrimitiveTypes.Int32, Nullable: true})...)
 )
 
+// utcOffset is how Snowflake writes an offset of no minutes: 1440 is added to each. DuckDB keeps the instant alone.
+const utcOffset = 1440
+
 // arrowField gives the Arrow shape in which Snowflake sends a column of this type.
 func arrowField(c column) arrow.Field {
 	var t arrow.DataType = arrow.BinaryTypes.String
@@ -225,7 +228,7 @@ func appendValue(b array.Builder, c column, v any) error {
 		b.FieldBuilder(0).(*array.Int64Builder).Append(t.Unix())
 		b.FieldBuilder(1).(*array.Int32Builder).Append(int32(t.Nanosecond()))
 		if b.NumField() == 3 {
-			b.FieldBuilder(2).(*array.Int32Builder).Append(1440)
+			b.FieldBuilder(2).(*array.Int32Builder).Append(utcOffset)
 		}
 	default:
 		return fmt.Errorf("no Arrow form for %T", v)

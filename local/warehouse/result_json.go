@@ -152,6 +152,9 @@ func jsonCell(c column, v any) (string, error) {
 		case "time":
 			return fmt.Sprintf("%d.%09d", v.Hour()*3600+v.Minute()*60+v.Second(), v.Nanosecond()), nil
 		}
+		if c.Type == "timestamp_tz" {
+			return epoch(v) + fmt.Sprintf(" %d", utcOffset), nil
+		}
 		return epoch(v), nil
 	}
 	if c.Type != "fixed" {

@@ -18,7 +18,7 @@ type selectStmt struct {
 }
 
 func (st *selectStmt) run(ctx context.Context, s *session) (*result, error) {
-	duck, err := s.compile(ctx, st.text, s.scope())
+	duck, declared, err := s.compileDeclared(ctx, st.text, s.scope())
 	if err != nil {
 		return nil, err
 	}
@@ -30,10 +30,12 @@ func (st *selectStmt) run(ctx context.Context, s *session) (*result, error) {
 	if err != nil {
 		return nil, err
 	}
+	text := textForm(duck, cols)
+	declare(cols, declared)
 	if st.describe {
 		return &result{typeID: typeSelect, cols: cols}, nil
 	}
-	rows, err := conn.QueryContext(ctx, textForm(duck, cols))
+	rows, err := conn.QueryContext(ctx, text)
 	if err != nil {
 		return nil, err
 	}

@@ -93,6 +93,42 @@ func TestTypesInResults(t *testing.T) {
 	}
 }
 
+// A column that is a table's is described as the table declares it, and what is computed as DuckDB has it.
+func TestDeclaredTypesInResults(t *testing.T) {
+	l := newLab(t)
+	l.exec(`CREATE DATABASE D`)
+	l.exec(`CREATE TABLE T (V VARCHAR(20), O OBJECT, A ARRAY, Z TIMESTAMP_TZ, B BINARY(8), N NUMBER(10,2))`)
+	l.exec(`CREATE TABLE U (V VARCHAR(5), K INT)`)
+	l.exec(`INSERT INTO T SELECT 'x', OBJECT_CONSTRUCT('k', 1), ARRAY_CONSTRUCT(1), '2024-02-29 01:02:03+02:00', TO_BINARY('00FF', 'HEX'), 1.5`)
+	for query, want := range map[string]string{
+		`SELECT * FROM T`: "V:TEXT(20) O:OBJECT(0) A:ARRAY(0) Z:TIMESTAMP_TZ(0) B:BINARY(8) N:FIXED(0)",
+		`SELECT u.V, t.V AS W, o FROM T, D.PUBLIC.U`:       "V:TEXT(5) W:TEXT(20) O:OBJECT(0)",
+		`SELECT D.PUBLIC.T.V, V || 'y' AS W, T.A FROM T`:   "V:TEXT(20) W:TEXT(16777216) A:ARRAY(0)",
+		`SELECT U.*, T.Z FROM U RIGHT JOIN T ON T.V = U.V`: "V:TEXT(5) K:FIXED(0) Z:TIMESTAMP_TZ(0)",
+		`SELECT V FROM (SELECT V FROM T)`:                  "V:TEXT(16777216)",
+		`WITH T AS (SELECT 'x' AS V) SELECT V FROM T`:      "V:TEXT(16777216)",
+		`SELECT V FROM T UNION ALL SELECT V FROM U`:        "V:TEXT(16777216)",
+		`SELECT * EXCLUDE (O, A, Z, B, N) FROM T`:          "V:TEXT(16777216)",
+	} {
+		rows, err := l.db.Query(query)
+		if err != nil {
+			t.Errorf("%s: %v", query, err)
+			continue
+		}
+		types, _ := rows.ColumnTypes()
+		var got []string
+		for _, ct := range types {
+			n, _ := ct.Length()
+			got = append(got, fmt.Sprintf("%s:%s(%d)", ct.Name(), ct.DatabaseTypeName(), n))
+		}
+		rows.Close()
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s\ngot  %s\nwant %s", query, got, want)
+		}
+	}
+	l.want(`SELECT Z, O, A FROM T`, "2024-02-28T23:02:03Z|{\n  \"k\": 1\n}|[\n  1\n]")
+}
+
 func TestBindings(t *testing.T) {
 	l := newLab(t)
 	l.exec(`CREATE DATABASE D`)
