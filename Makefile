@@ -10,9 +10,10 @@ TOOLS    := $(CURDIR)/bin/tools
 
 GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+GO_LICENSES   := github.com/google/go-licenses@v1.6.0
 BENCHSTAT     := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 
-.PHONY: all build demo test test-deep test-real test-clients check lint fuzz bench bench-planner bench-stream docs docs-check deploy-check fmt-check clean
+.PHONY: all build demo test test-deep test-real test-clients check lint vuln licences licences-check licences-page fuzz bench bench-planner bench-stream docs docs-check deploy-check fmt-check clean
 
 all: build
 
@@ -38,7 +39,7 @@ deploy-check: ## Build as the Dockerfile does, and hold the Kubernetes manifests
 	cd deploy/validate && $(GO) test . && $(GO) run . ../kubernetes
 	VERSION=$(VERSION) ./deploy/build.sh dist/mkt
 
-check: fmt-check lint docs-check ## What CI runs after the tests.
+check: fmt-check lint docs-check licences-page vuln ## What CI runs after the tests.
 
 fmt-check:
 	@out=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "not gofmt-ed:"; echo "$$out"; exit 1; }
@@ -49,6 +50,24 @@ lint: $(TOOLS)/golangci-lint
 
 $(TOOLS)/golangci-lint: Makefile
 	GOBIN=$(TOOLS) $(GO) install $(GOLANGCI_LINT)
+
+$(TOOLS)/govulncheck: Makefile
+	GOBIN=$(TOOLS) $(GO) install $(GOVULNCHECK)
+
+$(TOOLS)/go-licenses: Makefile
+	GOBIN=$(TOOLS) $(GO) install $(GO_LICENSES)
+
+vuln: $(TOOLS)/govulncheck ## Ask the vulnerability database about what mkt calls. MKT_TEST_REQUIRE=vulndb fails where it cannot be reached. See .ci/vuln.
+	GOVULNCHECK=$< TAGS="$(TAGS)" ./.ci/vuln
+
+licences: $(TOOLS)/go-licenses ## Write docs/reference/licences.md: every module in mkt and its licence. Takes minutes.
+	GO="$(GO)" GO_LICENSES=$< TAGS="$(TAGS)" ./.ci/licences
+
+licences-check: $(TOOLS)/go-licenses ## Read all licences again, and fail for one that is not allowed, such as the GPL. Takes minutes.
+	GO="$(GO)" GO_LICENSES=$< TAGS="$(TAGS)" ./.ci/licences check
+
+licences-page: ## Fail when docs/reference/licences.md lists other modules than mkt has, or a licence that is not allowed.
+	GO="$(GO)" TAGS="$(TAGS)" ./.ci/licences page
 
 fuzz: ## Run every fuzz target for a few seconds. Not a part of check: what it finds is new, not broken.
 	GO="$(GO)" TAGS="$(TAGS)" FUZZTIME="$${FUZZTIME:-5s}" ./.ci/fuzz

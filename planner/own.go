@@ -181,7 +181,7 @@ func readSummary(err error) string {
 func resourceDeps(s *spec.Stack, b *spec.Block) []spec.Addr {
 	var deps []spec.Addr
 	for _, dep := range b.Deps {
-		if other := s.Block(dep); other != nil && !other.App() {
+		if other := s.Block(dep); other != nil && other.Managed() {
 			deps = append(deps, dep)
 		}
 	}

@@ -63,6 +63,7 @@ type Plan struct {
 	// kept or made, each after what it depends on, then the deletes, each before what it depends on.
 	Changes []*Change
 	Outputs []OutputChange
+	Data    []Data // what data blocks read, in the order of the stack's dependencies
 	// Scope is the stack evaluated with the values as planned: the actual ones where nothing changes, unknown where
 	// only apply can tell.
 	Scope   *spec.Scope

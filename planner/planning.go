@@ -32,6 +32,7 @@ type planning struct {
 	wanted  map[spec.Addr]*wanted   // the stack's instances
 	byAddr  map[spec.Addr]*Change
 	first   map[*spec.Block][]*wanted // of the first evaluation
+	lookups []*lookup                 // of the first evaluation
 }
 
 // objectKey identifies an object across addresses.
@@ -126,6 +127,7 @@ func (p *planning) run(ctx context.Context) {
 	for _, w := range p.wanted {
 		p.ask(w)
 	}
+	p.look(p.lookups)
 	leaving := p.leaving()
 	for _, l := range leaving {
 		if l.removed != nil && !l.removed.Destroy {
@@ -161,6 +163,12 @@ func (p *planning) evaluateFirst() bool {
 	byID := map[objectKey]*wanted{}
 	for _, b := range p.in.Stack.Order() {
 		if !p.selects(b.Addr) {
+			continue
+		}
+		if b.Kind.Data != nil {
+			lookups, diags := p.evaluateData(scope, b)
+			p.lookups = append(p.lookups, lookups...)
+			p.diags = append(p.diags, diags...)
 			continue
 		}
 		list, diags := p.evaluate(scope, b)
@@ -267,8 +275,12 @@ func (p *planning) levels() [][]*spec.Block {
 
 // planLevel decides about blocks that do not depend on each other.
 func (p *planning) planLevel(ctx context.Context, blocks []*spec.Block) {
+	p.planData(ctx, blocks)
 	var all []*wanted
 	for _, b := range blocks {
+		if b.Kind.Data != nil {
+			continue
+		}
 		list := p.first[b]
 		if !holds(b, list) {
 			var diags hcl.Diagnostics

@@ -74,6 +74,8 @@ func (a *applying) evaluate(n *node) map[spec.Addr]*wanted {
 			v := inst.Value
 			if kept := a.plan.index[inst.Addr]; kept != nil && kept.After != cty.NilVal {
 				v = kept.After
+			} else if read, ok := a.plan.data(inst.Addr); ok {
+				v = read
 			}
 			a.scope.Set(inst.Addr, v)
 			continue

@@ -116,8 +116,11 @@ func Graph(w io.Writer, stack *spec.Stack) error {
 	b.WriteString("digraph stack {\n  rankdir = RL\n  node [shape = box, fontname = \"sans-serif\"]\n")
 	for _, block := range stack.Blocks() {
 		style := ""
-		if block.App() {
+		switch {
+		case block.App():
 			style = " [style = rounded]"
+		case !block.Managed():
+			style = " [style = dashed]"
 		}
 		fmt.Fprintf(&b, "  %q%s\n", block.Addr, style)
 		for _, dep := range block.Deps {

@@ -3,6 +3,7 @@ package render
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -42,6 +43,13 @@ func (v *View) Plan(p *planner.Plan) {
 		shown++
 	}
 	v.outputs(p)
+	if len(p.Data) > 0 {
+		v.Printf("Read, and not the stack's:\n")
+		for _, d := range p.Data {
+			v.Printf("  %s: %s %q\n", d.Addr, d.Kind.Name, d.ID)
+		}
+		v.Printf("\n")
+	}
 	if shown == 0 && p.Empty() {
 		v.Printf("%s The stack and the world agree.\n", v.bold(v.paint("Nothing to do.", text.FgGreen)))
 		return
@@ -272,6 +280,7 @@ type PlanJSON struct {
 	FormatVersion string       `json:"format_version"`
 	Changes       []ChangeJSON `json:"changes"`
 	Outputs       []OutputJSON `json:"outputs,omitempty"`
+	Data          []DataJSON   `json:"data,omitempty"`
 	Summary       SummaryJSON  `json:"summary"`
 	Diagnostics   []Diagnostic `json:"diagnostics,omitempty"`
 }
@@ -308,6 +317,14 @@ type OutputJSON struct {
 	Action    string          `json:"action,omitempty"`
 	Value     json.RawMessage `json:"value,omitempty"`
 	Sensitive bool            `json:"sensitive,omitempty"`
+}
+
+// DataJSON is what a data block has read. Sensitive values are left out.
+type DataJSON struct {
+	Address string                     `json:"address"`
+	Kind    string                     `json:"kind"`
+	ID      string                     `json:"id"`
+	Values  map[string]json.RawMessage `json:"values"`
 }
 
 // SummaryJSON counts a plan's changes.
@@ -352,6 +369,16 @@ func NewPlanJSON(p *planner.Plan, diags hcl.Diagnostics) PlanJSON {
 	}
 	for _, o := range p.Outputs {
 		out.Outputs = append(out.Outputs, outputJSON(o))
+	}
+	for _, d := range p.Data {
+		j := DataJSON{Address: d.Addr.String(), Kind: d.Kind.Name, ID: d.ID, Values: map[string]json.RawMessage{}}
+		for name, v := range d.Value.AsValueMap() {
+			hidden := slices.ContainsFunc(d.Sensitive, func(p cty.Path) bool { return p.HasPrefix(cty.GetAttrPath(name)) })
+			if !v.IsNull() && !hidden {
+				j.Values[name], _ = jsonValue(v)
+			}
+		}
+		out.Data = append(out.Data, j)
 	}
 	return out
 }

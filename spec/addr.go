@@ -9,7 +9,7 @@ import (
 // instance of a module, or all instances of one. It is comparable.
 type Addr struct {
 	Module string // of the instance of a module that holds the block: `module.eu`, `module.by["a"].module.b`; "" for the stack itself
-	Kind   string // "kafka_topic"
+	Kind   string // "kafka_topic", "data.kafka_topic"
 	Name   string // the label
 	Key    string // the for_each key, when Keyed
 	Keyed  bool
@@ -104,6 +104,14 @@ func ParseTarget(s string) (a Addr, ok bool) {
 		rest = after[1:]
 	}
 	kind, rest, dotted := strings.Cut(rest, ".")
+	if kind+"." == dataPrefix {
+		var of string
+		of, rest, dotted = strings.Cut(rest, ".")
+		if of == "" {
+			return Addr{}, false
+		}
+		kind = dataPrefix + of
+	}
 	if !dotted || kind == "" || strings.Contains(kind, "[") {
 		return Addr{}, false
 	}

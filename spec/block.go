@@ -67,20 +67,21 @@ type Trigger struct {
 }
 
 func (m *module) addBlock(b *hclsyntax.Block, kind *Kind) hcl.Diagnostics {
-	if len(b.Labels) != 1 {
+	label := len(b.Labels) - 1
+	if kind.Data == nil && label != 0 {
 		return hcl.Diagnostics{errorAt(b.DefRange(), "Wrong number of labels",
 			"A %s block has one label, its name: %s \"name\" { … }.", b.Type, b.Type)}
 	}
-	if !hclsyntax.ValidIdentifier(b.Labels[0]) {
-		return hcl.Diagnostics{errorAt(b.LabelRanges[0], "Invalid name",
+	if !hclsyntax.ValidIdentifier(b.Labels[label]) {
+		return hcl.Diagnostics{errorAt(b.LabelRanges[label], "Invalid name",
 			"A block's name starts with a letter and holds only letters, digits, underscores and dashes, so that others can refer to it.")}
 	}
 	block := &Block{
-		Addr:       Addr{Kind: kind.Name, Name: b.Labels[0]},
+		Addr:       Addr{Kind: kind.Name, Name: b.Labels[label]},
 		Kind:       kind,
 		Range:      b.DefRange(),
 		body:       b.Body,
-		labelRange: b.LabelRanges[0],
+		labelRange: b.LabelRanges[label],
 	}
 	if other := m.byAddr[block.Addr]; other != nil {
 		return hcl.Diagnostics{errorAt(b.DefRange(), "Duplicate block",
@@ -111,7 +112,9 @@ func (m *module) setMeta(b *Block) (diags hcl.Diagnostics) {
 	if a := b.body.Attributes["count"]; a != nil {
 		diags = append(diags, noCount(a))
 	}
-	if a := b.body.Attributes["depends_on"]; a != nil {
+	if a := b.body.Attributes["depends_on"]; a != nil && b.Kind.Data != nil {
+		diags = append(diags, errorAt(a.SrcRange, "No depends_on here", "What a data block reads is read at plan, before anything changes. Remove depends_on."))
+	} else if a != nil {
 		b.after, diags = m.dependsOn(a, diags)
 	}
 	seen := false
@@ -131,13 +134,13 @@ func (m *module) setMeta(b *Block) (diags hcl.Diagnostics) {
 
 func (m *module) setLifecycle(b *Block, nested *hclsyntax.Block) (diags hcl.Diagnostics) {
 	known := []string{"prevent_destroy", "ignore_changes", "replace_triggered_by", "silence"}
-	if b.App() {
+	if !b.Managed() {
 		known = []string{"silence"}
 	}
 	for _, attr := range sortedAttributes(nested.Body) {
 		if !contains(known, attr.Name) {
 			hint := DidYouMean(attr.Name, known)
-			if b.App() {
+			if !b.Managed() {
 				hint = " It is nothing that is made or deleted: only silence has a meaning here."
 			}
 			diags = append(diags, errorAt(attr.NameRange, "Unknown attribute",
@@ -265,6 +268,12 @@ func target(expr hcl.Expression, attrs bool) (Trigger, hcl.Diagnostics) {
 	var steps []moduleStep
 	for {
 		kind, _ := word()
+		if of, ok := "", kind == "data"; ok {
+			if of, ok = word(); !ok {
+				return Trigger{}, bad
+			}
+			kind = dataPrefix + of
+		}
 		name, ok := word()
 		if !ok {
 			return Trigger{}, bad

@@ -3,6 +3,7 @@ package spec
 import (
 	"sort"
 	"strconv"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -81,6 +82,11 @@ func checkBody(body *hclsyntax.Body, s *shape, meta map[string]bool, owner strin
 		attr := s.attr(a.Name)
 		switch nested, _ := s.block(a.Name); {
 		case attr != nil && attr.Computed && !attr.Optional:
+			if of, isData := strings.CutPrefix(owner, dataPrefix); isData {
+				diags = append(diags, errorAt(a.NameRange, "Attribute that is read",
+					"A data block says which %s is meant, and %s is read from it. Remove it.", of, a.Name))
+				continue
+			}
 			diags = append(diags, errorAt(a.NameRange, "Attribute set by the server",
 				"%s of a %s is set by the server and cannot be given here. Remove it.", a.Name, owner))
 		case attr != nil:

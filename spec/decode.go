@@ -17,6 +17,8 @@ type Instance struct {
 	// Value is an unmarked object of the kind's Type: defaults and labels applied, references to objects replaced by their
 	// IDs, in normal form and checked. Unknown is what the server sets and what depends on unknown values.
 	Value cty.Value
+	// Lookup is for data blocks, which have nothing in Value but what is given: it has the defaults of what is not, too, and finds the object.
+	Lookup cty.Value
 	// Sensitive are the paths in Value that must not be shown: what came from sensitive values, and the kind's secrets.
 	Sensitive []cty.Path
 	// Objects are the objects that attributes refer to by Refs, in no particular order.
@@ -56,6 +58,9 @@ func (d *decoder) instance(body hcl.Body, ctx *hcl.EvalContext, header, label hc
 	value := d.body(body, ctx, sh, src, nil)
 	inst := &Instance{Addr: d.addr, Value: value, src: src, Objects: d.objects}
 	inst.Sensitive = append(d.sensitive, secretPaths(sh.attrs, sh.blocks, value, nil)...)
+	if d.kind.Data != nil {
+		inst.read()
+	}
 	if d.kind.Check != nil {
 		for _, p := range d.kind.Check(value) {
 			detail := p.Detail

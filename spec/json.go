@@ -43,10 +43,11 @@ type jsonBody struct {
 	top    bool // there are no attributes: whatever is no known block is an unknown one
 }
 
-// jsonBlock is a type of block; inner is the body of one with that label ("" without).
+// jsonBlock is a type of block; inner is the body of one with that label ("" without). Data blocks have two labels, of which this is the first.
 type jsonBlock struct {
 	labelled bool
 	inner    func(label string) jsonBody
+	twice    bool
 }
 
 // jsonReader turns the text of one file into a tree.
@@ -101,7 +102,7 @@ func (s *Stack) parseJSON(src []byte, name string) (*hclsyntax.Body, hcl.Diagnos
 // jsonTop says what the top level of a file may hold.
 func (s *Stack) jsonTop() jsonBody {
 	is := func(labelled bool, body jsonBody) jsonBlock {
-		return jsonBlock{labelled, func(string) jsonBody { return body }}
+		return jsonBlock{labelled: labelled, inner: func(string) jsonBody { return body }}
 	}
 	plain := is(false, jsonBody{})
 	top := jsonBody{top: true, blocks: map[string]jsonBlock{
@@ -114,15 +115,23 @@ func (s *Stack) jsonTop() jsonBody {
 		"removed":  is(false, jsonBody{blocks: map[string]jsonBlock{"lifecycle": plain}, raw: []string{"from"}}),
 		"import":   is(false, jsonBody{raw: []string{"to"}}),
 		"check":    is(true, jsonBody{blocks: map[string]jsonBlock{"assert": plain}}),
-		"provider": {true, func(label string) jsonBody {
+		"provider": {labelled: true, inner: func(label string) jsonBody {
 			if p := s.providers[label]; p != nil {
 				return s.shapes[p.kind].json()
 			}
 			return jsonBody{}
 		}},
 	}}
+	top.blocks["data"] = jsonBlock{labelled: true, twice: true, inner: func(label string) jsonBody {
+		if d := s.data[label]; d != nil {
+			body := s.shapes[d].json()
+			body.blocks["lifecycle"] = plain
+			return body
+		}
+		return jsonBody{}
+	}}
 	for name, kind := range s.kinds {
-		top.blocks[name] = jsonBlock{true, func(string) jsonBody {
+		top.blocks[name] = jsonBlock{labelled: true, inner: func(string) jsonBody {
 			body := s.shapes[kind].json()
 			body.raw = append(body.raw, "depends_on")
 			body.blocks["lifecycle"] = is(false, jsonBody{raw: []string{"ignore_changes", "replace_triggered_by"}})
@@ -142,15 +151,15 @@ func (s *shape) json() jsonBody {
 	}
 	for i := range s.blocks {
 		inner := s.nested[i]
-		body.blocks[s.blocks[i].Name] = jsonBlock{s.blocks[i].Label != "", func(string) jsonBody { return inner.json() }}
+		body.blocks[s.blocks[i].Name] = jsonBlock{labelled: s.blocks[i].Label != "", inner: func(string) jsonBody { return inner.json() }}
 	}
 	if len(s.blocks) > 0 {
-		body.blocks["dynamic"] = jsonBlock{true, func(label string) jsonBody {
+		body.blocks["dynamic"] = jsonBlock{labelled: true, inner: func(label string) jsonBody {
 			content := jsonBody{}
 			if _, inner := s.block(label); inner != nil {
 				content = inner.json()
 			}
-			return jsonBody{raw: []string{"iterator"}, blocks: map[string]jsonBlock{"content": {false, func(string) jsonBody { return content }}}}
+			return jsonBody{raw: []string{"iterator"}, blocks: map[string]jsonBlock{"content": {inner: func(string) jsonBody { return content }}}}
 		}}
 	}
 	return body
@@ -189,6 +198,19 @@ func (r *jsonReader) labelled(to *hclsyntax.Body, m jsonMember, block jsonBlock,
 		r.diags = append(r.diags, errorAt(n.rng, "Object expected", "%s has labels: write { \"label\": { … } }.", m.name))
 	}
 	for _, label := range n.members {
+		if block.twice {
+			if label.node.sort != '{' {
+				r.diags = append(r.diags, errorAt(label.node.rng, "Object expected", "%s has two labels: write { \"kind\": { \"name\": { … } } }.", m.name))
+			}
+			for _, name := range label.node.members {
+				first := len(to.Blocks)
+				r.blocks(to, m, &name, block.inner(label.name), name.node)
+				for _, b := range to.Blocks[first:] {
+					b.Labels, b.LabelRanges = append([]string{label.name}, b.Labels...), append([]hcl.Range{label.rng}, b.LabelRanges...)
+				}
+			}
+			continue
+		}
 		r.blocks(to, m, &label, block.inner(label.name), label.node)
 	}
 }

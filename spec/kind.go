@@ -34,6 +34,8 @@ type Kind struct {
 	Check func(v cty.Value) []Problem
 	// HoldsData is true where a delete loses what apply cannot bring back: records, blobs, rows.
 	HoldsData bool
+	// Data is set for the kind of data blocks, which are not described but made by Load: the kind of what they read.
+	Data *Kind
 }
 
 // Attr describes one attribute.

@@ -35,6 +35,7 @@ type Stack struct {
 	Settings Settings
 
 	kinds     map[string]*Kind // resources and app by name
+	data      map[string]*Kind // of data blocks, by the name of the kind that they read
 	providers map[string]*providerBlock
 	shapes    map[*Kind]*shape
 
@@ -64,6 +65,7 @@ func Load(path string, opts Options) (*Stack, hcl.Diagnostics) {
 		Path:      path,
 		Files:     map[string]*hcl.File{},
 		kinds:     map[string]*Kind{},
+		data:      map[string]*Kind{},
 		providers: map[string]*providerBlock{},
 		shapes:    map[*Kind]*shape{},
 		modules:   map[string]*module{},
@@ -75,8 +77,7 @@ func Load(path string, opts Options) (*Stack, hcl.Diagnostics) {
 		s.reads.getenv = func(string) string { return "" }
 	}
 	for _, k := range append(append([]*Kind{}, opts.Kinds...), opts.App...) {
-		s.kinds[k.Name] = k
-		s.shapes[k] = newShape(k.Attrs, k.Blocks)
+		s.addKind(k)
 	}
 	for _, k := range opts.Providers {
 		s.providers[k.Name] = &providerBlock{kind: k}

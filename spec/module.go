@@ -113,7 +113,9 @@ func (m *module) add(b *hclsyntax.Block) hcl.Diagnostics {
 		return m.addCheck(b)
 	case "module":
 		return m.addCall(b)
-	case "resource", "data":
+	case "data":
+		return m.addData(b)
+	case "resource":
 		return hcl.Diagnostics{errorAt(b.DefRange(), "Unknown kind of block",
 			"Blocks are bare in this language: write kafka_topic \"name\" { … } without %q before it.", b.Type)}
 	}
@@ -122,7 +124,7 @@ func (m *module) add(b *hclsyntax.Block) hcl.Diagnostics {
 	}
 	first := !m.unknown[b.Type]
 	m.unknown[b.Type] = true
-	known := append(m.stack.kindNames(), "mkt", "variable", "locals", "output", "provider", "module", "moved", "removed", "import", "check")
+	known := append(m.stack.kindNames(), "mkt", "variable", "locals", "output", "provider", "module", "moved", "removed", "import", "check", "data")
 	detail := "No kind is called %q.%s"
 	suggestion := DidYouMean(b.Type, known)
 	if suggestion == "" && first {

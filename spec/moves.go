@@ -2,6 +2,7 @@ package spec
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -187,6 +188,8 @@ func (m *module) addresses(b *hclsyntax.Block, set map[string]*Addr, others []st
 		case t.Addr.Kind == "" && b.Type == "import":
 			diags = append(diags, errorAt(a.Expr.Range(), "Invalid reference", "A module is no object. Name a block in it, as in %s.kafka_topic.prices.", t.Addr))
 		case t.Addr.Kind == "":
+		case strings.HasPrefix(t.Addr.Kind, dataPrefix):
+			diags = append(diags, errorAt(a.Expr.Range(), "Nothing to own", "A data block only reads: mkt owns nothing of it, so there is nothing to say about it here."))
 		case kind == nil:
 			diags = append(diags, errorAt(a.Expr.Range(), "Unknown kind of block", "No kind is called %q.%s", t.Addr.Kind, DidYouMean(t.Addr.Kind, m.stack.kindNames())))
 		case kind.System == "":

@@ -208,7 +208,7 @@ func (d *dependencies) add(nodes []node, set map[Addr]bool) {
 // a block that is sure to have an object counts, so that the order holds for deletes too.
 func (d *dependencies) follows(b *Block, deps map[Addr]bool) bool {
 	for addr := range deps {
-		if dep := d.stack.byAddr[addr]; dep.in == b.in && !dep.ForEach && !dep.App() {
+		if dep := d.stack.byAddr[addr]; dep.in == b.in && !dep.ForEach && dep.Managed() {
 			return true
 		}
 	}
@@ -228,7 +228,7 @@ func (d *dependencies) after(addr Addr, set map[Addr]bool) {
 		needed := map[Addr]bool{}
 		blocks := d.stack.inModule(addr)
 		for _, b := range blocks {
-			if !b.ForEach && !b.App() {
+			if !b.ForEach && b.Managed() {
 				for _, dep := range b.Deps {
 					needed[dep] = true
 				}

@@ -39,6 +39,14 @@ func Reference(kinds []*Kind) map[string]string {
 	return pages
 }
 
+func backquoted(names []string) []string {
+	quoted := make([]string, len(names))
+	for i, name := range names {
+		quoted[i] = "`" + name + "`"
+	}
+	return quoted
+}
+
 func groupOf(k *Kind) string {
 	switch {
 	case k.ID != nil:
@@ -80,6 +88,8 @@ func referencePage(k *Kind) string {
 	if resource {
 		b.WriteString("\nReferences also see `address`, the object's address in the stack. " +
 			"`for_each`, `depends_on` and `lifecycle` work as for every resource.\n")
+		fmt.Fprintf(&b, "\n`data \"%s\" \"name\" { … }` reads one that exists and is not the stack's, for [references](../how-to/data.md): it takes %s, and everything else is read.\n",
+			k.Name, list(backquoted(k.Names())))
 	}
 	if len(k.Blocks) > 0 {
 		b.WriteString("\n## Blocks\n")

@@ -288,6 +288,8 @@ func (c *collector) reference(t hcl.Traversal) *hcl.Diagnostic {
 		c.each = true
 	case "module":
 		return c.outputReference(t, name, rng)
+	case "data":
+		return c.dataReference(t, name, rng)
 	case "row":
 		return errorAt(rng, "No row here",
 			"row.Column names a column of the source and is possible only where an attribute asks for one, as a producer's key does; it has no value at plan.")
@@ -299,11 +301,11 @@ func (c *collector) reference(t hcl.Traversal) *hcl.Diagnostic {
 
 func (c *collector) blockReference(t hcl.Traversal, root, name string, rng hcl.Range) *hcl.Diagnostic {
 	m, s := c.module, c.module.stack
-	if s.kinds[root] == nil {
+	if s.kind(root) == nil {
 		if m.unknown[root] {
 			return nil
 		}
-		known := append(s.kindNames(), "var", "local", "path", "each", "module")
+		known := append(s.kindNames(), "var", "local", "path", "each", "module", "data")
 		hint := DidYouMean(root, known)
 		if hint == "" && len(t) == 1 {
 			hint = " If it is meant as text, put it in quotes."
@@ -362,7 +364,7 @@ func unknownAttributeRef(b *Block, sh *shape, name string, rng hcl.Range) *hcl.D
 }
 
 func (m *module) unknownBlockRef(kind, name string, rng hcl.Range) *hcl.Diagnostic {
-	if m.stack.kinds[kind] == nil {
+	if m.stack.kind(kind) == nil {
 		return errorAt(rng, "Unknown reference", "There is nothing called %q to refer to.%s", kind, DidYouMean(kind, m.stack.kindNames()))
 	}
 	names := m.namesOf(kind)

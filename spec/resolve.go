@@ -39,8 +39,8 @@ func (d *decoder) resolve(attr *Attr, v cty.Value, rng hcl.Range, at cty.Path) (
 	if !ok || d.scope.stack.Block(addr) == nil {
 		return cty.NilVal, errorAt(rng, "Wrong type", "%s takes %s, and this object is not one of the stack's.", attr.Name, or(attr.Refs))
 	}
-	if !contains(attr.Refs, addr.Kind) {
-		return cty.NilVal, errorAt(rng, "Wrong kind of object", "%s takes %s, and %s is a %s.%s", attr.Name, or(attr.Refs), addr, addr.Kind, d.candidates(attr))
+	if kind := strings.TrimPrefix(addr.Kind, dataPrefix); !contains(attr.Refs, kind) {
+		return cty.NilVal, errorAt(rng, "Wrong kind of object", "%s takes %s, and %s is a %s.%s", attr.Name, or(attr.Refs), addr, kind, d.candidates(attr))
 	}
 	d.objects = append(d.objects, ObjectRef{Path: append(cty.Path(nil), at...), Addr: addr})
 	id, secret := d.scope.id(addr)
@@ -57,7 +57,7 @@ func (d *decoder) resolve(attr *Attr, v cty.Value, rng hcl.Range, at cty.Path) (
 func (d *decoder) candidates(attr *Attr) string {
 	var fits []string
 	for _, b := range d.scope.stack.blocks {
-		if contains(attr.Refs, b.Kind.Name) {
+		if contains(attr.Refs, strings.TrimPrefix(b.Kind.Name, dataPrefix)) {
 			fits = append(fits, b.Addr.String())
 		}
 	}

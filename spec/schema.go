@@ -15,6 +15,7 @@ type doc = map[string]any
 // Schema writes the JSON schema (2020-12) of the language's JSON syntax from the kinds' descriptions: which blocks there are, what
 // they hold, what is required, and where the values are known, which. The same kinds give the same text.
 func Schema(kinds []*Kind) ([]byte, error) {
+	data := doc{}
 	top, defs, providers := doc{"$schema": doc{"type": "string", "description": "This schema, for editors."}}, schemaDefs(), doc{}
 	for name, s := range languageBlocks() {
 		top[name] = s
@@ -31,12 +32,21 @@ func Schema(kinds []*Kind) ([]byte, error) {
 		if k.Name != "query" {
 			meta["for_each"] = ref("collection", "A map, or a set of texts: one instance for each key.")
 		}
+		if k.System != "" {
+			d := dataKind(k)
+			read := bodySchema(defs, d.Name, d.Attrs, nil, "", d.Doc)
+			more := read["properties"].(doc)
+			more["for_each"], more["lifecycle"] = meta["for_each"], ref("lifecycle_app", "Which checks are silenced.")
+			defs[d.Name] = read
+			data[k.Name] = labelled(ref(d.Name, ""), sentence(d.Doc))
+		}
 		if k.ID == nil {
 			meta["lifecycle"] = ref("lifecycle_app", "Which checks are silenced.")
 		}
 		defs[k.Name] = body
 		top[k.Name] = labelled(ref(k.Name, ""), sentence(k.Doc))
 	}
+	top["data"] = oneOrMany(blockSchema("Objects that exist and are not the stack's, by kind and name.", data))
 	top["provider"] = oneOrMany(blockSchema("How the systems are reached, by system.", providers))
 	text, err := json.MarshalIndent(doc{
 		"$schema":              "https://json-schema.org/draft/2020-12/schema",

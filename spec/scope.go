@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"strings"
 	"sync"
 
 	"github.com/hashicorp/hcl/v2"
@@ -294,13 +295,21 @@ func (sc *Scope) contextLocked(in *moduleInstance, r refs) (*hcl.EvalContext, hc
 		}
 		ctx.Variables["local"] = cty.ObjectVal(locals)
 	}
+	data := map[string]cty.Value{}
 	for i := 0; i < len(r.blocks); { // sorted by kind
 		kind := r.blocks[i].Kind
 		byName := map[string]cty.Value{}
 		for ; i < len(r.blocks) && r.blocks[i].Kind == kind; i++ {
 			byName[r.blocks[i].Name] = sc.value(r.blocks[i].in(in.path))
 		}
-		ctx.Variables[kind] = cty.ObjectVal(byName)
+		if of, isData := strings.CutPrefix(kind, dataPrefix); isData {
+			data[of] = cty.ObjectVal(byName)
+		} else {
+			ctx.Variables[kind] = cty.ObjectVal(byName)
+		}
+	}
+	if len(data) > 0 {
+		ctx.Variables["data"] = cty.ObjectVal(data)
 	}
 	if len(r.outputs) > 0 {
 		v, more := sc.modules(in, r.outputs)

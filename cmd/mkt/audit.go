@@ -22,7 +22,7 @@ func newAudit(c *cli) *cobra.Command {
 		Use:   "audit",
 		Short: "Prove that no row was lost or doubled; exit 1 if one was",
 		Long: `audit reads the sources, the topics, the files and the tables again and compares each hop with the one before it, row by
-row and by content. It changes nothing.`,
+row and by content. It changes nothing. Where a pipe has not heard of files, it shows the statement that has it load them.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
@@ -42,6 +42,11 @@ row and by content. It changes nothing.`,
 			report, err := audit.Run(ctx, cfg)
 			if err != nil {
 				return err
+			}
+			if db != nil && !report.OK() {
+				if err := s.noteUnloaded(ctx, db, cfg.Consumers, &report); err != nil {
+					return err
+				}
 			}
 			if c.json {
 				if err := render.JSON(c.out, render.NewAuditJSON(report)); err != nil {

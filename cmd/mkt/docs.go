@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 
@@ -52,8 +53,8 @@ mkt itself works by, and the JSON schemas of the language and of what plan -json
 	return cmd
 }
 
-// conformancePage is written by the conformance suites, which run elsewhere.
-const conformancePage = "conformance.md"
+// elsewhere are the pages that others write: the conformance suites, and what lists licences.
+var elsewhere = []string{"conformance.md", "licences.md"}
 
 // writePages makes dir hold just these pages and returns the names of those that differed.
 func writePages(dir string, pages map[string]string, dry bool) (stale []string, err error) {
@@ -65,7 +66,7 @@ func writePages(dir string, pages map[string]string, dry bool) (stale []string, 
 		return nil, err
 	}
 	for _, path := range old {
-		if _, keep := pages[filepath.Base(path)]; keep || filepath.Base(path) == conformancePage {
+		if _, keep := pages[filepath.Base(path)]; keep || slices.Contains(elsewhere, filepath.Base(path)) {
 			continue
 		}
 		stale = append(stale, path)

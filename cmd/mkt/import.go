@@ -69,6 +69,8 @@ func (c *cli) importOne(ctx context.Context, addr spec.Addr, id string, wait tim
 	switch {
 	case block == nil:
 		return fmt.Errorf("the stack has no %s; write its block first: import owns what a block describes", addr)
+	case block.Kind.Data != nil:
+		return fmt.Errorf("%s is a data block, which only reads: there is nothing to own", addr)
 	case block.App():
 		return fmt.Errorf("%s is a part of the app: there is nothing to own", addr)
 	case block.ForEach && !addr.Keyed:

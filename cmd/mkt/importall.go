@@ -138,7 +138,7 @@ func (i *importer) known(ctx context.Context, system string) error {
 		}
 		for _, inst := range instances {
 			v := inst.Value
-			if !b.App() { // what another system's provider would fill in is good for references, but can be done without
+			if b.Managed() { // what another system's provider would fill in is good for references, but can be done without
 				other, err := i.s.provider(ctx, b.Kind.System)
 				if err == nil {
 					var done cty.Value

@@ -22,13 +22,16 @@ func newShow(c *cli) *cobra.Command {
 				return err
 			}
 			defer s.Close()
-			changes := p.Changes
+			changes := slices.Clone(p.Changes)
+			for _, d := range p.Data {
+				changes = append(changes, &planner.Change{Addr: d.Addr, Kind: d.Kind, Action: planner.NoOp, ID: d.ID, Before: d.Value, After: d.Value, Sensitive: d.Sensitive})
+			}
 			if len(args) == 1 {
 				addr, ok := spec.ParseTarget(args[0])
 				if !ok {
 					return fmt.Errorf("%q is no address; write kafka_topic.prices", args[0])
 				}
-				changes = slices.DeleteFunc(slices.Clone(p.Changes), func(change *planner.Change) bool { return !addr.Covers(change.Addr) })
+				changes = slices.DeleteFunc(changes, func(change *planner.Change) bool { return !addr.Covers(change.Addr) })
 				if len(changes) == 0 {
 					return fmt.Errorf("neither the stack nor the ledger has %s", addr)
 				}

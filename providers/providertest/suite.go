@@ -109,6 +109,7 @@ func Run(t *testing.T, s Suite) {
 	run("gone outside", s.goneOutside)
 	run("delete", s.delete)
 	run("listed", s.listed)
+	run("read as data", s.asData)
 	if s.Outside != nil {
 		run("changed outside", s.changedOutside)
 	}
