@@ -1,7 +1,6 @@
 package stream
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/md5"
@@ -26,17 +25,21 @@ import (
 // createBlob writes a blob that must not exist. When one of that name exists
 // it returns errExists. It tries again until ctx ends; a try whose answer was
 // lost shows as errExists, too.
-func createBlob(ctx context.Context, c *container.Client, name string, body []byte, meta map[string]*string, retried func()) error {
-	sum := md5.Sum(body)
+func createBlob(ctx context.Context, c *container.Client, name string, body *rowfile.Output, meta map[string]*string, retried func()) error {
+	hash := md5.New()
+	if _, err := io.Copy(hash, body.Reader()); err != nil {
+		return err
+	}
+	sum := hash.Sum(nil)
 	anyTag := azcore.ETagAny
 	opts := &blockblob.UploadOptions{
 		Metadata:                meta,
-		HTTPHeaders:             &blob.HTTPHeaders{BlobContentMD5: sum[:]},
-		TransactionalValidation: blob.TransferValidationTypeMD5(sum[:]),
+		HTTPHeaders:             &blob.HTTPHeaders{BlobContentMD5: sum},
+		TransactionalValidation: blob.TransferValidationTypeMD5(sum),
 		AccessConditions:        &blob.AccessConditions{ModifiedAccessConditions: &blob.ModifiedAccessConditions{IfNoneMatch: &anyTag}},
 	}
 	err := retryBlob(ctx, retried, func(ctx context.Context) error {
-		_, err := c.NewBlockBlobClient(name).Upload(ctx, readSeekCloser{bytes.NewReader(body)}, opts)
+		_, err := c.NewBlockBlobClient(name).Upload(ctx, readSeekCloser{body.Reader()}, opts)
 		return err
 	})
 	if bloberror.HasCode(err, bloberror.BlobAlreadyExists, bloberror.ConditionNotMet) {

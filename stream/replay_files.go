@@ -191,13 +191,15 @@ func (r *fileReplayer) make(ctx context.Context, name string, c claim) error {
 	if t.ID != r.topic.ID {
 		return fmt.Errorf("topic %q was re-created while its dead letters were read; start again", t.Name)
 	}
-	body, err := json.Marshal(c)
+	text, err := json.Marshal(c)
 	if err != nil {
 		return err
 	}
+	var body rowfile.Output
+	_, _ = body.Write(text) // never fails
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.UploadTimeout)
 	defer cancel()
-	return createBlob(ctx, r.blobs, name, body, nil, nil)
+	return createBlob(ctx, r.blobs, name, &body, nil, nil)
 }
 
 // write writes a claim's file, if it is not there.
@@ -231,7 +233,7 @@ func (r *fileReplayer) write(ctx context.Context, c claim, letters map[int64]Rec
 		return err
 	}
 	info := FileInfo{End: out.end, Rows: out.rows, Schema: out.schema, Digest: out.digest}
-	err = createBlob(ctx, r.blobs, c.File, out.body.Bytes(), info.metadata(), nil)
+	err = createBlob(ctx, r.blobs, c.File, out.body.File(), info.metadata(), nil)
 	if errors.Is(err, errExists) {
 		return nil // by someone who read the same claim
 	}

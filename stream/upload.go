@@ -35,7 +35,7 @@ func (c *consumer) send(p *partition) {
 		start, tries := time.Now(), new(atomic.Int64)
 		out := c.put(id, f, func() { tries.Add(1); c.counts.retries.Add(1) })
 		c.run.took(Step{Kind: StepUpload, Name: c.cfg.Name, Topic: c.cfg.Topic, Start: start, Rows: f.rows,
-			Bytes: int64(len(f.body.Bytes())), DeadLetters: f.dead, Err: out.err, File: c.cfg.fileName(c.topic, id, f.dir, f.start),
+			Bytes: f.body.File().Len(), DeadLetters: f.dead, Err: out.err, File: c.cfg.fileName(c.topic, id, f.dir, f.start),
 			Partition: id, Adopted: out.existed, Retries: tries.Load(), Oldest: f.oldest, Newest: f.newest})
 		out.partition, out.epoch, out.file = id, epoch, f
 		select {
@@ -60,7 +60,7 @@ func (c *consumer) put(id int32, f *file, retried func()) (out outcome) {
 	if out.err = c.incarnation(ctx); out.err != nil {
 		return out
 	}
-	err := createBlob(ctx, c.blobs, name, f.body.Bytes(), info.metadata(), retried)
+	err := createBlob(ctx, c.blobs, name, f.body.File(), info.metadata(), retried)
 	if errors.Is(err, errExists) {
 		out.existed = true
 		theirs, err := blobInfo(ctx, c.blobs, name, retried)
@@ -93,7 +93,7 @@ func (c *consumer) put(id int32, f *file, retried func()) (out outcome) {
 	}
 	if f.dead > 0 {
 		dead := FileInfo{End: f.end, Rows: f.dead, Dead: f.dead}
-		if err := createBlob(ctx, c.blobs, letters, f.letters.Bytes(), dead.metadata(), retried); err != nil && !errors.Is(err, errExists) {
+		if err := createBlob(ctx, c.blobs, letters, f.letters.File(), dead.metadata(), retried); err != nil && !errors.Is(err, errExists) {
 			out.err = err
 			return out
 		}
@@ -114,7 +114,7 @@ func (c *consumer) stands(ctx context.Context, name string, f *file, info FileIn
 			return err
 		}
 		slog.Warn("a file was removed before its offsets were committed, and is written again", "file", name)
-		if err := createBlob(ctx, c.blobs, name, f.body.Bytes(), info.metadata(), retried); err != nil {
+		if err := createBlob(ctx, c.blobs, name, f.body.File(), info.metadata(), retried); err != nil {
 			if errors.Is(err, errExists) {
 				err = fmt.Errorf("%s was removed before its offsets were committed, and somebody else has written it since; run again to go on from that", name)
 			}
@@ -170,7 +170,7 @@ func (c *consumer) settle(r outcome) error {
 	if !r.existed {
 		c.counts.files.Add(1)
 		c.counts.rows.Add(r.file.rows)
-		c.counts.bytes.Add(int64(len(r.file.body.Bytes())))
+		c.counts.bytes.Add(r.file.body.File().Len())
 		c.counts.dead.Add(r.file.dead)
 		now := time.Now()
 		c.counts.ages.Add(now, now.Sub(r.file.newest), now.Sub(r.file.oldest), r.file.rows)

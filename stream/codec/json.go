@@ -212,23 +212,40 @@ func appendMicros(dst []byte, f, abs float64) ([]byte, bool) {
 	if f < 0 {
 		dst = append(dst, '-')
 	}
-	dst = strconv.AppendUint(dst, n/1e6, 10)
-	rest := n % 1e6
-	if rest == 0 {
-		return dst, true
-	}
-	at := len(dst)
-	dst = append(dst, ".000000"...)
-	end := at + 1
-	for i := at + 6; i > at; i-- {
-		digit := byte(rest % 10)
-		rest /= 10
-		dst[i] += digit
-		if digit != 0 && end == at+1 {
-			end = i + 1
+	whole := uint32(n / 1e6) // below 1e9
+	rest := uint32(n - uint64(whole)*1e6)
+	var text [16]byte // nine digits, the point and six
+	hi, lo := rest/1000, rest%1000
+	text[9] = '.'
+	put3(text[10:13], hi)
+	put3(text[13:16], lo)
+	end := 16
+	switch {
+	case rest == 0:
+		end = 9
+	default:
+		for text[end-1] == '0' {
+			end--
 		}
 	}
-	return dst[:end], true
+	at := 9
+	for whole >= 10 {
+		q := whole / 10
+		at--
+		text[at] = byte('0' + whole - q*10)
+		whole = q
+	}
+	at--
+	text[at] = byte('0' + whole)
+	return append(dst, text[at:end]...), true
+}
+
+// put3 writes n < 1000 with leading zeros.
+func put3(dst []byte, n uint32) {
+	_ = dst[2]
+	dst[0] = byte('0' + n/100)
+	dst[1] = byte('0' + n/10%10)
+	dst[2] = byte('0' + n%10)
 }
 
 const hexDigits = "0123456789abcdef"

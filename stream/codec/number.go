@@ -24,39 +24,45 @@ var powersOfTen = [...]float64{1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9,
 // is strconv's.
 func parseDouble(b []byte) (float64, error) {
 	var mant uint64
-	digits, frac, i := 0, 0, 0
+	i := 0
 	neg := false
-	if i < len(b) && (b[i] == '-' || b[i] == '+') {
-		neg = b[i] == '-'
-		i++
+	if len(b) > 0 && (b[0] == '-' || b[0] == '+') {
+		neg = b[0] == '-'
+		i = 1
 	}
-	seen, point := false, false
+	// Nineteen digits fit into 64 bits. Longer texts, leading zeros or not, are strconv's.
+	if len(b)-i > 19 {
+		return parseSlow(b, 64)
+	}
+	digits := -i // of both sides of the point, once i is added
 	for ; i < len(b); i++ {
-		c := b[i]
-		if d := c - '0'; d <= 9 {
-			mant = mant*10 + uint64(d)
-			seen = true
-			if mant > 0 {
-				digits++
-			}
-			if point {
-				frac++
-			}
-			continue
-		}
-		if c != '.' || point {
+		d := b[i] - '0'
+		if d > 9 {
 			break
 		}
-		point = true
+		mant = mant*10 + uint64(d)
 	}
-	if i == len(b) && seen && digits <= 18 && mant < 1<<53 && frac < len(powersOfTen) {
-		f := float64(mant) / powersOfTen[frac]
-		if neg {
-			f = -f
+	frac := 0
+	if i < len(b) && b[i] == '.' {
+		from := i + 1
+		for i = from; i < len(b); i++ {
+			d := b[i] - '0'
+			if d > 9 {
+				break
+			}
+			mant = mant*10 + uint64(d)
 		}
-		return f, nil
+		frac = i - from
+		digits--
 	}
-	return parseSlow(b, 64)
+	if digits+i == 0 || i < len(b) || mant >= 1<<53 {
+		return parseSlow(b, 64)
+	}
+	f := float64(mant) / powersOfTen[frac]
+	if neg {
+		f = -f
+	}
+	return f, nil
 }
 
 func parseFloat(b []byte) (float32, error) {

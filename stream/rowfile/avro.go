@@ -16,7 +16,7 @@ import (
 // avroFile is an Avro object container file. The data go in as they are.
 type avroFile struct {
 	schema *codec.Schema
-	buf    bytes.Buffer
+	buf    Output
 	w      *ocf.Writer
 }
 
@@ -55,9 +55,9 @@ func (f *avroFile) Add(datum []byte) (unfit, err error) {
 	return nil, err
 }
 
-func (f *avroFile) Stored() int64 { return int64(f.buf.Len()) }
-func (f *avroFile) Memory() int64 { return int64(f.buf.Cap()) + 2*avroBlock + compressorMemory }
-func (f *avroFile) Bytes() []byte { return f.buf.Bytes() }
+func (f *avroFile) Stored() int64 { return f.buf.Len() }
+func (f *avroFile) Memory() int64 { return f.buf.Memory() + 2*avroBlock + compressorMemory }
+func (f *avroFile) File() *Output { return &f.buf }
 
 func (f *avroFile) Close() error {
 	err := f.w.Close()

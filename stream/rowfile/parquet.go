@@ -28,7 +28,7 @@ import (
 //	others              the physical type alone
 type parquetFile struct {
 	schema  *codec.Schema
-	buf     bytes.Buffer
+	buf     Output
 	w       *parquet.GenericWriter[any]
 	columns []*parquet.ColumnWriter // by field
 	fields  []parquetField
@@ -237,11 +237,11 @@ func (f *parquetFile) hand() error {
 	return nil
 }
 
-func (f *parquetFile) Stored() int64 { return int64(f.buf.Len()) }
-func (f *parquetFile) Bytes() []byte { return f.buf.Bytes() }
+func (f *parquetFile) Stored() int64 { return f.buf.Len() }
+func (f *parquetFile) File() *Output { return &f.buf }
 
 func (f *parquetFile) Memory() int64 {
-	return int64(f.buf.Cap()+f.pending) + int64(len(f.fields))*compressorMemory/8
+	return f.buf.Memory() + int64(f.pending) + int64(len(f.fields))*compressorMemory/8
 }
 
 func (f *parquetFile) Close() error {

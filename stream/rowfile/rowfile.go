@@ -69,8 +69,8 @@ type Writer interface {
 	Memory() int64
 	// Close ends the file.
 	Close() error
-	// Bytes is the file once it is closed.
-	Bytes() []byte
+	// File is the file once it is closed.
+	File() *Output
 }
 
 // New begins a file of rows of one schema. Without a schema it is a file that

@@ -95,7 +95,7 @@ func write(t testing.TB, format, compression string, s *codec.Schema, data [][]b
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return w.Bytes()
+	return contents(t, w)
 }
 
 // read gives each row of a file as the text of its values.
@@ -269,11 +269,11 @@ func TestNothing(t *testing.T) {
 		}
 		switch f {
 		case Avro:
-			err = EachAvro(bytes.NewReader(w.Bytes()), func(*codec.Schema, []byte) error { return io.ErrUnexpectedEOF })
+			err = EachAvro(bytes.NewReader(contents(t, w)), func(*codec.Schema, []byte) error { return io.ErrUnexpectedEOF })
 		case Parquet:
-			err = EachParquet(w.Bytes(), s.Row.Fields, func([]codec.Value) error { return io.ErrUnexpectedEOF })
+			err = EachParquet(contents(t, w), s.Row.Fields, func([]codec.Value) error { return io.ErrUnexpectedEOF })
 		}
-		if err != nil || len(w.Bytes()) == 0 {
+		if err != nil || len(contents(t, w)) == 0 {
 			t.Errorf("%s: %v", f, err)
 		}
 	}
@@ -323,9 +323,9 @@ func TestUnfit(t *testing.T) {
 			if takes {
 				want = 2
 			}
-			got := bytes.Count(w.Bytes(), []byte("\n"))
+			got := bytes.Count(contents(t, w), []byte("\n"))
 			if f != JSON {
-				got = len(read(t, f, s, w.Bytes()))
+				got = len(read(t, f, s, contents(t, w)))
 			}
 			if got != want {
 				t.Errorf("%s, %s: %d rows, want %d", name, f, got, want)
@@ -396,4 +396,14 @@ func BenchmarkAdd(b *testing.B) {
 			})
 		}
 	}
+}
+
+// contents is a closed file.
+func contents(t testing.TB, w Writer) []byte {
+	t.Helper()
+	b, err := io.ReadAll(w.File().Reader())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }

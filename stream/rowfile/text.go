@@ -15,7 +15,7 @@ type Text struct {
 	Compression string // "none", "zstd", otherwise gzip
 
 	raw bytes.Buffer // not compressed yet
-	buf bytes.Buffer
+	buf Output
 	z   io.WriteCloser
 }
 
@@ -64,11 +64,11 @@ func (t *Text) flush() error {
 }
 
 // Stored is how many bytes came out so far.
-func (t *Text) Stored() int64 { return int64(t.buf.Len()) }
+func (t *Text) Stored() int64 { return t.buf.Len() }
 
 // Memory is about how many bytes the text holds.
 func (t *Text) Memory() int64 {
-	n := int64(t.raw.Cap() + t.buf.Cap())
+	n := int64(t.raw.Cap()) + t.buf.Memory()
 	if t.z != nil {
 		n += compressorMemory
 	}
@@ -85,8 +85,8 @@ func (t *Text) Close() error {
 	return err
 }
 
-// Bytes is all of the text once it is closed.
-func (t *Text) Bytes() []byte { return t.buf.Bytes() }
+// File is all of the text once it is closed.
+func (t *Text) File() *Output { return &t.buf }
 
 type nopCloser struct{ io.Writer }
 
@@ -109,4 +109,4 @@ func (l *lines) Add(datum []byte) (unfit, err error) {
 func (l *lines) Stored() int64 { return l.text.Stored() }
 func (l *lines) Memory() int64 { return l.text.Memory() }
 func (l *lines) Close() error  { return l.text.Close() }
-func (l *lines) Bytes() []byte { return l.text.Bytes() }
+func (l *lines) File() *Output { return l.text.File() }
