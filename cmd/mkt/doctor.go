@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mkt/providers"
+	"mkt/providers/snowflake"
 	"mkt/render"
 )
 
@@ -20,7 +21,8 @@ func newDoctor(c *cli) *cobra.Command {
 		Use:   "doctor",
 		Short: "Show what is reachable and which credential won; exit 1 if something is not",
 		Long: `doctor says, for each system, where every setting came from (never its value), and signs in to see whether
-the system answers. It says which credential ends when, and which will stop working.`,
+the system answers. It says which credential ends when, and which will stop working, and whether the credential may do what the
+stack needs. Asking changes nothing. What may not be done is no failure of doctor: the stack may be applied by somebody else.`,
 		Args: takes(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := c.open(cmd.Context())
@@ -52,28 +54,30 @@ func (s *session) doctor(ctx context.Context) []render.Check {
 		system  string
 		sources func() ([]providers.Source, []string, error) // with notes
 		ask     func(context.Context) (string, error)
+		may     func(context.Context, []providers.Need) ([]providers.Ability, []string) // with notes
 	}
 	probes := []probe{
-		{"kafka", func() ([]providers.Source, []string, error) {
+		{sysKafka, func() ([]providers.Source, []string, error) {
 			conn, sources, err := s.kafkaSources()
 			notes, _ := conn.Notes(time.Now())
 			return only(sources, "kafka"), notes, err
-		}, s.askKafka},
-		{"schema registry", func() ([]providers.Source, []string, error) {
+		}, s.askKafka, s.mayKafka},
+		{sysRegistry, func() ([]providers.Source, []string, error) {
 			conn, sources, err := s.kafkaSources()
 			_, notes := conn.Notes(time.Now())
 			return only(sources, "schema registry"), notes, err
-		}, s.askRegistry},
-		{"azure", func() ([]providers.Source, []string, error) {
+		}, s.askRegistry, s.mayRegistry},
+		{sysAzure, func() ([]providers.Source, []string, error) {
 			conn, sources, err := s.azureSources()
 			return sources, conn.Notes(time.Now()), err
-		}, s.askAzure},
-		{"snowflake", func() ([]providers.Source, []string, error) {
+		}, s.askAzure, s.mayAzure},
+		{sysSnowflake, func() ([]providers.Source, []string, error) {
 			conn, sources, err := s.snowflakeSources()
 			return sources, conn.Notes(time.Now()), err
-		}, s.askSnowflake},
+		}, s.askSnowflake, s.maySnowflake},
 	}
 	var checks []render.Check
+	needs := s.needs(ctx)
 	for _, p := range probes {
 		check := render.Check{System: p.system}
 		if s.c.local {
@@ -89,6 +93,12 @@ func (s *session) doctor(ctx context.Context) []render.Check {
 			askCtx, cancel := context.WithTimeout(ctx, doctorTimeout)
 			check.Answer, check.Err = p.ask(askCtx)
 			cancel()
+		}
+		if check.Err == nil && !s.c.local { // the embedded stack lets its one user do everything
+			askCtx, cancel := context.WithTimeout(ctx, doctorTimeout)
+			abilities, notes := p.may(askCtx, needs[p.system])
+			cancel()
+			check.Abilities, check.Notes = abilities, append(check.Notes, notes...)
 		}
 		checks = append(checks, check)
 	}
@@ -164,4 +174,62 @@ func (s *session) askSnowflake(ctx context.Context) (string, error) {
 		return "", errors.Join(errors.New("signed in, but the first question failed"), err)
 	}
 	return fmt.Sprintf("user %s, role %s, version %s", user, role, version), nil
+}
+
+func (s *session) mayKafka(ctx context.Context, needs []providers.Need) ([]providers.Ability, []string) {
+	conn, err := s.kafka(ctx)
+	if err != nil || len(needs) == 0 {
+		return nil, nil
+	}
+	return conn.Abilities(ctx, needs), nil
+}
+
+func (s *session) mayRegistry(ctx context.Context, needs []providers.Need) ([]providers.Ability, []string) {
+	conn, err := s.kafka(ctx)
+	if err != nil || len(needs) == 0 {
+		return nil, nil
+	}
+	return conn.RegistryAbilities(ctx, needs), nil
+}
+
+func (s *session) mayAzure(ctx context.Context, needs []providers.Need) (may []providers.Ability, notes []string) {
+	conn, err := s.azure(ctx)
+	if err != nil {
+		return nil, nil
+	}
+	if len(needs) > 0 {
+		may = conn.Abilities(ctx, needs)
+	}
+	if conn.Key != "" || conn.SAS != "" {
+		return may, nil
+	}
+	who, err := conn.WhoAmI(ctx)
+	if err != nil {
+		return may, nil
+	}
+	note := "signed in"
+	if who.Credential != "" {
+		note += " by " + who.Credential
+	}
+	if who.As != "" {
+		note += " as " + who.As
+	}
+	if who.Credential != "" {
+		note += "; " + providers.Ends("its token", who.Ends, time.Now()) + ", and is asked for again"
+	}
+	return may, []string{note}
+}
+
+func (s *session) maySnowflake(ctx context.Context, needs []providers.Need) (may []providers.Ability, notes []string) {
+	p, ok := s.asked(ctx, sysSnowflake).(*snowflake.Provider)
+	if !ok {
+		return nil, nil
+	}
+	if len(needs) > 0 {
+		may = p.Abilities(ctx, needs)
+	}
+	if name, end, ok := p.TokenEnds(ctx); ok {
+		notes = append(notes, providers.Ends("the programmatic access token "+name, end, time.Now()))
+	}
+	return may, notes
 }

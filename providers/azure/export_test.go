@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 )
 
 // Quick makes a provider give up after d, so that tests of what is down are fast.
@@ -24,4 +25,9 @@ func SignInThrough(t *testing.T, through policy.Transporter) {
 	before := identity
 	identity = through
 	t.Cleanup(func() { identity = before })
+}
+
+// BlobsOf is a client of a container.
+func (p *Provider) BlobsOf(url string) (*container.Client, error) {
+	return p.conn.ContainerClient(url, &p.client)
 }

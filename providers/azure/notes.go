@@ -7,14 +7,23 @@ import (
 	"mkt/providers"
 )
 
-// Notes say what of the connection's credentials ends when. They show no secret.
+// wideSAS is how long a SAS may still live before that is worth a remark.
+const wideSAS = 365 * 24 * time.Hour
+
+// Notes say what of the connection's credentials ends when, and which are wider than they need to be. They show no secret.
 func (c Connection) Notes(now time.Time) (notes []string) {
+	if c.Key != "" {
+		notes = append(notes, "the account's key has no end and may do everything; a sign-in by role is narrower")
+	}
 	if q, err := url.ParseQuery(c.SAS); err == nil && c.SAS != "" {
-		for _, form := range []string{time.RFC3339, "2006-01-02T15:04Z", "2006-01-02"} { // "Create a service SAS", Azure Storage REST documentation
-			if end, err := time.Parse(form, q.Get("se")); err == nil {
-				notes = append(notes, providers.Ends("the shared access signature", end, now))
-				break
+		if end, ok := c.SASEnds(); ok {
+			notes = append(notes, providers.Ends("the shared access signature", end, now))
+			if end.Sub(now) > wideSAS {
+				notes = append(notes, "the shared access signature lives for more than a year: whoever finds it has that long")
 			}
+		}
+		if q.Get("spr") != "https" {
+			notes = append(notes, "the shared access signature is good without TLS too (spr is not https)")
 		}
 	}
 	if token, ok := c.Token.(fixedToken); ok {

@@ -205,11 +205,13 @@ func TestConfigIsDescribed(t *testing.T) {
 func TestNotes(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	for _, c := range []struct{ name, value, want string }{
-		{"AZURE_STORAGE_SAS_TOKEN", "sv=2024-01-01&se=2026-01-11T00%3A00%3A00Z&sig=SECRET", "the shared access signature ends 2026-01-11T00:00:00Z, in 10 days"},
-		{"AZURE_STORAGE_SAS_TOKEN", "?sv=2024-01-01&se=2025-12-31&sig=SECRET", "the shared access signature ended 2025-12-31T00:00:00Z"},
-		{"AZURE_STORAGE_SAS_TOKEN", "sv=2024-01-01&sig=SECRET", ""},
+		{"AZURE_STORAGE_SAS_TOKEN", "sv=2024-01-01&se=2026-01-11T00%3A00%3A00Z&spr=https&sig=SECRET", "the shared access signature ends 2026-01-11T00:00:00Z, in 10 days"},
+		{"AZURE_STORAGE_SAS_TOKEN", "?sv=2024-01-01&se=2025-12-31&spr=https&sig=SECRET", "the shared access signature ended 2025-12-31T00:00:00Z"},
+		{"AZURE_STORAGE_SAS_TOKEN", "sv=2024-01-01&spr=https&sig=SECRET", ""},
+		{"AZURE_STORAGE_SAS_TOKEN", "sv=2024-01-01&se=2030-01-01&sig=SECRET", "the shared access signature ends 2030-01-01T00:00:00Z, in 1461 days\n" +
+			"the shared access signature lives for more than a year: whoever finds it has that long\nthe shared access signature is good without TLS too (spr is not https)"},
 		{"AZURE_ACCESS_TOKEN", "e30.eyJleHAiOjE3NjcyMjk2MDB9.c2ln", "AZURE_ACCESS_TOKEN ends 2026-01-01T01:06:40Z, in less than a day"},
-		{"AZURE_STORAGE_KEY", "c2VjcmV0", ""},
+		{"AZURE_STORAGE_KEY", "c2VjcmV0", "the account's key has no end and may do everything; a sign-in by role is narrower"},
 	} {
 		conn, _, err := azure.Resolve(cty.NilVal, func(name string) string {
 			return map[string]string{"AZURE_STORAGE_ACCOUNT": "account1", c.name: c.value}[name]
