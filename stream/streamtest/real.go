@@ -30,7 +30,7 @@ type Cluster interface {
 // can use it.
 type realCluster struct{ admin *kadm.Client }
 
-const adminTimeout = time.Minute
+const adminTimeout = 2 * time.Minute
 
 // newRealCluster returns the cluster at servers without topics and groups.
 func newRealCluster(t testing.TB, servers string) *realCluster {
@@ -44,6 +44,10 @@ func newRealCluster(t testing.TB, servers string) *realCluster {
 	ctx, cancel := context.WithTimeout(context.Background(), adminTimeout)
 	defer cancel()
 	topics, err := c.admin.ListTopics(ctx)
+	for err != nil && ctx.Err() == nil { // a broker that the test before has killed may be on its way back
+		time.Sleep(200 * time.Millisecond)
+		topics, err = c.admin.ListTopics(ctx)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
