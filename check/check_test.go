@@ -217,28 +217,44 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// runCase checks the edited example; found counts the diagnostics by rule.
-func runCase(t *testing.T, archive *txtar.Archive, f txtar.File) (got string, found map[string]int) {
+// prepare writes the edited example of a case, and returns what its checks depend on.
+func prepare(t *testing.T, archive *txtar.Archive, f txtar.File) (dir string, in check.Input) {
 	t.Helper()
-	dir := write(t)
+	dir = write(t)
 	path := filepath.Join(dir, "stack.hcl")
 	put(t, path, edit(t, read(t, path), string(f.Data)))
-	in := check.Input{Source: readSource(dir)}
 	for _, other := range archive.Files {
 		switch name, own, split := strings.Cut(other.Name, "@"); {
-		case split && own != f.Name:
-		case name == "facts.json":
+		case split && own != f.Name, name == "facts.json":
+		case !strings.HasPrefix(name, "fires") && !strings.HasPrefix(name, "silent") && !strings.HasPrefix(name, "want"):
+			put(t, filepath.Join(dir, name), string(other.Data))
+		}
+	}
+	return dir, again(t, archive, f, dir)
+}
+
+// again loads the example of a case as it is in dir.
+func again(t *testing.T, archive *txtar.Archive, f txtar.File, dir string) check.Input {
+	t.Helper()
+	in := check.Input{Source: readSource(dir)}
+	for _, other := range archive.Files {
+		if name, own, split := strings.Cut(other.Name, "@"); name == "facts.json" && (!split || own == f.Name) {
 			if err := json.Unmarshal(other.Data, &in.Facts); err != nil {
 				t.Fatal(err)
 			}
-		case !strings.HasPrefix(name, "fires") && !strings.HasPrefix(name, "silent") && !strings.HasPrefix(name, "want"):
-			put(t, filepath.Join(dir, name), string(other.Data))
 		}
 	}
 	in.Stack = load(t, dir)
 	if strings.HasSuffix(f.Name, "-planned") {
 		in.Scope = planned(t, in.Stack)
 	}
+	return in
+}
+
+// runCase checks the edited example; found counts the diagnostics by rule.
+func runCase(t *testing.T, archive *txtar.Archive, f txtar.File) (got string, found map[string]int) {
+	t.Helper()
+	dir, in := prepare(t, archive, f)
 	diags := check.Run(in)
 	found = map[string]int{}
 	for _, d := range diags {
