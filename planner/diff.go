@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"slices"
 	"sort"
 
 	"github.com/zclconf/go-cty/cty"
@@ -219,12 +220,21 @@ func (c *comparison) diffBlock(n *spec.Nested, before, after cty.Value) ([]AttrC
 	now, order, ok2 := byLabel(n, after)
 	var changes []AttrChange
 	if ok1 && ok2 {
+		from := renames(n, old, now)
+		taken := map[string]bool{}
+		for _, was := range from {
+			taken[was] = true
+		}
 		for _, name := range oldOrder {
-			if _, kept := now[name]; !kept {
+			if _, kept := now[name]; !kept && !taken[name] {
 				order = append(order, name)
 			}
 		}
 		for _, name := range order {
+			if was, renamed := from[name]; renamed {
+				changes = append(changes, c.diffRenamed(n, whole, name, was, old[was], now[name])...)
+				continue
+			}
 			changes = append(changes, c.diffElement(n, whole, name, old[name], now[name])...)
 		}
 	} else if n.Max == 1 && !before.IsNull() && !after.IsNull() && after.IsKnown() {
@@ -246,6 +256,39 @@ func (c *comparison) diffBlock(n *spec.Nested, before, after cty.Value) ([]AttrC
 		return changes, whole.Act
 	}
 	return append(changes, AttrChange{Path: path, Before: before, After: after, Act: whole.Act, Why: whole.Why, Outside: !ok1 && c.outside(n.Name, before)}), whole.Act
+}
+
+// renamedFrom is the attribute by which an element says what it was called before.
+const renamedFrom = "renamed_from"
+
+// renames tells which elements are others under a new name: from the new name to the old one.
+func renames(n *spec.Nested, old, now map[string]cty.Value) map[string]string {
+	if !slices.ContainsFunc(n.Attrs, func(a spec.Attr) bool { return a.Name == renamedFrom }) {
+		return nil
+	}
+	from := map[string]string{}
+	for name, elem := range now {
+		v := elem.GetAttr(renamedFrom)
+		if v.IsNull() || !v.IsKnown() || old[name] != cty.NilVal {
+			continue
+		}
+		if was := v.AsString(); old[was] != cty.NilVal && now[was] == cty.NilVal {
+			from[name] = was
+		}
+	}
+	return from
+}
+
+// diffRenamed shows an element under a new name as what it is: the same one.
+func (c *comparison) diffRenamed(n *spec.Nested, whole spec.Verdict, name, was string, before, after cty.Value) []AttrChange {
+	parts := before.AsValueMap()
+	parts[renamedFrom] = after.GetAttr(renamedFrom)
+	changes := diffObject(cty.GetAttrPath(n.Name).IndexString(name), n, cty.ObjectVal(parts), after, whole)
+	out := c.outside(elementKey(n.Name, was), before)
+	for i := range changes {
+		changes[i].Outside = out
+	}
+	return changes
 }
 
 // diffElement shows the difference of one labelled element, judged by the block's effect on that element alone.
