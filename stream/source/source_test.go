@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -220,6 +221,31 @@ func BenchmarkRows(b *testing.B) {
 			if _, err := r.Next(); err != nil {
 				break
 			}
+		}
+	}
+}
+
+func TestDelimiters(t *testing.T) {
+	for _, d := range []byte{';', '\t', '|', ' '} {
+		in := strings.NewReplacer("#", string(d)).Replace("a#b\r\n1,5#\"x#\"\"y\"\"\"\r\n#\r\n")
+		r, err := Open(Config{Paths: []string{Stdin}, Stdin: strings.NewReader(in), Delimiter: d})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for {
+			row, err := r.Next()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil || row.Err != nil {
+				t.Fatal(err, row)
+			}
+			got = append(got, string(bytes.Join(row.Fields, []byte("~"))))
+		}
+		r.Close()
+		if want := []string{"1,5~x" + string(d) + `"y"`, "~"}; !slices.Equal(got, want) || !slices.Equal(r.Header(), []string{"a", "b"}) {
+			t.Errorf("%q: %q, want %q", d, got, want)
 		}
 	}
 }
