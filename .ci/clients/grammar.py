@@ -17,6 +17,7 @@ UNKNOWN = {
     r"CREATE PIPE .* ERROR_INTEGRATION = ": "CREATE PIPE: [ ERROR_INTEGRATION = <name> ] beside INTEGRATION",
     r"ALTER PIPE \S+ UNSET ERROR_INTEGRATION": "ALTER PIPE: UNSET { <property_name> | COMMENT }",
     r"SHOW GRANTS ON (FILE FORMAT|INTEGRATION|STAGE|PIPE) ": "SHOW GRANTS: ON <object_type> <object_name>",
+    r"SHOW USER PROGRAMMATIC ACCESS TOKENS": "SHOW USER PROGRAMMATIC ACCESS TOKENS: [ FOR USER <username> ]",
     r"ALTER TABLE \S+ ADD COLUMN .* COMMENT '": "ALTER TABLE: a column that is added may have what one that is created has",
 }
 # What packages other than the provider send, by the expression in Go; `query` is what the user asks.

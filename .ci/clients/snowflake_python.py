@@ -62,6 +62,7 @@ def _():
     equal(row[:9], [12345678901234567890123456789012345678, decimal.Decimal("-1.25"), 1.5, True, "häß", b"\x00\xff",
                     dt.date(1924, 2, 29), dt.time(1, 2, 3, 456000), dt.datetime(1924, 2, 29, 1, 2, 3, 456789)])
     equal(row[9], dt.datetime(2024, 2, 28, 23, 2, 3, tzinfo=dt.timezone.utc))
+    # The embedded warehouse keeps the instant of a TIMESTAMP_TZ and not its offset.
     equal(row[10], dt.datetime(2024, 2, 28, 23, 2, 3, 500000, tzinfo=dt.timezone.utc))
 
 
@@ -76,13 +77,12 @@ def _():
 @check("cursor.description")
 def _():
     cur.execute("SELECT * FROM T")
-    # The embedded warehouse keeps the instant of a TIMESTAMP_TZ and not its offset, and OBJECT and ARRAY as VARIANT.
     codes = {c.name: snowflake.connector.constants.FIELD_ID_TO_NAME[c.type_code] for c in cur.description}
     equal(codes, dict(N="FIXED", D="FIXED", F="REAL", B="BOOLEAN", V="TEXT", BI="BINARY", DA="DATE", TI="TIME", NTZ="TIMESTAMP_NTZ",
-                      LTZ="TIMESTAMP_LTZ", TZ="TIMESTAMP_LTZ", J="VARIANT", O="VARIANT", A="VARIANT"))
+                      LTZ="TIMESTAMP_LTZ", TZ="TIMESTAMP_TZ", J="VARIANT", O="OBJECT", A="ARRAY"))
     d = {c.name: c for c in cur.description}
     equal((d["N"].precision, d["N"].scale, d["D"].precision, d["D"].scale), (38, 0, 10, 2))
-    equal((d["V"].is_nullable, d["NTZ"].scale), (True, 9))  # not the length of V: the embedded warehouse has it in DESC TABLE alone
+    equal((d["V"].is_nullable, d["V"].internal_size, d["NTZ"].scale), (True, 20, 9))
     equal([c.name for c in cur.describe("SELECT 1 AS ONE, 'x' AS TWO")], ["ONE", "TWO"])
 
 
