@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -67,7 +69,17 @@ func run(args []string) int {
 		os.Exit(exitInterrupted)
 	}()
 
+	logTo(os.Stderr, os.Getenv("MKT_LOG"))
 	return newCLI(stopped).execute(ctx, args)
+}
+
+// logTo writes developer logs of a level, such as "debug", and above to w; without one the default stays.
+func logTo(w io.Writer, level string) {
+	var at slog.Level
+	if level == "" || at.UnmarshalText([]byte(level)) != nil {
+		return
+	}
+	slog.SetDefault(slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: at})))
 }
 
 // execute runs a command line within ctx and returns its exit code.

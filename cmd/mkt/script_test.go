@@ -60,7 +60,7 @@ func (p patient) Run() int {
 //	killdaemon           kill -9 the embedded stack
 //	edit FILE OLD NEW    replace a text that is there
 //	cut FILE BYTES       keep the first bytes of a file
-//	endpoints SECRET     set the environment of the real systems to the embedded one's endpoints, with this as every secret
+//	endpoints SECRET     set the environment of the real systems to the embedded one's endpoints, with this as every secret; "right" is the right ones
 //	hold LEDGER          take the ledger's lock
 //	release              give it back
 func TestScript(t *testing.T) {
@@ -285,12 +285,15 @@ func cmdEndpoints(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg, args, 1, "endpoints SECRET")
 	d, err := local.Status(ts.MkAbs(".mkt/local"))
 	ts.Check(err)
-	e, secret := d.Endpoints, args[0]
+	e, secret, key := d.Endpoints, args[0], base64.StdEncoding.EncodeToString([]byte(args[0]))
+	if secret == "right" {
+		secret, key = e.Password, e.AccountKey
+	}
 	for name, value := range map[string]string{
 		"KAFKA_BOOTSTRAP_SERVERS": e.KafkaBootstrap, "KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT",
 		"KAFKA_API_KEY": e.User, "KAFKA_API_SECRET": secret,
 		"SCHEMA_REGISTRY_URL": e.RegistryURL, "SCHEMA_REGISTRY_API_KEY": e.User, "SCHEMA_REGISTRY_API_SECRET": secret,
-		"AZURE_STORAGE_ACCOUNT": "mktlocal", "AZURE_STORAGE_KEY": base64.StdEncoding.EncodeToString([]byte(secret)),
+		"AZURE_STORAGE_ACCOUNT": "mktlocal", "AZURE_STORAGE_KEY": key,
 		"AZURE_STORAGE_BLOB_ENDPOINT": e.BlobURL, "AZURE_STORAGE_QUEUE_ENDPOINT": e.QueueURL,
 		"SNOWFLAKE_ACCOUNT": e.SnowflakeAccount, "SNOWFLAKE_USER": e.User, "SNOWFLAKE_PASSWORD": secret,
 		"SNOWFLAKE_HOST": e.SnowflakeHost, "SNOWFLAKE_PORT": strconv.Itoa(e.SnowflakePort), "SNOWFLAKE_PROTOCOL": "http",

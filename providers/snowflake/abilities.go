@@ -121,6 +121,9 @@ func (p *Provider) roleGrants(ctx context.Context) (roleGrants, string, error) {
 			}
 		}
 	}
+	if seen["ACCOUNTADMIN"] { // it has them by its nature (Snowflake: "Access control considerations")
+		g[grantKey("ACCOUNT", "")] = append(g[grantKey("ACCOUNT", "")], "CREATE DATABASE", "CREATE WAREHOUSE", "CREATE INTEGRATION")
+	}
 	return g, own.String(), nil
 }
 
