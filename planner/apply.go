@@ -36,6 +36,7 @@ type applying struct {
 	ready   []*node
 	pending map[batchKey][]*task
 	flying  int
+	since   map[*batch]time.Time // when each of those under way began
 	bySys   map[string]int
 	answers chan *batch
 	stopped string // why nothing more is started
@@ -85,6 +86,7 @@ func newApply(p *Plan, opts ApplyOptions) *applying {
 		pending: map[batchKey][]*task{},
 		bySys:   map[string]int{},
 		answers: make(chan *batch),
+		since:   map[*batch]time.Time{},
 	}
 	if a.hard == nil {
 		a.hard = context.Background()
@@ -120,6 +122,8 @@ func (a *applying) run(ctx context.Context) (*Report, hcl.Diagnostics) {
 		}
 	}
 	done, lost := ctx.Done(), a.opts.Lost
+	tick := time.NewTicker(StillEvery)
+	defer tick.Stop()
 	for {
 		if ctx.Err() != nil {
 			a.stop(interrupted)
@@ -153,10 +157,32 @@ func (a *applying) run(ctx context.Context) (*Report, hcl.Diagnostics) {
 			done = nil
 		case <-lost:
 			lost = nil
+		case <-tick.C:
+			a.still()
 		}
 	}
 	a.recordOutputs()
 	return a.finish(), append(a.diags, append(a.systems.diags, a.failed.diagnostics()...)...)
+}
+
+// StillEvery is how often it is said of a change that takes long that it is under way still.
+const StillEvery = 10 * time.Second
+
+// still says so.
+func (a *applying) still() {
+	var tasks []*task
+	took := map[*task]time.Duration{}
+	for b, since := range a.since {
+		if d := time.Since(since); d >= StillEvery {
+			for _, t := range b.tasks {
+				tasks, took[t] = append(tasks, t), d
+			}
+		}
+	}
+	slices.SortFunc(tasks, func(x, y *task) int { return addrOrder(x.change.Addr, y.change.Addr) })
+	for _, t := range tasks {
+		a.event(Event{Change: t.change, Phase: phaseOf(t.op()), Status: Running, Took: took[t]})
+	}
 }
 
 func (a *applying) stop(why string) {
@@ -243,6 +269,7 @@ func (a *applying) send() {
 	}
 	for _, b := range batches {
 		a.flying++
+		a.since[b] = time.Now()
 		a.bySys[b.kind.System]++
 		for _, t := range b.tasks {
 			a.results[t.change].Status = Running

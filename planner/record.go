@@ -80,6 +80,7 @@ func (a *applying) recordFound(c *Change) {
 // absorb takes the answer of a batch into the ledger, the scope and the results.
 func (a *applying) absorb(b *batch) {
 	a.flying--
+	delete(a.since, b)
 	a.bySys[b.kind.System]--
 	for i, t := range b.tasks {
 		r, c := b.results[i], t.change

@@ -31,8 +31,8 @@ type ApplyOptions struct {
 type Event struct {
 	Change *Change
 	Phase  Phase
-	Status Status        // Running at the start of a phase, then Done, Failed or Waiting
-	Took   time.Duration // of the phase, at its end
+	Status Status        // Running at the start of a phase and every StillEvery of it, then Done, Failed or Waiting
+	Took   time.Duration // of the phase so far; 0 at its start
 	Err    error         // when Failed or Waiting
 }
 

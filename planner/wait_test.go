@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"mkt/planner"
@@ -118,5 +119,56 @@ mem_box "on_both" {
 	report, diags := planner.Apply(context.Background(), p, planner.ApplyOptions{Ledger: b.Store()})
 	if done, failed, not := report.Counts(); done != 0 || failed != 1 || not != 1 || len(report.Waiting()) != 1 || len(diags) != 1 {
 		t.Errorf("%d done, %d failed, %d not started, %d waiting: %s", done, failed, not, len(report.Waiting()), providertest.Text(diags))
+	}
+}
+
+// TestLongCalls has a system take its time: every few seconds it is said so, and a second interrupt ends the wait.
+func TestLongCalls(t *testing.T) {
+	for _, cut := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			m, b := bench(t)
+			slow := slowProvider{m}
+			b.Providers["mem"] = slow
+			p := b.MustPlan(t, `mem_box "a" {}`)
+			hard, end := context.WithCancel(t.Context())
+			defer end()
+			ctx, interrupt := context.WithCancel(t.Context())
+			defer interrupt()
+			var took []time.Duration
+			report, diags := planner.Apply(ctx, p, planner.ApplyOptions{Ledger: b.Store(), Hard: hard, Events: func(e planner.Event) {
+				if e.Status != planner.Running {
+					return
+				}
+				if took = append(took, e.Took); cut && e.Took > 0 {
+					interrupt()
+					end()
+				}
+			}})
+			done, failed, _ := report.Counts()
+			switch {
+			case cut && (failed != 1 || len(took) != 2):
+				t.Errorf("cut off: %d done, %d failed, said %v", done, failed, took)
+			case !cut && (diags.HasErrors() || done != 1 || len(took) != 3 || took[0] != 0 || took[1] < planner.StillEvery || took[2] < 2*planner.StillEvery):
+				t.Errorf("%d done, said %v: %s", done, took, providertest.Text(diags))
+			}
+		})
+	}
+}
+
+// slowProvider takes 25 s for each create, or until the context ends.
+type slowProvider struct{ providers.Provider }
+
+func (p slowProvider) Resource(kind string) providers.Resource {
+	return slowResource{p.Provider.Resource(kind)}
+}
+
+type slowResource struct{ providers.Resource }
+
+func (r slowResource) Create(ctx context.Context, changes []providers.Change) []providers.Result {
+	select {
+	case <-time.After(25 * time.Second):
+		return r.Resource.Create(ctx, changes)
+	case <-ctx.Done():
+		return []providers.Result{{Err: providers.Errorf(providers.Unavailable, "it took too long: %w", ctx.Err())}}
 	}
 }

@@ -16,7 +16,11 @@ func (v *View) ApplyEvent(e planner.Event) {
 	addr := v.bold(e.Change.Addr.String())
 	switch e.Status {
 	case planner.Running:
-		v.Printf("%s %s: %s …\n", v.action(e.Change.Action), addr, e.Phase)
+		so := ""
+		if e.Took > 0 {
+			so = v.dim(" (" + short(e.Took.Round(time.Second)) + " so far)")
+		}
+		v.Printf("%s %s: %s …%s\n", v.action(e.Change.Action), addr, e.Phase, so)
 	case planner.Done:
 		v.Printf("%s %s: %s done in %s\n", v.action(e.Change.Action), addr, e.Phase, short(e.Took))
 	case planner.Waiting:
