@@ -11,6 +11,7 @@ import (
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 
+	"mkt/internal/realtest"
 	"mkt/stream/streamtest"
 )
 
@@ -124,6 +125,9 @@ func rebalance(t *testing.T, protocol string) {
 	path := streamtest.Generate(t, s.Dir, n, nil)
 	cfg := s.config(path)
 	cfg.Producers[0].Rate = 10_000
+	if realtest.At(t, realtest.Kafka) != "" && protocol == "consumer" {
+		cfg.Producers[0].Rate = 2500 // partitions move with heartbeats, every 5 s there
+	}
 	cfg.Consumers[0].Roll = Roll{Rows: 800, Every: 200 * time.Millisecond}
 	other := cfg
 	other.Producers = nil
