@@ -11,16 +11,20 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofrs/flock"
 	"github.com/google/renameio/v2"
 )
 
-// File is a ledger in a file. Beside it live PATH.prev, the generation before, and PATH.lock; and where it was damaged,
-// PATH.rescue, what the apply knew that came upon it, and PATH.damaged, what was found. It is safe for
+// File is a ledger in a file. Beside it live PATH.prev, the generation before, PATH.before, the one from before the last process that
+// saved, and PATH.lock; and where it was damaged, PATH.rescue, what the apply knew that came upon it, and PATH.damaged, what was found. It is safe for
 // concurrent use by several processes as long as each that saves holds the lock.
-type File struct{ path string }
+type File struct {
+	path  string
+	saved atomic.Bool // by this process
+}
 
 var _ Store = (*File)(nil)
 
@@ -31,6 +35,8 @@ func NewFile(path string) *File { return &File{path: path} }
 func (f *File) Path() string { return f.path }
 
 func (f *File) previous() string { return f.path + ".prev" }
+
+func (f *File) before() string { return f.path + ".before" }
 
 func (f *File) rescue() string { return f.path + ".rescue" }
 
@@ -87,6 +93,9 @@ func (f *File) damaged(text []byte, err error) *DamagedError {
 	if text, err := os.ReadFile(f.previous()); err == nil {
 		d.ConsiderPrevious(f.previous(), text)
 	}
+	if text, err := os.ReadFile(f.before()); err == nil {
+		d.ConsiderOlder(f.before(), text)
+	}
 	if text, err := os.ReadFile(f.rescue()); err == nil {
 		d.ConsiderRescued(text)
 	}
@@ -141,6 +150,11 @@ func (f *File) save(l *Ledger) error {
 		return err
 	}
 	if damaged == nil { // else the previous generation is the one that is whole
+		if !f.saved.Load() {
+			if err := f.keepAs(f.before()); err != nil {
+				return fmt.Errorf("keep the generation before: %w", err)
+			}
+		}
 		if err := f.keepAs(f.previous()); err != nil {
 			return fmt.Errorf("keep the previous generation: %w", err)
 		}
@@ -150,6 +164,7 @@ func (f *File) save(l *Ledger) error {
 	}
 	l.Serial = next.Serial
 	l.Saved()
+	f.saved.Store(true)
 	return syncDir(filepath.Dir(f.path))
 }
 

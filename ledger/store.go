@@ -132,6 +132,14 @@ func (e *DamagedError) ConsiderPrevious(where string, text []byte) {
 	e.consider(l, false)
 }
 
+// ConsiderOlder looks at a generation from before that. It is for a person to restore, and not gone on from without being asked to: what was
+// given up since would be deleted.
+func (e *DamagedError) ConsiderOlder(where string, text []byte) {
+	if l, err := Decode(text); err == nil && e.Previous == "" {
+		e.Previous, e.Serial = where, l.Serial
+	}
+}
+
 // ConsiderRescued looks at what an apply put aside when it could not save it.
 func (e *DamagedError) ConsiderRescued(text []byte) {
 	if l, err := Decode(text); err == nil {

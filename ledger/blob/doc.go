@@ -1,9 +1,10 @@
 // Package blob keeps a team's ledger in Azure Blob Storage. It knows the Blob service and the ledger, and nothing else of mkt.
 //
-// A ledger with the key K is three blobs of one container, which is made when it is missing:
+// A ledger with the key K is four blobs of one container, which is made when it is missing:
 //
 //	K        the ledger
 //	K.prev   the generation before
+//	K.before the generation from before the last process that saved
 //	K.lock   who holds the lock, as JSON; empty while nobody does
 //
 // and, where the ledger was damaged under an apply, K.rescue, what that apply knew, and K.damaged, what was found.

@@ -202,7 +202,7 @@ func TestOvertaken(t *testing.T) {
 		armed = true
 		err := s.Save(t.Context(), l)
 		if n < at {
-			if at != 3 || err != nil {
+			if at != 4 || err != nil {
 				t.Errorf("%d requests, %v", n, err)
 			}
 			return

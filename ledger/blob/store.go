@@ -25,6 +25,7 @@ type Store struct {
 	known    *generation // what is stored, as far as this process knows; nil: not read yet
 	prevTag  azcore.ETag // of the previous generation, as it was before known was read; "" for none
 	wroteTag azcore.ETag // of the previous generation, as this process wrote it
+	saved    bool        // by this process
 	badTag   azcore.ETag // of what is stored, where that is damaged; "" where it is gone
 	doubt    string      // the id of a failed write, which may have come through all the same
 }
@@ -67,6 +68,9 @@ func New(client *container.Client, key string) *Store {
 }
 
 func (s *Store) previous() string { return s.key + ".prev" }
+
+// before is the generation from before the last process that saved.
+func (s *Store) before() string { return s.key + ".before" }
 
 // rescue is where an apply that came upon a damaged ledger puts what it knew, and aside where what was damaged is kept.
 func (s *Store) rescue() string { return s.key + ".rescue" }
@@ -144,6 +148,11 @@ func (s *Store) damaged(ctx context.Context, text []byte, why error) error {
 	if prev != nil {
 		d.ConsiderPrevious(s.where(s.previous()), prev.text)
 	}
+	if d.Previous == "" {
+		if before, err := s.get(ctx, s.before()); err == nil && before != nil {
+			d.ConsiderOlder(s.where(s.before()), before.text)
+		}
+	}
 	if d.Previous != "" {
 		d.Restore = "`mkt ledger restore` puts " + d.Previous + " in its place"
 	}
@@ -193,6 +202,7 @@ func (s *Store) save(ctx context.Context, l *ledger.Ledger) error {
 		}
 		if err == nil {
 			s.known.lineage, s.known.serial = next.Lineage, next.Serial
+			s.saved = true
 			*l = next
 			l.Saved()
 			return nil
@@ -242,6 +252,11 @@ func (g *generation) precedes(l *ledger.Ledger) bool {
 // must not put an old generation there.
 func (s *Store) replace(ctx context.Context, text []byte) error {
 	if s.known.etag != "" {
+		if !s.saved {
+			if _, err := s.upload(ctx, s.timing.state, s.before(), rand.Text(), s.known.text, nil); err != nil {
+				return err
+			}
+		}
 		etag, err := s.put(ctx, s.previous(), rand.Text(), s.known.text, s.prevTag)
 		if err != nil {
 			return err
@@ -304,16 +319,23 @@ func (s *Store) restore(ctx context.Context) (uint64, error) {
 		}
 		old = o.etag
 	}
-	prev, err := s.get(ctx, s.previous())
-	if err != nil {
-		return 0, err
+	var l *ledger.Ledger
+	unread := fmt.Errorf("there is no previous generation %s", s.where(s.previous()))
+	for _, name := range []string{s.previous(), s.before()} {
+		prev, err := s.get(ctx, name)
+		if err != nil {
+			return 0, err
+		}
+		if prev == nil {
+			continue
+		}
+		if l, err = ledger.Decode(prev.text); err == nil {
+			break
+		}
+		l, unread = nil, fmt.Errorf("the previous generation %s cannot be read either: %w", s.where(name), err)
 	}
-	if prev == nil {
-		return 0, fmt.Errorf("there is no previous generation %s", s.where(s.previous()))
-	}
-	l, err := ledger.Decode(prev.text)
-	if err != nil {
-		return 0, fmt.Errorf("the previous generation %s cannot be read either: %w", s.where(s.previous()), err)
+	if l == nil {
+		return 0, unread
 	}
 	l.Recover(s.now()) // the next apply looks for what it lacks
 	text, err := l.Encode()

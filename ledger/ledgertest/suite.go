@@ -56,6 +56,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"gone", gone},
 		{"recover", recovers},
 		{"rescue", rescue},
+		{"before", before},
 		{"lock", lock},
 		{"lock after waiting", lockAfterWaiting},
 		{"waiting cancelled", waitingCancelled},
@@ -218,6 +219,33 @@ func damaged(t *testing.T, h Harness) {
 	_, err := h.Open().Load(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "no readable previous generation") {
 		t.Errorf("both are damaged: %v", err)
+	}
+}
+
+// before has one more generation than the previous one: that from before the last process that saved.
+func before(t *testing.T, h Harness) {
+	s, l := h.Open(), Full()
+	save(t, s, l)
+	save(t, s, l)
+	other := h.Open()
+	l = load(t, other)
+	for range 3 { // its previous one has serial 4
+		save(t, other, l)
+	}
+	h.Write(false, []byte("x"))
+	h.Write(true, []byte("y"))
+	_, err := h.Open().Load(t.Context())
+	var damaged *ledger.DamagedError
+	if !errors.As(err, &damaged) || damaged.Serial != 2 {
+		t.Fatalf("both are damaged: %v", err)
+	}
+	if got := damaged.Recover(time.Now()); got != nil {
+		t.Errorf("nobody asked for it: recovered %+v", got)
+	}
+	if err := h.Restore(damaged); err != nil {
+		t.Error(err)
+	} else if l := load(t, h.Open()); l.Serial != 2 {
+		t.Errorf("restored serial %d", l.Serial)
 	}
 }
 
