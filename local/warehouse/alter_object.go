@@ -67,6 +67,12 @@ func parseAlter(p *parser) (statement, error) {
 			return parseRefresh(p, st.head)
 		}
 	}
+	if k == kindTask {
+		return parseAlterTask(p, st)
+	}
+	if k == kindDynamic && !p.word(0, "SET") {
+		return nil, errUnsupported("ALTER DYNAMIC TABLE … %s: one is always fresh here", p.peek().Value)
+	}
 	if p.accept("UNSET") {
 		return parseUnset(p, st)
 	}
@@ -95,6 +101,7 @@ func parseAlter(p *parser) (statement, error) {
 var setters = map[kind]func(d *ddlTx, o *object, opts options) error{
 	kindDatabase: setContainer, kindSchema: setContainer, kindWarehouse: setWarehouse, kindView: setView,
 	kindFormat: setFormat, kindIntegration: setIntegration, kindStage: setStage, kindPipe: setPipe,
+	kindDynamic: setDynamic, kindStream: setStream,
 }
 
 // parseUnset reads UNSET of the properties that have an empty default.
@@ -150,7 +157,7 @@ func renameTo(to objName) func(context.Context, *session, *ddlTx, *object) error
 		if d.w.cat.get(k) != nil {
 			return errExists(k.name)
 		}
-		if o.Kind == kindPipe || o.Kind == kindIntegration {
+		if o.Kind == kindPipe || o.Kind == kindIntegration || o.Kind == kindStream || o.Kind == kindTask {
 			return errUnsupported("ALTER %s … RENAME TO", o.Kind)
 		}
 		old := *o
@@ -161,7 +168,7 @@ func renameTo(to objName) func(context.Context, *session, *ddlTx, *object) error
 		if o.Kind != kindDatabase && o.Kind != kindSchema {
 			return nil
 		}
-		for _, ck := range []kind{kindSchema, kindTable, kindView, kindStage, kindFormat, kindPipe} {
+		for _, ck := range append([]kind{kindSchema}, inSchema...) {
 			for _, in := range d.w.cat.list(ck, func(in *object) bool {
 				return old.Kind == kindDatabase && in.DB == old.Name || old.Kind == kindSchema && in.DB == old.DB && in.Schema == old.Name
 			}) {

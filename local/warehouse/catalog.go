@@ -25,7 +25,13 @@ const (
 	kindWarehouse   kind = "WAREHOUSE"
 	kindIntegration kind = "INTEGRATION"
 	kindGrant       kind = "GRANT"
+	kindDynamic     kind = "DYNAMIC TABLE"
+	kindStream      kind = "STREAM"
+	kindTask        kind = "TASK"
 )
+
+// inSchema are the kinds of what a schema holds.
+var inSchema = []kind{kindTable, kindView, kindDynamic, kindStream, kindTask, kindStage, kindFormat, kindPipe}
 
 // title gives the kind as messages write it: "File format".
 func (k kind) title() string { return string(k[:1]) + strings.ToLower(string(k[1:])) }
@@ -61,6 +67,9 @@ type object struct {
 	Warehouse   *warehouseDef   `json:"warehouse,omitempty"`
 	Integration *integrationDef `json:"integration,omitempty"`
 	Grant       *grantDef       `json:"grant,omitempty"`
+	Dynamic     *dynamicDef     `json:"dynamic,omitempty"` // beside View
+	Stream      *streamDef      `json:"stream,omitempty"`
+	Task        *taskDef        `json:"task,omitempty"`
 }
 
 // copy gives a copy whose definition parts may be replaced, not changed in place.
@@ -85,9 +94,9 @@ type key struct {
 	db, schema, name string
 }
 
-// keyOf gives the place of a name; tables and views share one name space.
+// keyOf gives the place of a name; tables, views and dynamic tables share one name space.
 func keyOf(k kind, db, schema, name string) key {
-	if k == kindView {
+	if k == kindView || k == kindDynamic {
 		k = kindTable
 	}
 	return key{k, db, schema, name}
@@ -290,7 +299,7 @@ func (d *ddlTx) drop(o *object) error {
 	d.remove(o)
 	switch o.Kind {
 	case kindDatabase, kindSchema:
-		for _, k := range []kind{kindSchema, kindTable, kindView, kindStage, kindFormat, kindPipe} {
+		for _, k := range append([]kind{kindSchema}, inSchema...) {
 			if o.Kind == kindSchema && k == kindSchema {
 				continue
 			}

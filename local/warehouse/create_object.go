@@ -23,7 +23,7 @@ func parseCreate(p *parser) (statement, error) {
 	}
 	transient := p.accept("TRANSIENT")
 	secure := p.accept("SECURE")
-	for _, w := range []string{"TEMPORARY", "TEMP", "VOLATILE", "LOCAL", "GLOBAL", "RECURSIVE", "MATERIALIZED", "EXTERNAL", "HYBRID", "DYNAMIC", "ICEBERG", "EVENT"} {
+	for _, w := range []string{"TEMPORARY", "TEMP", "VOLATILE", "LOCAL", "GLOBAL", "RECURSIVE", "MATERIALIZED", "EXTERNAL", "HYBRID", "ICEBERG", "EVENT"} {
 		if p.word(0, w) {
 			return nil, errUnsupported("CREATE %s", w)
 		}
@@ -61,6 +61,12 @@ func parseCreate(p *parser) (statement, error) {
 		return parseCreateIntegration(p, h, storage)
 	case kindStage:
 		return parseCreateStage(p, h)
+	case kindDynamic:
+		return parseCreateDynamic(p, h)
+	case kindStream:
+		return parseCreateStream(p, h)
+	case kindTask:
+		return parseCreateTask(p, h)
 	}
 	return parseCreatePipe(p, h)
 }

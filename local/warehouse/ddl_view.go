@@ -17,6 +17,7 @@ type createView struct {
 	head
 	def     viewDef
 	comment string
+	dynamic *dynamicDef // of a dynamic table
 }
 
 func parseCreateView(p *parser, h head, secure bool) (statement, error) {
@@ -101,7 +102,7 @@ func (st *createView) run(ctx context.Context, s *session) (*result, error) {
 		check.Columns = append(check.Columns, vc)
 	}
 	def.Columns = check.Columns
-	return s.createObject(ctx, st.head, &object{View: &def, Comment: st.comment}, nil)
+	return s.createObject(ctx, st.head, &object{View: &def, Dynamic: st.dynamic, Comment: st.comment}, nil)
 }
 
 func setView(d *ddlTx, o *object, opts options) error { return opts.refuseRest("VIEW") }

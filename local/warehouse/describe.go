@@ -36,7 +36,7 @@ var (
 
 func (st *describeStmt) columns() []column {
 	switch st.kind {
-	case kindTable, kindView:
+	case kindTable, kindView, kindDynamic:
 		return newTable(columnProps...).cols
 	case kindStage:
 		return newTable(append([]string{"parent_property"}, propertyTable...)...).cols
@@ -53,7 +53,7 @@ func (st *describeStmt) columns() []column {
 func (st *describeStmt) run(ctx context.Context, s *session) (*result, error) {
 	kinds := []kind{st.kind}
 	if st.kind == kindTable {
-		kinds = append(kinds, kindView)
+		kinds = append(kinds, kindView, kindDynamic)
 	}
 	o, err := s.mustFind(st.name, kinds...)
 	if err != nil {
@@ -61,7 +61,7 @@ func (st *describeStmt) run(ctx context.Context, s *session) (*result, error) {
 	}
 	t := &table{cols: st.columns()}
 	switch o.Kind {
-	case kindTable, kindView:
+	case kindTable, kindView, kindDynamic:
 		for _, c := range o.columns() {
 			t.add(c.Name, c.Type.String(), "COLUMN", flagYN(!c.NotNull), null(c.Default), flagYN(c.Primary), flagYN(c.Unique), nil, nil, null(c.Comment), nil, nil)
 		}
@@ -79,13 +79,13 @@ func (st *describeStmt) run(ctx context.Context, s *session) (*result, error) {
 			t.add(in.Created, in.Name, "SCHEMA")
 		}
 	case kindSchema:
-		for _, k := range []kind{kindTable, kindView, kindStage, kindFormat, kindPipe} {
+		for _, k := range inSchema {
 			for _, in := range s.w.cat.list(k, func(in *object) bool { return in.DB == o.DB && in.Schema == o.Name }) {
 				t.add(in.Created, in.Name, string(k))
 			}
 		}
-	case kindPipe:
-		t.add(s.pipeRow(o)...)
+	case kindPipe, kindStream, kindTask:
+		t.add(s.showRow(o, [2]int64{})...)
 	case kindWarehouse:
 		t.add(o.Created, o.Name, "WAREHOUSE")
 	}

@@ -6,8 +6,8 @@
 // DESCRIBE of those, COPY INTO, simple DML, and queries as far as package dialect can turn them into
 // DuckDB SQL. Whatever else arrives is refused by name with SQLSTATE 0A000.
 //
-// Grants are kept and shown, but nobody lacks one: every role exists and may do everything. It does not know time travel, cloning, tasks, streams,
-// user code and internal stages.
+// Grants are kept and shown, but nobody lacks one: every role exists and may do everything. It does not know time travel, cloning, what changed
+// in a table (streams are kept and shown, and reading one is refused), WHEN and scripts of tasks, user code and internal stages.
 //
 // The consent that a tenant's administrator gives to notification integrations counts as given. While there is a file
 // named no-consent in the warehouse's directory it does not: tests play the wait for it with that.

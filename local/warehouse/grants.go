@@ -36,6 +36,9 @@ var grantable = map[kind][]string{
 	kindFormat:      {"USAGE"},
 	kindStage:       {"READ", "USAGE", "WRITE"},
 	kindPipe:        {"APPLYBUDGET", "MONITOR", "OPERATE"},
+	kindTask:        {"APPLYBUDGET", "MONITOR", "OPERATE"},
+	kindStream:      {"SELECT"},
+	kindDynamic:     {"MONITOR", "OPERATE", "SELECT"},
 }
 
 // grantStmt is GRANT … TO ROLE and REVOKE … FROM ROLE.

@@ -254,15 +254,18 @@ func (r *resolver) table(n map[string]any, ctes map[string]bool) error {
 			return err
 		}
 	} else {
-		o, err := r.s.find(written, r.sc, kindTable, kindView)
+		o, err := r.s.find(written, r.sc, kindTable, kindView, kindDynamic)
 		if err != nil {
 			return err
 		}
 		if o == nil {
+			if stream, _ := r.s.find(written, r.sc, kindStream); stream != nil {
+				return errUnsupported("reading a stream (%s)", stream.full())
+			}
 			return errObjectNotFound(written.String())
 		}
 		rel = o.physical()
-		if o.Kind == kindView {
+		if o.View != nil {
 			if r.sc.depth >= maxViewDepth {
 				return compileError("001790", "42601", "view %s is nested too deeply", o.full())
 			}

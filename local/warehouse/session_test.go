@@ -277,12 +277,12 @@ func TestRefused(t *testing.T) {
 	l.exec(`CREATE DATABASE D`)
 	for q, text := range map[string]string{
 		`MERGE INTO T USING U ON 1=1`:                 "MERGE",
-		`CREATE TASK T AS SELECT 1`:                   "TASK",
+		`CREATE ALERT T AS SELECT 1`:                  "ALERT",
 		`CREATE TEMPORARY TABLE T (A INT)`:            "TEMPORARY",
 		`CREATE TABLE T (A INT AUTOINCREMENT)`:        "AUTOINCREMENT",
 		`CREATE TABLE T CLONE U`:                      "CLONE",
 		`CREATE STAGE S`:                              "internal stages",
-		`SHOW STREAMS`:                                "STREAMS",
+		`SHOW ALERTS`:                                 "ALERTS",
 		`SELECT SYSTEM$WAIT(1)`:                       "SYSTEM$WAIT",
 		`SELECT * FROM TABLE(INFORMATION_SCHEMA.X())`: "INFORMATION_SCHEMA.X",
 		`SELECT * FROM INFORMATION_SCHEMA.POLICIES`:   "POLICIES",

@@ -27,7 +27,7 @@ const kindAccount kind = "ACCOUNT"
 
 var showKinds = map[string]kind{
 	"DATABASES": kindDatabase, "SCHEMAS": kindSchema, "TABLES": kindTable, "VIEWS": kindView, "STAGES": kindStage, "PIPES": kindPipe,
-	"WAREHOUSES": kindWarehouse, "INTEGRATIONS": kindIntegration, "COLUMNS": "COLUMN", "PARAMETERS": "PARAMETER",
+	"WAREHOUSES": kindWarehouse, "INTEGRATIONS": kindIntegration, "STREAMS": kindStream, "TASKS": kindTask, "COLUMNS": "COLUMN", "PARAMETERS": "PARAMETER",
 }
 
 func parseShow(p *parser) (statement, error) {
@@ -40,6 +40,8 @@ func parseShow(p *parser) (statement, error) {
 	switch {
 	case p.accept("FILE", "FORMATS"):
 		st.kind = kindFormat
+	case p.accept("DYNAMIC", "TABLES"):
+		st.kind = kindDynamic
 	case p.accept("NOTIFICATION", "INTEGRATIONS"), p.accept("STORAGE", "INTEGRATIONS"):
 		st.kind, st.sub = kindIntegration, t.Value
 	default:
@@ -121,6 +123,12 @@ var showColumns = map[kind][]string{
 	kindWarehouse: {"name", "state", "type", "size", "min_cluster_count", "max_cluster_count", "started_clusters", "running", "queued", "is_default", "is_current",
 		"auto_suspend", "auto_resume", "available", "provisioning", "quiescing", "other", "created_on", "resumed_on", "updated_on", "owner", "comment",
 		"enable_query_acceleration", "query_acceleration_max_scale_factor", "resource_monitor", "scaling_policy", "owner_role_type"},
+	kindDynamic: {"created_on", "name", "database_name", "schema_name", "cluster_by", "rows", "bytes", "owner", "target_lag", "refresh_mode", "refresh_mode_reason", "warehouse",
+		"comment", "text", "automatic_clustering", "scheduling_state", "last_suspended_on", "is_clone", "is_replica", "is_iceberg", "data_timestamp", "owner_role_type"},
+	kindStream: {"created_on", "name", "database_name", "schema_name", "owner", "comment", "table_name", "source_type", "base_tables", "type", "stale", "mode", "stale_after",
+		"invalid_reason", "owner_role_type"},
+	kindTask: {"created_on", "name", "id", "database_name", "schema_name", "owner", "comment", "warehouse", "schedule", "predecessors", "state", "definition", "condition",
+		"allow_overlapping_execution", "error_integration", "last_committed_on", "last_suspended_on", "owner_role_type", "config", "budget", "task_relations", "last_suspended_reason"},
 	kindIntegration: {"name", "type", "category", "enabled", "comment", "created_on"},
 	"COLUMN":        {"table_name", "schema_name", "column_name", "data_type", "null?", "default", "kind", "expression", "comment", "database_name", "autoincrement"},
 	"PARAMETER":     {"key", "value", "default", "level", "description", "type"},

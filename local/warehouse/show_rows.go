@@ -43,6 +43,13 @@ func (s *session) showRow(o *object, size [2]int64) []any {
 		return []any{o.Created, o.Name, o.DB, o.Schema, o.Format.Type, o.Owner, o.Comment, roleType, o.Format.json()}
 	case kindPipe:
 		return s.pipeRow(o)
+	case kindDynamic:
+		d := o.Dynamic
+		return []any{o.Created, o.Name, o.DB, o.Schema, "", 0, 0, o.Owner, d.Lag, d.Mode, nil, d.Warehouse, o.Comment, o.View.Create, "OFF", "ACTIVE", nil, "false", "false", "false", s.w.now(), roleType}
+	case kindStream:
+		return s.streamRow(o)
+	case kindTask:
+		return s.taskRow(o)
 	case kindWarehouse:
 		w := o.Warehouse
 		other := func(k, def string) string { return orDefault(w.Other[k], def) }

@@ -42,6 +42,8 @@ func parseStatement(sql string) (statement, error) {
 		return parseTruncate(p)
 	case p.accept("GRANT"), p.accept("REVOKE"):
 		return parseGrant(p, verb == "REVOKE")
+	case p.accept("EXECUTE", "TASK"):
+		return parseExecuteTask(p)
 	case p.accept("COMMENT"):
 		return parseComment(p)
 	case p.accept("BEGIN"), p.accept("START", "TRANSACTION"):
@@ -70,10 +72,12 @@ func (p *parser) objectKind() (kind, error) {
 	switch {
 	case p.accept("FILE", "FORMAT"):
 		return kindFormat, nil
+	case p.accept("DYNAMIC", "TABLE"):
+		return kindDynamic, nil
 	case p.accept("NOTIFICATION", "INTEGRATION"), p.accept("STORAGE", "INTEGRATION"), p.accept("INTEGRATION"):
 		return kindIntegration, nil
 	}
-	for _, k := range []kind{kindDatabase, kindSchema, kindTable, kindView, kindStage, kindPipe, kindWarehouse} {
+	for _, k := range []kind{kindDatabase, kindSchema, kindTable, kindView, kindStage, kindPipe, kindWarehouse, kindStream, kindTask} {
 		if p.accept(string(k)) {
 			return k, nil
 		}

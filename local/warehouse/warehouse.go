@@ -162,6 +162,11 @@ func (w *Warehouse) open() error {
 	}
 	w.mux = w.routes()
 	w.syncPipes()
+	w.wg.Add(1)
+	go func() {
+		defer w.wg.Done()
+		w.runTasks()
+	}()
 	return nil
 }
 

@@ -579,3 +579,91 @@ func granted(t *testing.T, conn snowflake.Connection, on string) string {
 	slices.Sort(list)
 	return strings.Join(list, ", ")
 }
+
+const pricesTable = "snowflake_table \"t\" {\n schema = snowflake_schema.raw\n column \"a\" { type = \"FLOAT\" }\n}\n"
+
+func TestDynamicTableConforms(t *testing.T) {
+	stack := func(more string) string {
+		return schema + pricesTable + "snowflake_dynamic_table \"subject\" {\n schema = snowflake_schema.raw\n depends_on = [snowflake_table.t]\n" + more + "\n}"
+	}
+	const rest = "warehouse = \"compute_wh\"\nsql = \"SELECT a, a + 1 AS b FROM MARKET.RAW.T\"\n"
+	run(t, providertest.Suite{
+		Kind:   snowflake.DynamicTable,
+		Create: stack(rest + `target_lag = "5 minutes"`),
+		Others: []string{
+			stack("name = \"other\"\ncomment = \"it's\"\nrefresh_mode = \"full\"\ntarget_lag = \"downstream\"\nwarehouse = \"COMPUTE_WH\"\nsql = <<-SQL\n  -- all\n  SELECT SUM(a) AS \"Sum\" FROM market.raw.t;\n SQL"),
+		},
+		Unchanged: []providertest.Step{{Name: "spelling", Stack: stack("target_lag = \"5 Minute\"\nwarehouse = \"COMPUTE_WH\"\nsql = \"select a,a+1 as b -- one more\\n from Market.raw.T;\"")}},
+		InPlace: []providertest.Step{
+			{Name: "lag", Stack: stack(rest + `target_lag = "1 hour"`), Attrs: []string{"target_lag"}},
+			{Name: "downstream", Stack: stack(rest + "comment = \"c\"\ntarget_lag = \"DOWNSTREAM\""), Attrs: []string{"target_lag", "comment"}},
+			{Name: "warehouse", Stack: "snowflake_warehouse \"subject\" {}\n" + stack("target_lag = \"5 minutes\"\nwarehouse = snowflake_warehouse.subject\nsql = \"SELECT a, a + 1 AS b FROM MARKET.RAW.T\""), Attrs: []string{"warehouse"}},
+		},
+		Replacements: []providertest.Step{
+			{Name: "query", Stack: stack("warehouse = \"compute_wh\"\ntarget_lag = \"5 minutes\"\nsql = \"SELECT a FROM MARKET.RAW.T\""), Want: "keeps its query"},
+			{Name: "mode", Stack: stack(rest + "target_lag = \"5 minutes\"\nrefresh_mode = \"FULL\""), Want: "keeps its refresh mode"},
+			{Name: "name", Stack: stack(rest + "name = \"other\"\ntarget_lag = \"5 minutes\""), Attrs: []string{"name"}},
+			{Name: "schema", Stack: moved(stack(rest + `target_lag = "5 minutes"`)), Attrs: []string{"schema"}},
+		},
+		Outside: outside(func(id string) string { return "ALTER DYNAMIC TABLE " + id + " SET TARGET_LAG = '7 minutes'" }),
+	})
+}
+
+func TestStreamConforms(t *testing.T) {
+	stack := func(more string) string {
+		return schema + pricesTable + strings.Replace(pricesTable, "\"t\"", "\"u\"", 1) + "snowflake_stream \"subject\" {\n schema = snowflake_schema.raw\n" + more + "\n}"
+	}
+	run(t, providertest.Suite{
+		Kind:      snowflake.Stream,
+		Create:    stack("table = snowflake_table.t"),
+		Others:    []string{stack("name = \"other\"\ncomment = \"it's\"\nappend_only = true\ntable = snowflake_table.t")},
+		Unchanged: []providertest.Step{{Name: "by name", Stack: stack("table = \"market.raw.t\"\ndepends_on = [snowflake_table.t]")}},
+		InPlace:   []providertest.Step{{Name: "comment", Stack: stack("comment = \"c\"\ntable = snowflake_table.t"), Attrs: []string{"comment"}}},
+		Replacements: []providertest.Step{
+			{Name: "table", Stack: stack("table = snowflake_table.u"), Want: "stays with its table"},
+			{Name: "mode", Stack: stack("append_only = true\ntable = snowflake_table.t"), Want: "keeps its mode"},
+			{Name: "name", Stack: stack("name = \"other\"\ntable = snowflake_table.t"), Attrs: []string{"name"}},
+			{Name: "schema", Stack: moved(stack("table = snowflake_table.t")), Attrs: []string{"schema"}},
+			{Name: "its table is replaced", Stack: strings.Replace(stack("table = snowflake_table.t"), "FLOAT", "DATE", 1), Want: "its table is replaced"},
+		},
+		Outside: outside(func(id string) string { return "ALTER STREAM " + id + " SET COMMENT = 'somebody'" }),
+	})
+}
+
+func TestTaskConforms(t *testing.T) {
+	task := func(name, more string) string {
+		return "snowflake_task \"" + name + "\" {\n schema = snowflake_schema.raw\n warehouse = \"compute_wh\"\n depends_on = [snowflake_table.t]\n" + more + "\n}\n"
+	}
+	stack := func(more string) string {
+		return schema + pricesTable + task("subject", more)
+	}
+	const sql = "sql = \"INSERT INTO MARKET.RAW.T SELECT 1\"\n"
+	first := task("first", "schedule = \"60 minutes\"\n"+sql)
+	second := task("second", "after = [snowflake_task.first.qualified_name]\n"+sql)
+	child := func(more string) string { return stack(more+sql) + first + second }
+	run(t, providertest.Suite{
+		Kind:   snowflake.Task,
+		Create: stack(sql + `schedule = "5 minutes"`),
+		Others: []string{
+			schema + pricesTable + "snowflake_task \"subject\" {\n schema = snowflake_schema.raw\n name = \"other\"\n comment = \"it's\"\n schedule = \"using cron 0 9-17/2 * * mon-fri Europe/Berlin\"\n started = false\n sql = \"TRUNCATE TABLE MARKET.RAW.T;\"\n}",
+			child("after = [snowflake_task.first.qualified_name, snowflake_task.second.qualified_name]\n"),
+			stack(sql + "started = false"),
+		},
+		Unchanged: []providertest.Step{{Name: "spelling", Stack: stack("sql = \"insert into market.raw.T\\n select 1 -- one\"\nschedule = \"5 m\"\nafter = []")}},
+		InPlace: []providertest.Step{
+			{Name: "schedule", Stack: stack(sql + `schedule = "USING CRON 0 9 * * * UTC"`), Attrs: []string{"schedule"}},
+			{Name: "statement", Stack: stack("schedule = \"5 minutes\"\nsql = \"INSERT INTO MARKET.RAW.T SELECT 2\""), Attrs: []string{"sql"}},
+			{Name: "suspend", Stack: stack(sql + "schedule = \"5 minutes\"\nstarted = false\ncomment = \"c\""), Attrs: []string{"started", "comment"}},
+			{Name: "start", From: stack(sql + "schedule = \"5 minutes\"\nstarted = false"), Stack: stack(sql + "schedule = \"6 minutes\""), Attrs: []string{"started", "schedule"}},
+			{Name: "no warehouse", Stack: strings.Replace(stack(sql+`schedule = "5 minutes"`), "warehouse = \"compute_wh\"\n", "", 1), Attrs: []string{"warehouse"}},
+			{Name: "after another", From: stack(sql+`schedule = "5 minutes"`) + first, Stack: stack(sql+"after = [snowflake_task.first.qualified_name]") + first, Attrs: []string{"schedule", "after"}},
+			{Name: "after one more", From: child("after = [snowflake_task.first.qualified_name]\n"), Stack: child("after = [snowflake_task.second.qualified_name]\n"), Attrs: []string{"after"}},
+			{Name: "by the clock again", From: child("after = [snowflake_task.first.qualified_name]\n"), Stack: child("schedule = \"5 minutes\"\n"), Attrs: []string{"schedule", "after"}},
+		},
+		Replacements: []providertest.Step{
+			{Name: "name", Stack: stack(sql + "name = \"other\"\nschedule = \"5 minutes\""), Attrs: []string{"name"}},
+			{Name: "schema", Stack: moved(stack(sql + `schedule = "5 minutes"`)), Attrs: []string{"schema"}},
+		},
+		Outside: outside(func(id string) string { return "ALTER TASK " + id + " SUSPEND" }),
+	})
+}

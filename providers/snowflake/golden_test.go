@@ -111,6 +111,8 @@ func TestStatements(t *testing.T) {
 	pipe := with(raw, object{"auto_ingest": cty.True, "integration": text("azure"), "copy": block(t, pipeKind, "copy", copyBlock)})
 	fullCopy := with(copyBlock, object{"path": text("a/b"), "pattern": text(`.*\.json'`), "on_error": text("skip_file_10%"), "options": mapValue(map[string]string{"truncatecolumns": "true"})})
 	view := with(raw, object{"sql": text("SELECT 1 AS one;\n")})
+	dynamic := with(raw, object{"target_lag": text("5 minutes"), "warehouse": text("compute_wh"), "sql": text("SELECT 1 AS one;\n")})
+	task := with(raw, object{"schedule": text("5 m"), "warehouse": text("compute_wh"), "sql": text("INSERT INTO a SELECT 1")})
 	g := golden{}
 	type change struct {
 		kind          *kind
@@ -154,6 +156,18 @@ func TestStatements(t *testing.T) {
 		{pipeKind, "alter", pipe, with(pipe, object{"paused": cty.True, "comment": text("c")})},
 		{pipeKind, "tell of errors", pipe, with(pipe, object{"error_integration": text("errors")})},
 		{pipeKind, "tell of no errors", with(pipe, object{"error_integration": text("errors")}), pipe},
+		{dynamicTableKind, "create", nil, dynamic},
+		{dynamicTableKind, "create with everything", nil, with(dynamic, object{"target_lag": text("downstream"), "refresh_mode": text("full"), "comment": text("it's")})},
+		{dynamicTableKind, "alter", dynamic, with(dynamic, object{"target_lag": text("1 hour"), "warehouse": text("other"), "comment": text("c")})},
+		{dynamicTableKind, "alter to downstream", dynamic, with(dynamic, object{"target_lag": text("DOWNSTREAM")})},
+		{streamKind, "create", nil, with(raw, object{"table": text("market.raw.prices")})},
+		{streamKind, "create append-only", nil, with(raw, object{"table": text("market.raw.prices"), "append_only": cty.True, "comment": text("c")})},
+		{streamKind, "alter", with(raw, object{"table": text("market.raw.prices")}), with(raw, object{"table": text("market.raw.prices"), "comment": text("c")})},
+		{taskKind, "create", nil, task},
+		{taskKind, "create after others", nil, with(task, object{"schedule": cty.NullVal(cty.String), "after": cty.SetVal([]cty.Value{text("m.r.a"), text("m.r.b")}), "comment": text("c"), "started": cty.False})},
+		{taskKind, "alter", task, with(task, object{"schedule": text("using cron 0 9 * * * UTC"), "warehouse": text("other"), "sql": text("INSERT INTO a SELECT 2"), "comment": text("c")})},
+		{taskKind, "alter to run after others", task, with(task, object{"schedule": cty.NullVal(cty.String), "warehouse": cty.NullVal(cty.String), "after": cty.SetVal([]cty.Value{text("m.r.a")})})},
+		{taskKind, "alter to run after nothing", with(task, object{"schedule": cty.NullVal(cty.String), "after": cty.SetVal([]cty.Value{text("m.r.a")})}), with(task, object{"started": cty.False})},
 	} {
 		after := value(t, c.kind, c.after)
 		id := c.kind.spec.ID(after)

@@ -32,6 +32,9 @@ var grantsOn = []grantOn{
 	{"file_format", "FILE FORMAT", 3, []string{"snowflake_file_format"}, "The file format."},
 	{"stage", "STAGE", 3, []string{"snowflake_stage"}, "The stage."},
 	{"pipe", "PIPE", 3, []string{"snowflake_pipe"}, "The pipe."},
+	{"dynamic_table", "DYNAMIC TABLE", 3, []string{"snowflake_dynamic_table"}, "The dynamic table."},
+	{"stream", "STREAM", 3, []string{"snowflake_stream"}, "The stream."},
+	{"task", "TASK", 3, []string{"snowflake_task"}, "The task."},
 }
 
 // Grant describes snowflake_grant.

@@ -51,6 +51,10 @@ func New(conn Connection, opts Options) *Provider {
 			p.resources[k.spec.Name] = &stageResource{r}
 		case k == pipeKind:
 			p.resources[k.spec.Name] = &pipeResource{&holder{r}}
+		case k == streamKind:
+			p.resources[k.spec.Name] = &streamResource{&holder{r}}
+		case k == taskKind:
+			p.resources[k.spec.Name] = &taskResource{r, &sync.Mutex{}}
 		case k.holds != nil:
 			p.resources[k.spec.Name] = &holder{r}
 		default:
@@ -70,6 +74,7 @@ func (p *Provider) Close() error { return p.client.close() }
 // kinds are those that are made by CREATE, in the order of the reference.
 var kinds = []*kind{
 	warehouseKind, databaseKind, schemaKind, tableKind, viewKind, fileFormatKind, storageIntegrationKind, integrationKind, stageKind, pipeKind,
+	dynamicTableKind, streamKind, taskKind,
 }
 
 // Kinds lists the kinds of resource that the provider serves.

@@ -20,13 +20,8 @@ var View = &spec.Kind{
 `,
 	ID: idOf("schema"), Namespace: "snowflake table",
 	Attrs: append(nameAttrs("Name of the view.", "schema", "Schema that holds the view.", "snowflake_schema"),
-		spec.Attr{Name: "sql", Type: cty.String, Required: true, Doc: "The query.", Norm: func(v cty.Value) cty.Value {
-			return text(strings.TrimRight(strings.TrimSpace(v.AsString()), "; \t\r\n"))
-		}, Change: func(before, after cty.Value) spec.Verdict {
-			if after.IsKnown() && !before.IsNull() && !after.IsNull() && canonical(before.AsString()) == canonical(after.AsString()) {
-				return spec.Verdict{Act: spec.Same}
-			}
-			return spec.Verdict{Act: spec.Replace, Why: "a view keeps its text; grants on it are given again"}
+		spec.Attr{Name: "sql", Type: cty.String, Required: true, Doc: "The query.", Norm: normQuery, Change: func(before, after cty.Value) spec.Verdict {
+			return changeQuery(before, after, spec.Verdict{Act: spec.Replace, Why: "a view keeps its text; grants on it are given again"})
 		}},
 		spec.Attr{Name: "secure", Type: cty.Bool, Default: cty.False, Doc: "Whether only authorized roles see the definition.", Change: spec.Updated},
 		commentAttr(),

@@ -173,6 +173,34 @@ snowflake_grant "reader" {
   privileges = var.changed ? ["SELECT", "INSERT"] : ["SELECT"]
 }
 
+snowflake_stream "changes" {
+  schema  = snowflake_schema.raw
+  table   = snowflake_table.prices
+  comment = local.comment
+}
+
+snowflake_dynamic_table "latest" {
+  schema     = snowflake_schema.raw
+  name       = "fresh"
+  target_lag = var.changed ? "1 hour" : "5 minutes"
+  warehouse  = snowflake_warehouse.small
+  sql        = "SELECT a FROM ${snowflake_table.prices.qualified_name}"
+}
+
+snowflake_task "first" {
+  schema    = snowflake_schema.raw
+  warehouse = snowflake_warehouse.small
+  schedule  = var.changed ? "90 MINUTES" : "60 MINUTES"
+  sql       = "DELETE FROM ${snowflake_table.prices.qualified_name} WHERE a < 0"
+}
+
+snowflake_task "second" {
+  schema    = snowflake_schema.raw
+  warehouse = snowflake_warehouse.small
+  after     = [snowflake_task.first.qualified_name]
+  sql       = "DELETE FROM ${snowflake_table.prices.qualified_name} WHERE a > ${var.changed ? 8 : 9}"
+}
+
 output "topic" {
   value = kafka_topic.prices.name
 }
