@@ -1,7 +1,9 @@
 package azure
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strings"
@@ -198,7 +200,7 @@ func (r *subscriptions) Read(ctx context.Context, refs []providers.Ref) []provid
 		}
 	}
 	type listing struct {
-		found map[string]cty.Value
+		found map[string]providers.Reading
 		err   error
 	}
 	listed := map[scope]listing{}
@@ -214,23 +216,26 @@ func (r *subscriptions) Read(ctx context.Context, refs []providers.Ref) []provid
 			return providers.Reading{Err: &providers.Error{Code: providers.Invalid, Err: err}}
 		}
 		if l, ok := listed[at]; ok {
-			return providers.Reading{State: l.found[strings.ToLower(ref.ID)], Err: l.err}
+			if l.err != nil {
+				return providers.Reading{Err: l.err}
+			}
+			return l.found[strings.ToLower(ref.ID)]
 		}
-		state, err := r.readOne(ctx, ref.ID)
-		if providers.CodeOf(err) == providers.NotFound {
+		got := r.readOne(ctx, ref.ID)
+		if providers.CodeOf(got.Err) == providers.NotFound {
 			return providers.Reading{}
 		}
-		return providers.Reading{State: state, Err: err}
+		return got
 	})
 }
 
 // list reads the event subscriptions of an account, by lower-cased id.
-func (r *subscriptions) list(ctx context.Context, at scope) (map[string]cty.Value, error) {
+func (r *subscriptions) list(ctx context.Context, at scope) (map[string]providers.Reading, error) {
 	client, err := r.conn.eventClient(at.subscription, &r.client)
 	if err != nil {
 		return nil, err
 	}
-	found := map[string]cty.Value{}
+	found := map[string]providers.Reading{}
 	err = pages(ctx, r.Provider, "list event subscriptions of "+at.account, managementHint, func(last *listedSubscriptions) (*runtime.Pager[listedSubscriptions], error) {
 		pager := client.NewListByResourcePager(at.group, "Microsoft.Storage", "storageAccounts", at.account, nil)
 		if last == nil {
@@ -251,7 +256,7 @@ func (r *subscriptions) list(ctx context.Context, at scope) (map[string]cty.Valu
 			if err != nil {
 				return false, err
 			}
-			found[strings.ToLower(id)] = v
+			found[strings.ToLower(id)] = providers.Reading{State: v, Incarnation: markOf(*item)}
 		}
 		return true, nil
 	})
@@ -260,41 +265,76 @@ func (r *subscriptions) list(ctx context.Context, at scope) (map[string]cty.Valu
 
 type listedSubscriptions = armeventgrid.EventSubscriptionsClientListByResourceResponse
 
-func (r *subscriptions) readOne(ctx context.Context, id string) (cty.Value, error) {
+func (r *subscriptions) readOne(ctx context.Context, id string) providers.Reading {
 	at, name, err := parseEventSubscriptionID(id)
 	if err != nil {
-		return cty.NilVal, &providers.Error{Code: providers.Invalid, Err: err}
+		return providers.Reading{Err: &providers.Error{Code: providers.Invalid, Err: err}}
 	}
 	client, err := r.conn.eventClient(at.subscription, &r.client)
 	if err != nil {
-		return cty.NilVal, err
+		return providers.Reading{Err: err}
 	}
 	got, _, err := call(ctx, r.Provider, "read event subscription "+name, managementHint, func(ctx context.Context) (armeventgrid.EventSubscriptionsClientGetResponse, error) {
 		return client.Get(ctx, at.String(), name, nil)
 	})
 	if err != nil {
-		return cty.NilVal, err
+		return providers.Reading{Err: err}
 	}
-	return r.value(id, got.EventSubscription)
+	state, err := r.value(id, got.EventSubscription)
+	return providers.Reading{State: state, Incarnation: markOf(got.EventSubscription), Err: err}
+}
+
+// The mark is a label that each create makes up: the resource manager knows no incarnation, and of two creates in one moment, which
+// both succeed, the one whose mark is there afterwards has made it. privateMark keeps it for updates.
+const (
+	markLabel   = "mkt:"
+	privateMark = "mark"
+)
+
+func markOf(s armeventgrid.EventSubscription) string {
+	if s.Properties == nil {
+		return ""
+	}
+	for _, label := range s.Properties.Labels {
+		if mark, ok := strings.CutPrefix(deref(label), markLabel); ok {
+			return mark
+		}
+	}
+	return ""
 }
 
 // Create looks first: the resource manager has one call for creating and
 // updating, which would take over what is there.
 func (r *subscriptions) Create(ctx context.Context, changes []providers.Change) []providers.Result {
 	return providers.Each(ctx, parallel, changes, func(ctx context.Context, c providers.Change) providers.Result {
-		_, err := r.readOne(ctx, c.ID)
-		switch {
+		exists := providers.Result{Err: providers.Errorf(providers.Exists, "create event subscription %s: it exists already", c.ID)}
+		switch err := r.readOne(ctx, c.ID).Err; {
 		case err == nil:
-			return providers.Result{Err: providers.Errorf(providers.Exists, "create event subscription %s: it exists already", c.ID)}
+			return exists
 		case providers.CodeOf(err) != providers.NotFound:
 			return providers.Result{Err: err}
 		}
-		return r.put(ctx, c)
+		mark := rand.Text()
+		made := r.put(ctx, c, mark)
+		if made.Err == nil && made.Incarnation != mark { // another create came right after this one
+			return exists
+		}
+		return made
 	})
 }
 
 func (r *subscriptions) Update(ctx context.Context, changes []providers.Change) []providers.Result {
-	return providers.Each(ctx, parallel, changes, r.put)
+	return providers.Each(ctx, parallel, changes, func(ctx context.Context, c providers.Change) providers.Result {
+		mark := c.Private[privateMark]
+		if mark == "" { // it was made by somebody else, or by an mkt that knew no marks
+			got := r.readOne(ctx, c.ID)
+			if got.Err != nil {
+				return providers.Result{Err: got.Err}
+			}
+			mark = cmp.Or(got.Incarnation, rand.Text())
+		}
+		return r.put(ctx, c, mark)
+	})
 }
 
 // pollEvery is how often a long-running operation is asked about where the
@@ -303,7 +343,7 @@ const pollEvery = 2 * time.Second
 
 // put creates or updates and waits for the end of it. Repeating it is safe: the
 // call says what is to be, not what is to change.
-func (r *subscriptions) put(ctx context.Context, c providers.Change) providers.Result {
+func (r *subscriptions) put(ctx context.Context, c providers.Change, mark string) providers.Result {
 	at, name, err := parseEventSubscriptionID(c.ID)
 	if err != nil {
 		return providers.Result{Err: &providers.Error{Code: providers.Invalid, Err: err}}
@@ -312,6 +352,7 @@ func (r *subscriptions) put(ctx context.Context, c providers.Change) providers.R
 	if err != nil {
 		return providers.Result{Err: &providers.Error{Code: providers.Invalid, Err: err}}
 	}
+	body.Properties.Labels = []*string{to.Ptr(markLabel + mark)}
 	client, err := r.conn.eventClient(at.subscription, &r.client)
 	if err != nil {
 		return providers.Result{Err: err}
@@ -326,8 +367,8 @@ func (r *subscriptions) put(ctx context.Context, c providers.Change) providers.R
 	if err := finish(ctx, r.Provider, what, poller); err != nil {
 		return providers.Result{Err: err}
 	}
-	state, err := r.readOne(ctx, c.ID)
-	return providers.Result{State: state, Err: err}
+	got := r.readOne(ctx, c.ID)
+	return providers.Result{State: got.State, Incarnation: got.Incarnation, Private: map[string]string{privateMark: mark}, Err: got.Err}
 }
 
 // finish polls a long-running operation until it ends, at most for operation.

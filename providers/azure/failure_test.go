@@ -40,6 +40,58 @@ func TestThrottled(t *testing.T) {
 	wantCode(t, got[0].Err, providers.Throttled, "503 ServerBusy")
 }
 
+// Of two creates of one event subscription in one moment, one has made it and the other one is told.
+func TestEventSubscriptionMadeTwice(t *testing.T) {
+	s := serve(t)
+	direct := s.connect(t, nil)
+	create(t, direct, azure.Container, map[string]cty.Value{"name": cty.StringVal("one")})
+	create(t, direct, azure.Queue, map[string]cty.Value{"name": cty.StringVal("one")})
+	attrs := map[string]cty.Value{"name": cty.StringVal("created"), "container": cty.StringVal("https://mktlocal.blob.core.windows.net/one"),
+		"queue": cty.StringVal("https://mktlocal.queue.core.windows.net/one")}
+	v := object(t, direct, azure.EventSubscription, attrs)
+	change := []providers.Change{{ID: azure.EventSubscription.ID(v), After: v}}
+	for _, after := range []bool{false, true} { // the other one's write comes before ours, or after it
+		var theirs providers.Result
+		var once atomic.Bool
+		p := azure.Through(s.connect(t, nil), faulty(func(r *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
+			if r.Method != http.MethodPut || !once.CompareAndSwap(false, true) {
+				return send()
+			}
+			if !after {
+				theirs = direct.Resource("azure_event_subscription").Create(t.Context(), change)[0]
+				return send()
+			}
+			resp, err := send()
+			var looked atomic.Bool
+			other := azure.Through(s.connect(t, nil), faulty(func(r *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
+				if r.Method == http.MethodGet && looked.CompareAndSwap(false, true) { // it has looked before
+					return answer(r, http.StatusNotFound, map[string]string{"x-ms-error-code": "ResourceNotFound"}), nil
+				}
+				return send()
+			}))
+			theirs = other.Resource("azure_event_subscription").Create(t.Context(), change)[0]
+			return resp, err
+		}))
+		ours := p.Resource("azure_event_subscription").Create(t.Context(), change)[0]
+		now := direct.Resource("azure_event_subscription").Read(t.Context(), []providers.Ref{{ID: change[0].ID}})[0]
+		if after {
+			wantCode(t, ours.Err, providers.Exists, "it exists already")
+			if theirs.Err != nil || theirs.Incarnation != now.Incarnation {
+				t.Errorf("theirs is %q, %v, and there is %q", theirs.Incarnation, theirs.Err, now.Incarnation)
+			}
+		} else if ours.Err != nil || ours.Incarnation != now.Incarnation || theirs.Incarnation == now.Incarnation || theirs.Incarnation == "" {
+			t.Errorf("ours is %q, %v, theirs %q, and there is %q", ours.Incarnation, ours.Err, theirs.Incarnation, now.Incarnation)
+		}
+		again := direct.Resource("azure_event_subscription").Update(t.Context(), []providers.Change{{ID: change[0].ID, Before: now.State, After: v, Private: ours.Private}})[0]
+		if !after && (again.Err != nil || again.Incarnation != ours.Incarnation) {
+			t.Errorf("an update made another one of it: %q, %v", again.Incarnation, again.Err)
+		}
+		if res := direct.Resource("azure_event_subscription").Delete(t.Context(), change)[0]; res.Err != nil {
+			t.Fatal(res.Err)
+		}
+	}
+}
+
 // Every listing is tried again.
 func TestThrottledListings(t *testing.T) {
 	s := serve(t)

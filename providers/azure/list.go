@@ -36,8 +36,8 @@ func (r *subscriptions) List(ctx context.Context, scope string) ([]string, error
 	}
 	found, err := r.list(ctx, at)
 	var ids []string
-	for _, v := range found { // the keys are in lower case
-		ids = append(ids, v.GetAttr("id").AsString())
+	for _, got := range found { // the keys are in lower case
+		ids = append(ids, got.State.GetAttr("id").AsString())
 	}
 	slices.Sort(ids)
 	return ids, err
