@@ -85,6 +85,7 @@ const tryLimit = 60 * time.Second
 func retryBlob(ctx context.Context, retried func(), f func(context.Context) error) error {
 	b := &backoff.ExponentialBackOff{InitialInterval: 200 * time.Millisecond, RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: 10 * time.Second}
 	first := true
+	var last error
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
 		if !first && retried != nil {
 			retried()
@@ -96,12 +97,15 @@ func retryBlob(ctx context.Context, retried func(), f func(context.Context) erro
 		}
 		try, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()
-		err := f(try)
-		if err != nil && refused(err) {
-			return struct{}{}, backoff.Permanent(err)
+		if last = f(try); last != nil && refused(last) {
+			return struct{}{}, backoff.Permanent(last)
 		}
-		return struct{}{}, err
+		return struct{}{}, last
 	}, backoff.WithBackOff(b), backoff.WithMaxElapsedTime(0))
+	if errors.Is(err, context.DeadlineExceeded) && last != nil {
+		// Not wrapped: it is no deadline of a broker's.
+		return fmt.Errorf("the storage account does not answer, or not in time: %s", last.Error())
+	}
 	return err
 }
 

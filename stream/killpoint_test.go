@@ -98,9 +98,9 @@ func TestKillPoints(t *testing.T) {
 func (s *stack) killAt(r *rand.Rand, protocol string, points []killPoint) map[string]int {
 	s.t.Helper()
 	s.groups(protocol, "600", "1000")
-	const n, poisoned = 30_000, 6 // for each death beside the dead letters
+	const n, poisoned = 60_000, 6 // for each death beside the dead letters
 	cfg := s.config(streamtest.Generate(s.t, s.Dir, n, func(i int) bool { return i%50 == 7 }))
-	cfg.Producers[0].Rate = 3000
+	cfg.Producers[0].Rate = 1500 // in all these lives it does not come to the end
 	cfg.Consumers[0].Roll = Roll{Rows: 150, Every: 50 * time.Millisecond}
 	deaths, letters := map[string]int{}, 0
 	for i, p := range points {

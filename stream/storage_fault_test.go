@@ -76,15 +76,21 @@ func TestStorageHangs(t *testing.T) {
 	s := newStack(t, 2)
 	const n = 2000
 	var hung atomic.Int64
+	var forever atomic.Bool
 	s.Fault.Set(func(req *http.Request, next streamtest.Next) (*http.Response, error) {
-		if isPut(req, "kafka-messages") && hung.Add(1)%4 == 1 {
+		if isPut(req, "kafka-messages") && (hung.Add(1) <= 2 || forever.Load()) {
 			<-req.Context().Done()
 			return nil, req.Context().Err()
 		}
 		return next()
 	})
 	cfg := s.config(streamtest.Generate(t, s.Dir, n, nil))
-	cfg.Consumers[0].Roll.Rows, cfg.Consumers[0].UploadTimeout = 500, 4*time.Second
+	forever.Store(true)
+	cfg.Consumers[0].Roll.Rows, cfg.Consumers[0].UploadTimeout = 500, time.Second
+	s.fails(cfg, `consumer "blobs": upload kafka-messages/`, "the storage account does not answer")
+	forever.Store(false)
+	hung.Store(0)
+	cfg.Consumers[0].UploadTimeout = 8 * time.Second
 	rep := s.run(cfg)
 	exactlyOnce(t, "files", s.fileRows(), n)
 	if rep.Consumers[0].Retries == 0 {
