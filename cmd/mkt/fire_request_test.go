@@ -180,10 +180,17 @@ func (b *blaze) judge(p point, code int, out string, reached bool) error {
 	case p.fault == wire.Throttled && code != 0:
 		return fmt.Errorf("it was only told to wait")
 	case p.fault == wire.Throttled && reached && !last && !login && p.request.System != "kafka":
-		again := p.request
-		again.N++
-		if waited := b.wire.When(again).Sub(b.wire.When(p.request)); waited < time.Second {
-			return fmt.Errorf("told to wait for 1s, it asked again after %s", waited)
+		// Others may ask the same meanwhile: one of those that came later is it, asked again.
+		var waited []time.Duration
+		for again := p.request; ; {
+			again.N++
+			at := b.wire.When(again)
+			if at.IsZero() {
+				return fmt.Errorf("told to wait for 1s, it asked again after %v", waited)
+			}
+			if waited = append(waited, at.Sub(b.wire.When(p.request))); waited[len(waited)-1] >= time.Second {
+				break
+			}
 		}
 	}
 	return nil
