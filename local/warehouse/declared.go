@@ -141,6 +141,9 @@ func declare(cols []column, types []dataType) {
 			}
 		case (d.Base == "OBJECT" || d.Base == "ARRAY") && c.Type == "variant", d.Base == "TIMESTAMP_TZ" && c.Type == "timestamp_ltz":
 			c.Type = strings.ToLower(d.Base)
+			if d.Base == "TIMESTAMP_TZ" {
+				c.ByteLength = 16 // epoch, fraction and offset, as arrowField has them; Snowflake's drivers tell by it
+			}
 		}
 	}
 }
