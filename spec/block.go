@@ -268,8 +268,9 @@ func target(expr hcl.Expression, attrs bool) (Trigger, hcl.Diagnostics) {
 	var steps []moduleStep
 	for {
 		kind, _ := word()
-		if of, ok := "", kind == "data"; ok {
-			if of, ok = word(); !ok {
+		if kind == "data" {
+			of, ok := word()
+			if !ok {
 				return Trigger{}, bad
 			}
 			kind = dataPrefix + of
