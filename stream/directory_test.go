@@ -132,9 +132,7 @@ func TestDirectoriesChange(t *testing.T) {
 
 func TestDirectoriesKilled(t *testing.T) {
 	t.Parallel()
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed: %d", seed)
-	r := rand.New(rand.NewPCG(seed, 0))
+	r := rand.New(rand.NewPCG(seeded(t), 0))
 	s := newStack(t, 2)
 	s.Props["session.timeout.ms"], s.Props["heartbeat.interval.ms"], s.Props["max.poll.interval.ms"] = "600", "100", "1000"
 	const n = 20_000
