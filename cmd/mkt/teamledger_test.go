@@ -5,11 +5,14 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"io"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
 
 	"mkt/ledger"
 	"mkt/ledger/blob"
@@ -151,6 +154,55 @@ func TestTeamLedgerRestore(t *testing.T) {
 	w.want(true, "", []string{"ledger", "restore"}, "The ledger is back at serial 1")
 	w.want(true, "", []string{"apply", "-auto-approve"}, "Apply complete")
 	w.want(true, "", []string{"plan"}, "Nothing to do")
+}
+
+// TestTeamLedgerRecovers damages a ledger in a blob, or puts an old copy in its place: who only looks is told, and an apply goes on by itself.
+func TestTeamLedgerRecovers(t *testing.T) {
+	w := newTeam(t, azureLedger)
+	apply := []string{"apply", "-auto-approve"}
+	w.want(true, "", apply, "Apply complete")
+	text := func(name string) string {
+		t.Helper()
+		text, err := w.blob(name).DownloadStream(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer text.Body.Close()
+		all, err := io.ReadAll(text.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(all)
+	}
+	old := text("team/prices.json.prev")
+	for _, damaged := range []string{"{", old[:len(old)/2], strings.Replace(old, `"serial": 1`, `"serial": 0`, 1)} {
+		w.upload(damaged)
+		w.want(false, "", []string{"plan"}, "cannot be read", "`mkt apply` goes on from there by itself")
+		w.want(true, "", apply, "Ledger recovered", "older generation, serial")
+		w.want(true, "", []string{"plan", "-detailed-exitcode"}, "Nothing to do")
+		w.want(true, "", []string{"ledger", "list"}, "azure_container.files\n")
+		if got := text("team/prices.json.damaged"); got != damaged {
+			t.Errorf("put aside: %s", got)
+		}
+	}
+	if strings.Contains(text("team/prices.json"), `"recovered"`) {
+		t.Error("it is still looking")
+	}
+}
+
+// blob is one of the ledger's container.
+func (w *team) blob(name string) *blockblob.Client {
+	w.t.Helper()
+	c, stack := w.load(false)
+	conn, _, err := c.newSystems(stack, nil).azureSources()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	client, err := conn.ContainerClient("https://mktlocal.blob.core.windows.net/ledgers", nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return client.NewBlockBlobClient(name)
 }
 
 // upload writes the ledger as a person could.
