@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"mkt/internal/realtest"
 )
@@ -28,7 +29,10 @@ type Cluster interface {
 
 // realCluster is a cluster that was there before the test. One test at a time
 // can use it.
-type realCluster struct{ admin *kadm.Client }
+type realCluster struct {
+	client *kgo.Client
+	admin  *kadm.Client
+}
 
 const adminTimeout = 2 * time.Minute
 
@@ -40,7 +44,7 @@ func newRealCluster(t testing.TB, servers string) *realCluster {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	c := &realCluster{kadm.NewClient(client)}
+	c := &realCluster{client, kadm.NewClient(client)}
 	ctx, cancel := context.WithTimeout(context.Background(), adminTimeout)
 	defer cancel()
 	topics, err := c.admin.ListTopics(ctx)
@@ -82,11 +86,49 @@ func (c *realCluster) CreateTopic(name string, partitions int32, configs map[str
 	// A topic is gone from what brokers tell before its name is free.
 	for {
 		_, err := c.admin.CreateTopic(ctx, partitions, -1, settings, name)
+		if err == nil {
+			return c.shown(ctx, name, int(partitions))
+		}
 		if !errors.Is(err, kerr.TopicAlreadyExists) || ctx.Err() != nil {
 			return err
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
+}
+
+// shown waits until every broker that answers tells of a topic with so many partitions that have a leader; 0 is none. They
+// learn of it from the controller one after the other.
+func (c *realCluster) shown(ctx context.Context, name string, partitions int) error {
+	brokers, err := c.admin.ListBrokers(ctx)
+	if err != nil {
+		return err
+	}
+	ask := kmsg.NewPtrMetadataRequest()
+	ask.Topics = []kmsg.MetadataRequestTopic{{Topic: &name}}
+	for _, b := range brokers {
+		for {
+			resp, err := c.client.Broker(int(b.NodeID)).RetriableRequest(ctx, ask)
+			if ctx.Err() != nil {
+				return fmt.Errorf("broker %d about topic %q: %w", b.NodeID, name, ctx.Err())
+			}
+			if err != nil {
+				break
+			}
+			led := 0
+			for _, t := range resp.(*kmsg.MetadataResponse).Topics {
+				for _, p := range t.Partitions {
+					if t.ErrorCode == 0 && p.ErrorCode == 0 {
+						led++
+					}
+				}
+			}
+			if led == partitions {
+				break
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+	}
+	return nil
 }
 
 func (c *realCluster) DeleteTopic(name string) error {
@@ -95,16 +137,7 @@ func (c *realCluster) DeleteTopic(name string) error {
 	if _, err := c.admin.DeleteTopic(ctx, name); err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition) {
 		return err
 	}
-	for {
-		topics, err := c.admin.ListTopics(ctx, name)
-		if err != nil {
-			return err
-		}
-		if !topics.Has(name) {
-			return nil
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
+	return c.shown(ctx, name, 0)
 }
 
 func (c *realCluster) DeleteRecords(topic string, partition int32, offset int64) error {
