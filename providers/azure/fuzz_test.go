@@ -38,7 +38,8 @@ func FuzzPermissions(f *testing.F) {
 			p.ask(providers.Need{On: OnAccount, Do: action})
 		}
 		identityOf(text)
-		if got := actionMatches(pattern, action); !strings.Contains(pattern, "*") && got != (strings.ToLower(pattern) == strings.ToLower(action)) || strings.Trim(pattern, "*") == "" && pattern != "" && !got {
+		lower, wanted := strings.ToLower(pattern), strings.ToLower(action)
+		if got := actionMatches(pattern, action); !strings.Contains(pattern, "*") && got != (lower == wanted) || strings.Trim(pattern, "*") == "" && pattern != "" && !got {
 			t.Errorf("%q and %q: %t", pattern, action, got)
 		}
 	})
