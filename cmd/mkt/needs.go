@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/zclconf/go-cty/cty"
 
@@ -130,6 +131,16 @@ func (n needs) ofAzure(kind, id string, v cty.Value) {
 	case "azure_lifecycle_policy":
 		if name := known(v, "account"); name != "" {
 			n.add(sysAzure, azure.OnAccount, name, "Microsoft.Storage/storageAccounts/managementPolicies/write")
+		}
+	case "azure_role_assignment":
+		name := known(v, "account")
+		for _, on := range []string{known(v, "container"), known(v, "queue")} {
+			if host, ok := strings.CutPrefix(on, "https://"); ok {
+				name, _, _ = strings.Cut(host, ".")
+			}
+		}
+		if name != "" {
+			n.add(sysAzure, azure.OnAccount, name, "Microsoft.Authorization/roleAssignments/write")
 		}
 	case "consumer":
 		if container := known(v, "container"); container != "" {

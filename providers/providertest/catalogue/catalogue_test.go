@@ -97,9 +97,10 @@ func effect(t *testing.T, l line) spec.Act {
 func goName(kind *spec.Kind) string {
 	for name, k := range map[string]*spec.Kind{
 		"Topic": kafka.Topic, "ACL": kafka.ACL, "Quota": kafka.Quota, "Subject": kafka.Subject,
-		"Container": azure.Container, "Queue": azure.Queue, "EventSubscription": azure.EventSubscription, "LifecyclePolicy": azure.LifecyclePolicy,
+		"Container": azure.Container, "Queue": azure.Queue, "EventSubscription": azure.EventSubscription, "LifecyclePolicy": azure.LifecyclePolicy, "RoleAssignment": azure.RoleAssignment,
 		"Warehouse": snowflake.Warehouse, "Database": snowflake.Database, "Schema": snowflake.Schema, "Table": snowflake.Table, "View": snowflake.View,
 		"FileFormat": snowflake.FileFormat, "NotificationIntegration": snowflake.NotificationIntegration, "StorageIntegration": snowflake.StorageIntegration, "Stage": snowflake.Stage, "Pipe": snowflake.Pipe,
+		"DynamicTable": snowflake.DynamicTable, "Stream": snowflake.Stream, "Task": snowflake.Task, "Grant": snowflake.Grant,
 	} {
 		if k == kind {
 			return name
