@@ -96,7 +96,7 @@ func writePages(dir string, pages map[string]string, dry bool) (stale []string, 
 // commandsPage describes every command with its flags.
 func commandsPage(root *cobra.Command) string {
 	var b strings.Builder
-	b.WriteString("# Commands\n\nExit codes: 0 done, 1 failed, 2 changes present (`-detailed-exitcode`), 3 waiting for a person (`apply`), 130 interrupted. One dash or two: `-json` is `--json`.\n\n")
+	b.WriteString("# Commands\n\nExit codes: 0 done, 1 failed, 2 changes present (`-detailed-exitcode`), 3 waiting for a person (`apply`), 130 interrupted. One dash or two: `-json` is `--json`. `MKT_LOG=debug` writes developer logs to stderr.\n\n")
 	b.WriteString("Flags of every command:\n\n```\n" + root.PersistentFlags().FlagUsages() + "```\n")
 	var walk func(cmd *cobra.Command)
 	walk = func(cmd *cobra.Command) {
