@@ -67,8 +67,10 @@ The object stays as it is. While its block is in the stack, the next plan finds 
 				names[i] = a.String()
 				owned.Forget(a)
 			}
-			if err := s.store.Save(ctx, owned); err != nil {
-				return err
+			for range 2 { // in both generations: going on from the older one must not bring it back
+				if err := s.store.Save(ctx, owned); err != nil {
+					return err
+				}
 			}
 			if c.json {
 				return render.JSON(c.out, map[string]any{"forgotten": names})
