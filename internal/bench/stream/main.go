@@ -40,7 +40,7 @@ func run(ctx context.Context) error {
 	n := flag.Int("rows", 1_000_000, "rows to move")
 	data := flag.String("data", "", "a CSV whose rows are repeated; empty: made up")
 	connect := flag.String("connect", "", "a checkout of Redpanda Connect, to build and to measure beside mkt")
-	only := flag.String("only", "mkt,peers,engines,connect", "the parts to run")
+	only := flag.String("only", "mkt,scale,peers,engines,connect", "the parts to run")
 	flag.Parse()
 	path, err := filepath.Abs(*mkt)
 	if err != nil {
@@ -71,7 +71,7 @@ func run(ctx context.Context) error {
 		name string
 		run  func(context.Context, *stack, *table) error
 	}{
-		{"mkt", runMkt}, {"peers", runPeers}, {"engines", runEngines},
+		{"mkt", runMkt}, {"scale", runScale}, {"peers", runPeers}, {"engines", runEngines},
 		{"connect", func(ctx context.Context, s *stack, t *table) error { return runConnect(ctx, s, t, *connect) }},
 	} {
 		for _, p := range parts {

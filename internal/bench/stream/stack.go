@@ -65,7 +65,7 @@ func start(ctx context.Context, mkt, dir, rows string, n int) (*stack, error) {
 		fmt.Fprintf(&b, "producer %q {\n  topic = kafka_topic.%s\n  subject = schema_subject.%s\n  key = row.Index\n", topic, topic, topic)
 		fmt.Fprintf(&b, "  source \"csv\" {\n    path = %q\n    rename = { \"Adj Close\" = \"Adj_Close\" }\n    null = [\"\", \"null\"]\n  }\n}\n", rows)
 	}
-	for _, c := range [][4]string{{"json", mktTopic, "json", "gzip"}, {"avro", mktTopic, "avro", "zstd"}, {"both", mktBoth, "json", "gzip"}} {
+	for _, c := range [][4]string{{"json", mktTopic, "json", "gzip"}, {"avro", mktTopic, "avro", "zstd"}, {"one", mktTopic, "json", "gzip"}, {"two", mktTopic, "json", "gzip"}, {"both", mktBoth, "json", "gzip"}} {
 		fmt.Fprintf(&b, "consumer %q {\n  topic = kafka_topic.%s\n  group = %q\n  container = azure_container.files\n  prefix = \"%s/\"\n  format = %q\n  compression = %q\n}\n",
 			c[0], c[1], c[0], c[0], c[2], c[3])
 	}

@@ -76,6 +76,11 @@ func (t *table) targets() {
 	if rss > 0 {
 		say("mkt: MB of resident memory", float64(rss)/1e6, 150, true)
 	}
+	one, ok1 := t.find(oneConsumer)
+	two, ok2 := t.find(twoConsumers)
+	if ok1 && ok2 {
+		say("two consumers: rows/s over those of one", two.perSecond()/one.perSecond(), 1.7, false)
+	}
 	both, ok1 := t.find(mktHalves)
 	peer, ok2 := t.find(connectHalves)
 	if ok1 && ok2 {
