@@ -35,7 +35,7 @@ type consumer struct {
 	draining bool
 	paused   bool      // uploads are behind
 	refused  time.Time // since when no broker lets us in
-	asked    time.Time // when others' partitions were last looked at
+	others   others
 	checked  time.Time // when the topic's incarnation was last looked at
 }
 
@@ -75,7 +75,10 @@ func (c *consumer) loop(ctx context.Context) error {
 		return err
 	}
 	defer c.client.Close()
-	defer stop() // before Close: it waits for nothing that uploads
+	defer func() { // before Close: it waits for nothing that uploads
+		stop()
+		c.others.looking.Wait()
+	}()
 	c.counts.state.Store(Running)
 	sent := c.run.sent
 	ticked := time.Now()
@@ -151,8 +154,8 @@ func (c *consumer) connect(ctx context.Context) error {
 	c.checked = time.Now()
 	group := map[string]string{"partition.assignment.strategy": "cooperative-sticky",
 		"session.timeout.ms": "6000", "heartbeat.interval.ms": "1500",
-		// Also how long a group waits for a member that died while it joined.
-		"max.poll.interval.ms": "15000"}
+		// A member whose storage does not answer for a while is no dead one.
+		"max.poll.interval.ms": "60000"}
 	if usesNewProtocol(c.run.cfg.Kafka) {
 		group = nil
 	}

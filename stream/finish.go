@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"sync"
 	"time"
 )
 
@@ -24,53 +27,113 @@ func (c *consumer) finished(ctx context.Context, now time.Time) (bool, error) {
 		}
 	}
 	if len(others) > 0 {
-		if now.Sub(c.asked) < 500*time.Millisecond {
-			return false, nil
-		}
-		c.asked = now
-		done, err := c.writtenByOthers(ctx, others)
-		if !done || err != nil {
+		if done, err := c.writtenByOthers(others, now); !done || err != nil {
 			return false, err
 		}
 	}
 	return true, c.sameTopic(ctx)
 }
 
-// writtenByOthers says whether the group has committed the partitions up to
-// their targets, control records aside.
-func (c *consumer) writtenByOthers(ctx context.Context, ids []int32) (bool, error) {
-	// While the group changes the broker answers late, and the group waits for
-	// this member to poll.
-	committed, err := c.committed(ids, 500*time.Millisecond)
-	if err != nil {
-		if transient(err) {
-			return false, nil
+const (
+	lookEvery = 500 * time.Millisecond // at what others have committed
+	// quietFor is how long another member's commit has to stand before someone
+	// looks whether anything is left behind it.
+	quietFor = time.Second
+)
+
+// others is what is known of the partitions that other members own. It is
+// looked up beside the polling: a member that does not poll holds up its group.
+type others struct {
+	began   time.Time
+	ids     []int32            // that are being looked at
+	answer  chan error         // of the look that is under way: nil is written, errUnfinished is not; nil if none is
+	stands  map[int32]standing // for the look alone
+	looking sync.WaitGroup
+}
+
+// standing is a committed offset that is short of its target.
+type standing struct {
+	at    int64
+	since time.Time
+	empty bool // only control records follow up to the target
+	left  bool // others do: that does not change
+}
+
+var errUnfinished = errors.New("records are left")
+
+// writtenByOthers says whether the group is known to have committed the
+// partitions up to their targets, control records aside.
+func (c *consumer) writtenByOthers(ids []int32, now time.Time) (bool, error) {
+	o := &c.others
+	if o.answer != nil {
+		select {
+		case err := <-o.answer:
+			o.answer = nil
+			switch {
+			case err == nil:
+				return !slices.ContainsFunc(ids, func(id int32) bool { return !slices.Contains(o.ids, id) }), nil
+			case !errors.Is(err, errUnfinished) && !transient(err):
+				return false, err
+			}
+		default:
 		}
-		return false, err
+		return false, nil
 	}
+	if now.Sub(o.began) < lookEvery {
+		return false, nil
+	}
+	if o.stands == nil {
+		o.stands = map[int32]standing{}
+	}
+	answer, targets := make(chan error, 1), maps.Clone(c.targets)
+	o.began, o.ids, o.answer = now, ids, answer
+	o.looking.Go(func() { answer <- c.look(c.uploads, ids, targets) })
+	return false, nil
+}
+
+// look returns nil when the group has committed the partitions up to the
+// targets. One look runs at a time.
+func (c *consumer) look(ctx context.Context, ids []int32, targets map[int32]int64) error {
+	topic := c.topic
+	topic.Partitions = ids
+	committed, err := groupOffsets(ctx, c.run.admin, c.cfg.Group, topic)
+	if err != nil {
+		return err
+	}
+	var starts map[int32]int64
+	unfinished := false
 	for _, id := range ids {
 		at, ok := committed[id]
 		if !ok {
-			at = -1
-			if start, err := TopicOffsets(ctx, c.run.admin, Topic{Name: c.topic.Name, Partitions: []int32{id}}); err == nil {
-				at = start.Start[id]
+			if starts == nil {
+				bounds, err := TopicOffsets(ctx, c.run.admin, topic)
+				if err != nil {
+					return err
+				}
+				starts = bounds.Start
 			}
+			at = starts[id]
 		}
-		if at < 0 {
-			return false, nil
-		}
-		if at >= c.targets[id] {
+		if at >= targets[id] {
 			continue
 		}
-		left, err := anyRecord(ctx, c.run.cfg.Kafka, c.topic.Name, id, span{at, c.targets[id]})
-		if err != nil {
-			return false, c.fault(err)
+		was, ok := c.others.stands[id]
+		switch {
+		case !ok || was.at != at:
+			was = standing{at: at, since: time.Now()}
+		case !was.empty && !was.left && time.Since(was.since) >= quietFor:
+			if was.left, err = anyRecord(ctx, c.run.cfg.Kafka, topic.Name, id, span{at, targets[id]}); err != nil {
+				return c.fault(err)
+			}
+			was.empty = !was.left
 		}
-		if left {
-			return false, nil
-		}
+		c.others.stands[id] = was
+		unfinished = unfinished || !was.empty
 	}
-	return true, nil
+	if unfinished {
+		return errUnfinished
+	}
+	return nil
 }
 
 // drain ends a cancelled consumer: everything read is uploaded and committed.

@@ -27,27 +27,9 @@ func Lag(ctx context.Context, props map[string]string, admin *kafka.AdminClient,
 	if err != nil {
 		return nil, err
 	}
-	asked := kafka.ConsumerGroupTopicPartitions{Group: c.Group}
-	for _, id := range t.Partitions {
-		asked.Partitions = append(asked.Partitions, kafka.TopicPartition{Topic: &t.Name, Partition: id})
-	}
-	res, err := retry(ctx, func() (kafka.ListConsumerGroupOffsetsResult, error) {
-		return admin.ListConsumerGroupOffsets(ctx, []kafka.ConsumerGroupTopicPartitions{asked})
-	})
-	var ke kafka.Error
-	if errors.As(err, &ke) && ke.Code() == kafka.ErrGroupIDNotFound { // a group that nobody has joined yet
-		err = nil
-	}
+	at, err := groupOffsets(ctx, admin, c.Group, t)
 	if err != nil {
-		return nil, fmt.Errorf("read committed offsets of group %q: %w", c.Group, err)
-	}
-	at := map[int32]int64{}
-	for _, group := range res.ConsumerGroupsTopicPartitions {
-		for _, p := range group.Partitions {
-			if p.Offset >= 0 && p.Error == nil && (p.Metadata == nil || *p.Metadata == "" || *p.Metadata == t.ID) {
-				at[p.Partition] = int64(p.Offset)
-			}
-		}
+		return nil, err
 	}
 	var out []PartitionLag
 	var mu sync.Mutex
@@ -73,4 +55,32 @@ func Lag(ctx context.Context, props map[string]string, admin *kafka.AdminClient,
 	err = few.Wait()
 	slices.SortFunc(out, func(a, b PartitionLag) int { return cmp.Compare(a.Partition, b.Partition) })
 	return out, err
+}
+
+// groupOffsets is what a group has committed of a topic's partitions, for this
+// incarnation of the topic: each commit of a consumer carries the topic's id.
+func groupOffsets(ctx context.Context, admin *kafka.AdminClient, group string, t Topic) (map[int32]int64, error) {
+	asked := kafka.ConsumerGroupTopicPartitions{Group: group}
+	for _, id := range t.Partitions {
+		asked.Partitions = append(asked.Partitions, kafka.TopicPartition{Topic: &t.Name, Partition: id})
+	}
+	res, err := retry(ctx, func() (kafka.ListConsumerGroupOffsetsResult, error) {
+		return admin.ListConsumerGroupOffsets(ctx, []kafka.ConsumerGroupTopicPartitions{asked})
+	})
+	var ke kafka.Error
+	if errors.As(err, &ke) && ke.Code() == kafka.ErrGroupIDNotFound { // a group that nobody has joined yet
+		err = nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read committed offsets of group %q: %w", group, err)
+	}
+	at := map[int32]int64{}
+	for _, group := range res.ConsumerGroupsTopicPartitions {
+		for _, p := range group.Partitions {
+			if p.Offset >= 0 && p.Error == nil && (p.Metadata == nil || *p.Metadata == "" || *p.Metadata == t.ID) {
+				at[p.Partition] = int64(p.Offset)
+			}
+		}
+	}
+	return at, nil
 }

@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"time"
 
@@ -268,17 +269,18 @@ func ReadTopic(ctx context.Context, props map[string]string, t Topic, bounds Off
 	return nil
 }
 
-// anyRecord says whether a committed record stands in the span.
+// anyRecord says whether a committed record stands in the span. It reads to the first.
 func anyRecord(ctx context.Context, props map[string]string, topic string, partition int32, s span) (bool, error) {
 	c, err := newScanner(props)
 	if err != nil {
 		return false, err
 	}
 	defer c.Close()
-	any := false
-	err = c.read(ctx, topic, map[int32]span{partition: s}, func(*kafka.Message) error {
-		any = true
-		return nil
-	})
-	return any, err
+	err = c.read(ctx, topic, map[int32]span{partition: s}, func(*kafka.Message) error { return errARecord })
+	if errors.Is(err, errARecord) {
+		return true, nil
+	}
+	return false, err
 }
+
+var errARecord = errors.New("a record")
