@@ -220,13 +220,11 @@ func appendMicros(dst []byte, f, abs float64) ([]byte, bool) {
 	put3(text[10:13], hi)
 	put3(text[13:16], lo)
 	end := 16
-	switch {
-	case rest == 0:
+	if rest == 0 {
 		end = 9
-	default:
-		for text[end-1] == '0' {
-			end--
-		}
+	}
+	for text[end-1] == '0' && end > 10 {
+		end--
 	}
 	at := 9
 	for whole >= 10 {
