@@ -24,6 +24,7 @@ const (
 	errNoWarehouse   = 606
 	errLockTimeout   = 625
 	errStatementTime = 630
+	errSessionLost   = 390111 // a new login is needed
 	errSessionGone   = 390112
 	errTokenExpired  = 390114
 )
@@ -64,7 +65,7 @@ func meaning(e *gosnowflake.SnowflakeError) (code providers.Code, hint string) {
 		return providers.Invalid, "Set warehouse in the provider block, or SNOWFLAKE_WAREHOUSE."
 	case n == errLockTimeout || n == errStatementTime:
 		return providers.Conflict, ""
-	case n == errSessionGone || n == errTokenExpired:
+	case n == errSessionLost || n == errSessionGone || n == errTokenExpired:
 		return providers.Unavailable, ""
 	case n == gosnowflake.ErrCodeFailedToConnect || n == gosnowflake.ErrFailedToAuth && status(e) == http.StatusNotFound:
 		// The login was answered with 401 or 403, and with 404: every name leads to Snowflake, which knows none of this account.

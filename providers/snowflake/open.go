@@ -93,7 +93,7 @@ func (c Connection) open() (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db := sql.OpenDB(gosnowflake.NewConnector(gosnowflake.SnowflakeDriver{}, cfg))
+	db := sql.OpenDB(lasting{gosnowflake.NewConnector(gosnowflake.SnowflakeDriver{}, cfg)})
 	if cfg.Authenticator == gosnowflake.AuthTypeUsernamePasswordMFA {
 		// Each connection is a sign-in, and each of those takes a person.
 		db.SetMaxOpenConns(1)

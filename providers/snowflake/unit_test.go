@@ -93,7 +93,7 @@ func TestEffects(t *testing.T) {
 func TestErrorsByNumber(t *testing.T) {
 	for number, want := range map[int]providers.Code{
 		2002: providers.Exists, 2003: providers.NotFound, 2043: providers.NotFound, 3001: providers.Denied, 390100: providers.Denied, 390144: providers.Denied,
-		390189: providers.Denied, 390114: providers.Unavailable, 606: providers.Invalid, 1003: providers.Invalid, 2140: providers.Invalid,
+		390189: providers.Denied, 390111: providers.Unavailable, 390114: providers.Unavailable, 606: providers.Invalid, 1003: providers.Invalid, 2140: providers.Invalid,
 		gosnowflake.ErrFailedToPostQuery: providers.Unavailable, gosnowflake.ErrCodeFailedToConnect: providers.Unconfigured, 625: providers.Conflict, 604: providers.Unknown,
 	} {
 		err := classify(fmt.Errorf("driver: %w", &gosnowflake.SnowflakeError{Number: number, Message: "text that says nothing"}))
