@@ -1,4 +1,4 @@
-// Package local starts, finds and stops the embedded stack, which is a program of its own (ADR 13), and hands back where it
+// Package local starts, finds and stops the embedded stack, which is a program of its own (ADR 14), and hands back where it
 // listens and what signs in to it. One process at a time serves a folder: a file lock says which.
 //
 // It knows nothing of mkt, and of the embedded servers only where they listen: package embedded is what runs them.
