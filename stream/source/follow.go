@@ -81,9 +81,10 @@ func (t *followed) left() (bool, error) {
 		}
 	}
 	// It is under none of the names any more: its successor has the one it had.
+	// The list may be older than the renaming, and the successor not there yet.
 	i := slices.Index(files, name)
-	if i < 0 {
-		return false, nil
+	if info, err := os.Stat(name); i < 0 || err != nil || os.SameFile(info, own) {
+		return false, nil //nolint:nilerr // it is looked for again
 	}
 	t.r.files, t.r.next = files, i
 	return true, nil
