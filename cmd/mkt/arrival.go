@@ -175,19 +175,31 @@ func (s *session) await(ctx context.Context, db *sql.DB, w wait) error {
 // listFiles returns the names of the blobs under prefix that are younger than since.
 func listFiles(ctx context.Context, client *container.Client, prefix string, since time.Time) ([]string, error) {
 	var names []string
+	err := eachFile(ctx, client, prefix, func(name string, modified time.Time) {
+		if modified.IsZero() || modified.After(since) {
+			names = append(names, name)
+		}
+	})
+	return names, err
+}
+
+// eachFile goes through the blobs under prefix; modified is zero where the storage does not say.
+func eachFile(ctx context.Context, client *container.Client, prefix string, f func(name string, modified time.Time)) error {
 	pager := client.NewListBlobsFlatPager(&container.ListBlobsFlatOptions{Prefix: &prefix})
 	for pager.More() {
 		page, err := pager.NextPage(ctx)
 		if err != nil {
-			return nil, err
+			return fmt.Errorf("list the files below %s: %w", prefix, err)
 		}
 		for _, b := range page.Segment.BlobItems {
-			if b.Properties.LastModified == nil || b.Properties.LastModified.After(since) {
-				names = append(names, *b.Name)
+			var modified time.Time
+			if b.Properties.LastModified != nil {
+				modified = *b.Properties.LastModified
 			}
+			f(*b.Name, modified)
 		}
 	}
-	return names, nil
+	return nil
 }
 
 // compare returns which files are not in the load history, and which are there as failed. The files are named as in their container.

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
-
 	"mkt/audit"
 	"mkt/providers/snowflake"
 	"mkt/stream"
@@ -64,24 +62,20 @@ func (s *session) unloaded(ctx context.Context, db *sql.DB, p pipe, c stream.Con
 	dir := c.Prefix + c.Topic + "/"
 	missing, late := 0, 0
 	var oldest time.Time
-	pager := client.NewListBlobsFlatPager(&container.ListBlobsFlatOptions{Prefix: &dir})
-	for pager.More() {
-		page, err := pager.NextPage(ctx)
-		if err != nil {
-			return "", fmt.Errorf("list the files of consumer %s: %w", c.Name, err)
-		}
-		for _, b := range page.Segment.BlobItems {
-			_, known := loads[p.url(*b.Name)]
-			switch {
-			case known || b.Properties.LastModified == nil || time.Since(*b.Properties.LastModified) > pipeMemory:
-			case time.Since(*b.Properties.LastModified) > refreshReach:
-				late++
-			default:
-				if missing++; oldest.IsZero() || b.Properties.LastModified.Before(oldest) {
-					oldest = *b.Properties.LastModified
-				}
+	err = eachFile(ctx, client, dir, func(name string, modified time.Time) {
+		_, known := loads[p.url(name)]
+		switch age := time.Since(modified); {
+		case known || modified.IsZero() || age > pipeMemory:
+		case age > refreshReach:
+			late++
+		default:
+			if missing++; oldest.IsZero() || modified.Before(oldest) {
+				oldest = modified
 			}
 		}
+	})
+	if err != nil {
+		return "", fmt.Errorf("consumer %s: %w", c.Name, err)
 	}
 	var notes []string
 	if missing > 0 {
