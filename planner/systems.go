@@ -3,6 +3,7 @@ package planner
 import (
 	"context"
 	"errors"
+	"slices"
 	"sort"
 
 	"github.com/hashicorp/hcl/v2"
@@ -56,7 +57,11 @@ func (s *systems) provider(system string) providers.Provider {
 		s.failed[system] = true
 		var said hcl.Diagnostics
 		if errors.As(err, &said) {
-			s.diags = append(s.diags, said...)
+			for _, d := range said {
+				if !slices.Contains(s.diags, d) { // what one provider lacks for the same reason as another is said once
+					s.diags = append(s.diags, d)
+				}
+			}
 			return nil
 		}
 		s.diags = append(s.diags, failure("Provider not usable", "The %s provider cannot be used: %s.%s", system, err, hint(err)))

@@ -10,6 +10,7 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 
+	"mkt/internal/clienttls"
 	"mkt/row"
 	"mkt/stream/codec"
 	"mkt/stream/rowfile"
@@ -50,7 +51,7 @@ type Registry struct {
 	Password string
 	Token    string // instead of them, a bearer token
 
-	CAFile, CertificateFile, KeyFile string // PEM; "" for the system's authorities and no certificate
+	TLS clienttls.Files
 }
 
 // OnError says what becomes of a row that the schema does not take.

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/schemaregistry"
 	"github.com/confluentinc/confluent-kafka-go/v2/schemaregistry/rest"
 
+	"mkt/internal/clienttls"
 	"mkt/stream/codec"
 )
 
@@ -31,7 +33,13 @@ func NewSchemas(cfg Registry) (*Schemas, error) {
 	if cfg.Token != "" {
 		conf = schemaregistry.NewConfigWithBearerAuthentication(cfg.URL, cfg.Token, "", "")
 	}
-	conf.SslCaLocation, conf.SslCertificateLocation, conf.SslKeyLocation = cfg.CAFile, cfg.CertificateFile, cfg.KeyFile
+	config, err := clienttls.Config(cfg.TLS)
+	if err != nil {
+		return nil, fmt.Errorf("schema registry client: %w", err)
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = config
+	conf.HTTPClient = &http.Client{Transport: transport, Timeout: time.Duration(conf.RequestTimeoutMs) * time.Millisecond}
 	client, err := schemaregistry.NewClient(conf)
 	if err != nil {
 		return nil, fmt.Errorf("schema registry client: %w", err)

@@ -105,7 +105,7 @@ func (s *session) streamConfig(ctx context.Context, app []*spec.Instance) (strea
 	cfg := stream.Config{
 		Kafka: kafka.ClientConfig(),
 		Registry: stream.Registry{URL: kafka.RegistryURL, User: kafka.RegistryUser, Password: kafka.RegistryPassword, Token: kafka.RegistryToken,
-			CAFile: kafka.RegistryCAFile, CertificateFile: kafka.RegistryCertificateFile, KeyFile: kafka.RegistryKeyFile},
+			TLS: kafka.RegistryTLS},
 		Blob:  s.container,
 		Abort: s.c.stopped.Done(),
 		Stdin: s.c.in,

@@ -35,6 +35,7 @@ type systems struct {
 	hashKey func() ([]byte, error) // of the keyed hashes that providers keep in the ledger
 	notes   ledger.Notes           // what providers keep beside the ledger
 	daemon  *local.Daemon          // nil without -local, and before it is needed
+	down    hcl.Diagnostics        // why there is no daemon, where one was needed and could not be had
 	opened  map[string]providers.Provider
 }
 
@@ -143,12 +144,17 @@ func (s *systems) resolved(system string, err error) error {
 	return hcl.Diagnostics{d}
 }
 
-// endpoints returns where the embedded stack listens, starting it if needed.
+// endpoints returns where the embedded stack listens, starting it if needed. That is tried once: every provider that asks gets the
+// same diagnostic, which is hcl.Diagnostics.
 func (s *systems) endpoints(ctx context.Context) (local.Endpoints, error) {
+	if s.down != nil {
+		return local.Endpoints{}, s.down
+	}
 	if s.daemon == nil {
 		d, err := s.c.ensureLocal(ctx, s.stack.Dir)
 		if err != nil {
-			return local.Endpoints{}, err
+			s.down = hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "Embedded stack not usable", Detail: err.Error() + "."}}
+			return local.Endpoints{}, s.down
 		}
 		s.daemon = &d
 	}

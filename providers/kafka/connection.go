@@ -6,6 +6,7 @@ import (
 
 	"github.com/zclconf/go-cty/cty"
 
+	"mkt/internal/clienttls"
 	"mkt/internal/oidc"
 	"mkt/spec"
 )
@@ -46,7 +47,8 @@ var Config = &spec.Kind{
 			{Name: "enabled", Type: cty.Bool, Doc: "False for brokers that speak plain text."},
 			{Name: "ca_file", Type: cty.String, Doc: "PEM file with the authorities to trust, for brokers and registry; the system's by default."},
 			{Name: "certificate_file", Type: cty.String, Doc: "PEM file with the client's certificate."},
-			{Name: "key_file", Type: cty.String, Doc: "PEM file with the client's private key."},
+			{Name: "key_file", Type: cty.String, Doc: "PEM file with the client's private key, encrypted or not."},
+			{Name: "key_password", Type: cty.String, Secret: true, Doc: "Password of an encrypted key."},
 		}},
 		{Name: "schema_registry", Max: 1, Doc: "The schema registry.", Attrs: []spec.Attr{
 			{Name: "url", Type: cty.String, Doc: "Base URL."},
@@ -55,7 +57,8 @@ var Config = &spec.Kind{
 			{Name: "tls", Max: 1, Doc: "Encryption, where it is another one than the brokers'.", Attrs: []spec.Attr{
 				{Name: "ca_file", Type: cty.String, Doc: "PEM file with the authorities to trust."},
 				{Name: "certificate_file", Type: cty.String, Doc: "PEM file with the client's certificate."},
-				{Name: "key_file", Type: cty.String, Doc: "PEM file with the client's private key."},
+				{Name: "key_file", Type: cty.String, Doc: "PEM file with the client's private key, encrypted or not."},
+				{Name: "key_password", Type: cty.String, Secret: true, Doc: "Password of an encrypted key."},
 			}},
 			{Name: "basic_auth", Max: 1, Doc: "HTTP basic authentication.", Attrs: []spec.Attr{
 				{Name: "username", Type: cty.String, Doc: "User name or API key."},
@@ -76,13 +79,13 @@ type Connection struct {
 	// With OAUTHBEARER: where tokens come from, and who asks for them.
 	TokenEndpoint, ClientID, ClientSecret, Scope, Extensions string
 
-	CAFile, CertificateFile, KeyFile string // PEM; "" for the system's and none
+	TLS clienttls.Files // for the brokers
 
 	RegistryURL                    string // without user info
 	RegistryUser, RegistryPassword string
 	RegistryToken                  string // instead of user and password
 
-	RegistryCAFile, RegistryCertificateFile, RegistryKeyFile string // PEM; Resolve makes them the brokers' unless said otherwise
+	RegistryTLS clienttls.Files // Resolve makes them the brokers' unless said otherwise
 }
 
 // String tells where the connection leads.
@@ -126,13 +129,14 @@ func (c Connection) ClientConfig() map[string]string {
 			set("sasl.oauthbearer.scope", c.Scope)
 			set("sasl.oauthbearer.extensions", c.Extensions)
 			if strings.HasPrefix(c.TokenEndpoint, "https:") {
-				set("https.ca.location", c.CAFile)
+				set("https.ca.location", c.TLS.CA)
 			}
 		}
 	}
-	set("ssl.ca.location", c.CAFile)
-	set("ssl.certificate.location", c.CertificateFile)
-	set("ssl.key.location", c.KeyFile)
+	set("ssl.ca.location", c.TLS.CA)
+	set("ssl.certificate.location", c.TLS.Certificate)
+	set("ssl.key.location", c.TLS.Key)
+	set("ssl.key.password", c.TLS.KeyPassword)
 	return m
 }
 

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/confluentinc/confluent-kafka-go/v2/schemaregistry"
 	"github.com/twmb/franz-go/pkg/kadm"
 )
 
@@ -23,6 +24,9 @@ func SetReassignFor(t *testing.T, d time.Duration) {
 	reassignFor = d
 	t.Cleanup(func() { reassignFor = before })
 }
+
+// RegistryConfig is registryConfig.
+func (c Connection) RegistryConfig() *schemaregistry.Config { return c.registryConfig() }
 
 // PingSecond signs in with the second client and counts the brokers.
 func PingSecond(ctx context.Context, conn Connection) (int, error) {

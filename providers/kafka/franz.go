@@ -3,11 +3,9 @@ package kafka
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -19,6 +17,7 @@ import (
 	saslplain "github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 
+	"mkt/internal/clienttls"
 	"mkt/internal/oidc"
 	"mkt/providers"
 )
@@ -71,7 +70,7 @@ func (c Connection) franzOptions() ([]kgo.Opt, error) {
 	}
 	dialer := &net.Dialer{Timeout: dialTimeout}
 	if strings.HasSuffix(c.Protocol, "SSL") {
-		config, err := c.tlsConfig()
+		config, err := tlsConfig(c.TLS)
 		if err != nil {
 			return nil, err
 		}
@@ -99,30 +98,11 @@ func (c Connection) franzOptions() ([]kgo.Opt, error) {
 	return nil, providers.Errorf(providers.Invalid, "mkt cannot sign in with the mechanism %q here", c.Mechanism)
 }
 
-// tlsConfig is that of the brokers.
-func (c Connection) tlsConfig() (*tls.Config, error) {
-	return tlsFiles(c.CAFile, c.CertificateFile, c.KeyFile)
-}
-
-// tlsFiles trusts the authorities of a file, the system's without one, and shows a certificate if there is one.
-func tlsFiles(ca, certificate, key string) (*tls.Config, error) {
-	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if ca != "" {
-		pem, err := os.ReadFile(ca)
-		if err != nil {
-			return nil, &providers.Error{Code: providers.Invalid, Err: fmt.Errorf("read ca_file: %w", err)}
-		}
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, providers.Errorf(providers.Invalid, "ca_file %s holds no certificate in PEM", ca)
-		}
-	}
-	if certificate != "" {
-		pair, err := tls.LoadX509KeyPair(certificate, key)
-		if err != nil {
-			return nil, &providers.Error{Code: providers.Invalid, Err: fmt.Errorf("read certificate_file and key_file: %w", err)}
-		}
-		config.Certificates = []tls.Certificate{pair}
+// tlsConfig is clienttls.Config, whose errors are of what a person configured.
+func tlsConfig(files clienttls.Files) (*tls.Config, error) {
+	config, err := clienttls.Config(files)
+	if err != nil {
+		return nil, &providers.Error{Code: providers.Invalid, Err: err, Hint: "See ca_file, certificate_file, key_file and key_password in the block tls of the provider \"kafka\"."}
 	}
 	return config, nil
 }

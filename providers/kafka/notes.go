@@ -1,13 +1,13 @@
 package kafka
 
 import (
-	"crypto/tls"
 	"fmt"
 	"net"
 	"net/url"
 	"strings"
 	"time"
 
+	"mkt/internal/clienttls"
 	"mkt/internal/oidc"
 	"mkt/providers"
 )
@@ -15,9 +15,9 @@ import (
 // Notes say what of the connection's credentials ends when, and what of them is not kept or sent well: of the brokers and of the
 // registry. They show no secret.
 func (c Connection) Notes(now time.Time) (brokers, registry []string) {
-	brokers = certificate(c.CertificateFile, c.KeyFile, now)
+	brokers = certificate(c.TLS, now)
 	if c.RegistryURL != "" {
-		registry = certificate(c.RegistryCertificateFile, c.RegistryKeyFile, now)
+		registry = certificate(c.RegistryTLS, now)
 	}
 	switch {
 	case c.Mechanism == oidc.Mechanism:
@@ -43,14 +43,14 @@ func (c Connection) Notes(now time.Time) (brokers, registry []string) {
 }
 
 // certificate says when a client's certificate ends, and who may read its key.
-func certificate(file, key string, now time.Time) (notes []string) {
-	if file == "" {
+func certificate(files clienttls.Files, now time.Time) (notes []string) {
+	if files.Certificate == "" {
 		return nil
 	}
-	if pair, err := tls.LoadX509KeyPair(file, key); err == nil && pair.Leaf != nil {
+	if pair, err := clienttls.Pair(files); err == nil && pair.Leaf != nil {
 		notes = append(notes, providers.Ends("the certificate of certificate_file", pair.Leaf.NotAfter, now))
 	}
-	return append(notes, providers.Exposed("the key of the certificate", key)...)
+	return append(notes, providers.Exposed("the key of the certificate", files.Key)...)
 }
 
 func loopback(host string) bool {

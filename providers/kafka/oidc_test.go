@@ -18,6 +18,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/zclconf/go-cty/cty"
 
+	"mkt/internal/clienttls"
+	"mkt/internal/clienttls/clienttlstest"
 	"mkt/providers"
 	"mkt/providers/kafka"
 	"mkt/providers/providertest"
@@ -81,7 +83,7 @@ func bearerBroker(t *testing.T, opts ...kfake.Opt) kafka.Connection {
 }
 
 func TestOIDC(t *testing.T) {
-	ca, cert, key := authority(t)
+	ca, cert, key := clienttlstest.Authority(t)
 	endpoint, asked := tokenServer(t, cert, key)
 	there := bearerBroker(t)
 	conn := resolved(t, configBlock("tls.ca_file", ca), "KAFKA_BOOTSTRAP_SERVERS", there.BootstrapServers, "KAFKA_SECURITY_PROTOCOL", "SASL_PLAINTEXT", "KAFKA_SASL_MECHANISM", "OAUTHBEARER",
@@ -103,7 +105,7 @@ func TestOIDC(t *testing.T) {
 		for name, bad := range map[string]func(*kafka.Connection){
 			"wrong secret":       func(c *kafka.Connection) { c.ClientSecret = "wrong" },
 			"broker refuses":     func(c *kafka.Connection) { c.Extensions = "logicalCluster=lkc-2" },
-			"untrusted provider": func(c *kafka.Connection) { c.CAFile = "" },
+			"untrusted provider": func(c *kafka.Connection) { c.TLS.CA = "" },
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -180,19 +182,20 @@ func TestPropertiesFile(t *testing.T) {
 }
 
 func TestNotes(t *testing.T) {
-	_, cert, key := authority(t)
+	_, cert, key := clienttlstest.Authority(t)
+	locked := clienttlstest.Lock(t, key, password)
 	notes := func(c kafka.Connection) (string, string) {
 		brokers, registry := c.Notes(time.Now())
 		return strings.Join(brokers, "\n"), strings.Join(registry, "\n")
 	}
-	brokers, registry := notes(kafka.Connection{CertificateFile: cert, KeyFile: key, RegistryToken: bearer, RegistryURL: "http://registry.example", RegistryUser: user})
+	brokers, registry := notes(kafka.Connection{TLS: clienttls.Files{Certificate: cert, Key: locked, KeyPassword: password}, RegistryToken: bearer, RegistryURL: "http://registry.example", RegistryUser: user})
 	if !strings.HasPrefix(brokers, "the certificate of certificate_file ends ") || !strings.HasPrefix(registry, "bearer_token ends 2100-01-01") || !strings.Contains(registry, "in clear to registry.example") {
 		t.Errorf("%q, %q", brokers, registry)
 	}
 	if err := os.Chmod(key, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if brokers, _ := notes(kafka.Connection{CertificateFile: cert, KeyFile: key}); !strings.Contains(brokers, "chmod 600 "+key) {
+	if brokers, _ := notes(kafka.Connection{TLS: clienttls.Files{Certificate: cert, Key: key}}); !strings.Contains(brokers, "chmod 600 "+key) {
 		t.Errorf("%q", brokers)
 	}
 	if brokers, registry := notes(kafka.Connection{Mechanism: "PLAIN", User: user, Password: password, RegistryToken: "opaque", Protocol: "SASL_PLAINTEXT", BootstrapServers: "127.0.0.1:1,b.example:9092"}); !strings.Contains(brokers, "no end that Kafka tells") ||

@@ -19,11 +19,12 @@ var propertyNames = map[string]string{
 	"sasl.mechanism": "mechanism", "sasl.mechanisms": "mechanism", "sasl.username": "username", "sasl.password": "password",
 	"sasl.oauthbearer.method": "", "sasl.oauthbearer.token.endpoint.url": "token_endpoint", "sasl.oauthbearer.client.id": "client_id",
 	"sasl.oauthbearer.client.secret": "client_secret", "sasl.oauthbearer.scope": "scope", "sasl.oauthbearer.extensions": "extensions",
-	"ssl.ca.location": "ca_file", "ssl.certificate.location": "certificate_file", "ssl.key.location": "key_file",
+	"ssl.ca.location": "ca_file", "ssl.certificate.location": "certificate_file", "ssl.key.location": "key_file", "ssl.key.password": "key_password",
 	"schema.registry.url": "registry.url", "basic.auth.credentials.source": "", "schema.registry.basic.auth.credentials.source": "",
 	"basic.auth.user.info": "registry.user_info", "schema.registry.basic.auth.user.info": "registry.user_info",
 	"schema.registry.ssl.ca.location": "registry.ca_file", "schema.registry.ssl.certificate.location": "registry.certificate_file", "schema.registry.ssl.key.location": "registry.key_file",
-	"bearer.auth.token": "registry.bearer_token", "schema.registry.bearer.auth.token": "registry.bearer_token",
+	"schema.registry.ssl.key.password": "registry.key_password",
+	"bearer.auth.token":                "registry.bearer_token", "schema.registry.bearer.auth.token": "registry.bearer_token",
 }
 
 // guarded begin the names of properties that sign in or secure: one of these that is not known must not be passed over.

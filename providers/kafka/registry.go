@@ -18,9 +18,8 @@ import (
 	"mkt/providers"
 )
 
-// RegistryConfig returns what confluent-kafka-go's schemaregistry client needs. It
-// holds secrets.
-func (c Connection) RegistryConfig() *schemaregistry.Config {
+// registryConfig is what confluent-kafka-go's schemaregistry client needs, but for TLS. It holds secrets.
+func (c Connection) registryConfig() *schemaregistry.Config {
 	config := schemaregistry.NewConfig(c.RegistryURL)
 	if c.RegistryUser != "" {
 		config = schemaregistry.NewConfigWithBasicAuthentication(c.RegistryURL, c.RegistryUser, c.RegistryPassword)
@@ -28,9 +27,6 @@ func (c Connection) RegistryConfig() *schemaregistry.Config {
 	if c.RegistryToken != "" {
 		config = schemaregistry.NewConfigWithBearerAuthentication(c.RegistryURL, c.RegistryToken, "", "")
 	}
-	config.SslCaLocation = c.RegistryCAFile
-	config.SslCertificateLocation = c.RegistryCertificateFile
-	config.SslKeyLocation = c.RegistryKeyFile
 	return config
 }
 
@@ -48,7 +44,7 @@ func newRegistryClient(conn Connection) (*registryClient, error) {
 	transport.MaxIdleConnsPerHost = registryCalls
 	transport.ResponseHeaderTimeout = providers.CallTimeout
 	var err error
-	if transport.TLSClientConfig, err = tlsFiles(conn.RegistryCAFile, conn.RegistryCertificateFile, conn.RegistryKeyFile); err != nil {
+	if transport.TLSClientConfig, err = tlsConfig(conn.RegistryTLS); err != nil {
 		return nil, err
 	}
 	return &registryClient{conn: conn, transport: transport}, nil
@@ -78,8 +74,7 @@ func (r *registryClient) client(ctx context.Context, after *int) (schemaregistry
 	if err := r.known(); err != nil {
 		return nil, err
 	}
-	config := r.conn.RegistryConfig()
-	config.SslCaLocation, config.SslCertificateLocation, config.SslKeyLocation = "", "", "" // the transport has them
+	config := r.conn.registryConfig()
 	config.HTTPClient = &http.Client{Transport: withContext{ctx, r.transport, after}}
 	config.MaxRetries = 0
 	return schemaregistry.NewClient(config)

@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/zclconf/go-cty/cty"
 
+	"mkt/internal/clienttls"
 	"mkt/internal/oidc"
 	"mkt/providers"
 )
@@ -79,9 +81,11 @@ func Resolve(block cty.Value, getenv func(string) string) (Connection, []provide
 		c.Mechanism = mechanism
 		sources = append(sources, by)
 	}
-	c.CAFile = pick(systemKafka, "ca_file", []string{"tls", "ca_file"})
-	c.CertificateFile = pick(systemKafka, "certificate_file", []string{"tls", "certificate_file"})
-	c.KeyFile = pick(systemKafka, "key_file", []string{"tls", "key_file"})
+	files := func(system string, in ...string) clienttls.Files {
+		pick := func(setting string) string { return pick(system, setting, append(slices.Clone(in), setting)) }
+		return clienttls.Files{CA: pick("ca_file"), Certificate: pick("certificate_file"), Key: pick("key_file"), KeyPassword: pick("key_password")}
+	}
+	c.TLS = files(systemKafka, "tls")
 
 	name, by := find(systemKafka, "security_protocol", nil, "KAFKA_SECURITY_PROTOCOL")
 	var from string
@@ -100,12 +104,12 @@ func Resolve(block cty.Value, getenv func(string) string) (Connection, []provide
 	} else {
 		c.RegistryToken = pick(systemRegistry, "bearer_token", []string{"schema_registry", "bearer_token"}, "SCHEMA_REGISTRY_BEARER_TOKEN")
 	}
-	c.RegistryCAFile = orElse(pick(systemRegistry, "ca_file", []string{"schema_registry", "tls", "ca_file"}), c.CAFile)
-	c.RegistryCertificateFile = pick(systemRegistry, "certificate_file", []string{"schema_registry", "tls", "certificate_file"})
-	c.RegistryKeyFile = pick(systemRegistry, "key_file", []string{"schema_registry", "tls", "key_file"})
-	if c.RegistryCertificateFile == "" && c.RegistryKeyFile == "" {
-		c.RegistryCertificateFile, c.RegistryKeyFile = c.CertificateFile, c.KeyFile
+	own := files(systemRegistry, "schema_registry", "tls")
+	c.RegistryTLS = own
+	if own.Certificate == "" && own.Key == "" {
+		c.RegistryTLS = c.TLS
 	}
+	c.RegistryTLS.CA = orElse(own.CA, c.TLS.CA)
 	if err := c.check(); err != nil {
 		return Connection{}, sources, err
 	}
@@ -116,7 +120,7 @@ func Resolve(block cty.Value, getenv func(string) string) (Connection, []provide
 // names.
 func protocol(block cty.Value, c Connection, name, by string) (protocol, from string) {
 	enabled := at(block, "tls", "enabled")
-	tls := c.Mechanism != "" || c.CAFile != "" || c.CertificateFile != ""
+	tls := c.Mechanism != "" || c.TLS.CA != "" || c.TLS.Certificate != ""
 	from = "default"
 	switch {
 	case enabled != cty.NilVal && !enabled.IsNull() && enabled.IsKnown():
@@ -148,10 +152,10 @@ func (c *Connection) check() error {
 	default:
 		return providers.Errorf(providers.Invalid, "KAFKA_SECURITY_PROTOCOL must be PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL")
 	}
-	if (c.CertificateFile == "") != (c.KeyFile == "") {
+	if (c.TLS.Certificate == "") != (c.TLS.Key == "") {
 		return &providers.Error{Code: providers.Invalid, Path: cty.GetAttrPath("tls"), Err: fmt.Errorf("certificate_file and key_file belong together"), Hint: "Set both or neither."}
 	}
-	if (c.RegistryCertificateFile == "") != (c.RegistryKeyFile == "") {
+	if (c.RegistryTLS.Certificate == "") != (c.RegistryTLS.Key == "") {
 		return &providers.Error{Code: providers.Invalid, Path: cty.GetAttrPath("schema_registry").GetAttr("tls"), Err: fmt.Errorf("certificate_file and key_file belong together"), Hint: "Set both or neither."}
 	}
 	if c.RegistryURL == "" {

@@ -1,19 +1,12 @@
 package kafka_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"log"
-	"math/big"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -27,46 +20,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/zclconf/go-cty/cty"
 
+	"mkt/internal/clienttls"
+	"mkt/internal/clienttls/clienttlstest"
 	"mkt/providers"
 	"mkt/providers/kafka"
 	"mkt/providers/providertest"
 )
-
-// authority writes a certificate authority, and a certificate and key of it for 127.0.0.1 that serves both ends, as PEM files.
-func authority(t *testing.T) (ca, cert, key string) {
-	t.Helper()
-	dir := t.TempDir()
-	write := func(name, kind string, der []byte) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	must := func(der []byte, err error) []byte {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return der
-	}
-	newKey := func() *ecdsa.PrivateKey {
-		k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return k
-	}
-	root, leaf := newKey(), newKey()
-	rootTemplate := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test authority"}, NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
-	leafTemplate := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "test"}, NotAfter: time.Now().Add(time.Hour),
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
-	ca = write("ca.pem", "CERTIFICATE", must(x509.CreateCertificate(rand.Reader, rootTemplate, rootTemplate, &root.PublicKey, root)))
-	cert = write("cert.pem", "CERTIFICATE", must(x509.CreateCertificate(rand.Reader, leafTemplate, rootTemplate, &leaf.PublicKey, root)))
-	key = write("key.pem", "PRIVATE KEY", must(x509.MarshalPKCS8PrivateKey(leaf)))
-	return ca, cert, key
-}
 
 // variables makes Resolve's getenv of pairs.
 func variables(pairs ...string) func(string) string {
@@ -143,8 +102,8 @@ func properties(t *testing.T, text string) string {
 
 // Both clients sign in by the same connection, and both are refused by the same.
 func TestSignIn(t *testing.T) {
-	ca, cert, key := authority(t)
-	otherCA, otherCert, otherKey := authority(t)
+	ca, cert, key := clienttlstest.Authority(t)
+	otherCA, otherCert, otherKey := clienttlstest.Authority(t)
 	pair, err := tls.LoadX509KeyPair(cert, key)
 	if err != nil {
 		t.Fatal(err)
@@ -156,6 +115,7 @@ func TestSignIn(t *testing.T) {
 	trusted := x509.NewCertPool()
 	trusted.AppendCertsFromPEM(pem)
 	server := &tls.Config{Certificates: []tls.Certificate{pair}}
+	locked, old := clienttlstest.Lock(t, key, password), clienttlstest.LockOld(t, key, password)
 	mutual := &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: trusted}
 	sasl := func(mechanism string) []kfake.Opt {
 		return []kfake.Opt{kfake.EnableSASL(), kfake.Superuser(mechanism, user, password)}
@@ -165,6 +125,7 @@ func TestSignIn(t *testing.T) {
 		way       string
 		opts      []kfake.Opt
 		conn, bad kafka.Connection
+		code      providers.Code // of the second client with bad; "" where the broker refuses, which is Denied or Unavailable
 	}{
 		{way: "SASL PLAIN", opts: sasl("PLAIN"),
 			conn: resolved(t, configBlock("sasl.username", user, "sasl.password", password), "KAFKA_SECURITY_PROTOCOL", "SASL_PLAINTEXT"),
@@ -186,6 +147,12 @@ func TestSignIn(t *testing.T) {
 		{way: "mTLS", opts: []kfake.Opt{kfake.TLS(mutual)},
 			conn: resolved(t, configBlock("tls.ca_file", ca, "tls.certificate_file", cert, "tls.key_file", key)),
 			bad:  resolved(t, configBlock("tls.ca_file", ca, "tls.certificate_file", otherCert, "tls.key_file", otherKey))},
+		{way: "mTLS with an encrypted key", opts: []kfake.Opt{kfake.TLS(mutual)}, code: providers.Invalid,
+			conn: resolved(t, configBlock("tls.ca_file", ca, "tls.certificate_file", cert, "tls.key_file", locked, "tls.key_password", password)),
+			bad:  resolved(t, configBlock("tls.ca_file", ca, "tls.certificate_file", cert, "tls.key_file", locked, "tls.key_password", password+"!"))},
+		{way: "mTLS with an encrypted key in the old PEM", opts: []kfake.Opt{kfake.TLS(mutual)}, code: providers.Invalid,
+			conn: resolved(t, plain, "KAFKA_CLIENT_PROPERTIES", properties(t, "security.protocol=SSL\nssl.ca.location="+ca+"\nssl.certificate.location="+cert+"\nssl.key.location="+old+"\nssl.key.password="+password+"\n")),
+			bad:  resolved(t, plain, "KAFKA_CLIENT_PROPERTIES", properties(t, "security.protocol=SSL\nssl.ca.location="+ca+"\nssl.certificate.location="+cert+"\nssl.key.location="+old+"\nssl.key.password="+password+"!\n"))},
 	} {
 		_, there := fake(t, append(tc.opts, kfake.NumBrokers(2))...)
 		tc.conn.BootstrapServers, tc.bad.BootstrapServers = there.BootstrapServers, there.BootstrapServers
@@ -200,22 +167,24 @@ func TestSignIn(t *testing.T) {
 			}
 		}, func(t *testing.T) {
 			t.Parallel()
-			if _, _, err := tc.bad.Ping(within(t, 3*time.Second)); err == nil {
+			_, _, first := tc.bad.Ping(within(t, 3*time.Second))
+			if first == nil {
 				t.Error("the first client got in with wrong credentials")
 			}
 			_, err := kafka.PingSecond(within(t, 3*time.Second), tc.bad)
-			if code := providers.CodeOf(err); code != providers.Denied && code != providers.Unavailable {
+			code := providers.CodeOf(err)
+			if tc.code == "" && code != providers.Denied && code != providers.Unavailable || tc.code != "" && code != tc.code {
 				t.Errorf("the second client got in with wrong credentials, or says %v", err)
 			}
-			if err != nil && strings.Contains(err.Error(), password) {
-				t.Error("the password is in the error")
+			if text := fmt.Sprint(first, err); strings.Contains(text, password) {
+				t.Errorf("the password is in the error: %s", text)
 			}
 		})
 	}
 	for _, bad := range []kafka.Connection{
-		{Protocol: "SSL", CAFile: filepath.Join(t.TempDir(), "none")},
-		{Protocol: "SSL", CAFile: key},
-		{Protocol: "SSL", CertificateFile: cert, KeyFile: otherKey},
+		{Protocol: "SSL", TLS: clienttls.Files{CA: filepath.Join(t.TempDir(), "none")}},
+		{Protocol: "SSL", TLS: clienttls.Files{CA: key}},
+		{Protocol: "SSL", TLS: clienttls.Files{Certificate: cert, Key: otherKey}},
 		{Protocol: "SASL_SSL", Mechanism: "GSSAPI", User: user, Password: password},
 	} {
 		if _, err := kafka.PingSecond(within(t, time.Second), bad); providers.CodeOf(err) != providers.Invalid {
@@ -228,7 +197,7 @@ func TestSignIn(t *testing.T) {
 // for are not spoken to.
 func TestTLSIsVerified(t *testing.T) {
 	t.Parallel()
-	_, cert, key := authority(t)
+	_, cert, key := clienttlstest.Authority(t)
 	pair, err := tls.LoadX509KeyPair(cert, key)
 	if err != nil {
 		t.Fatal(err)
@@ -261,8 +230,8 @@ func TestTLSIsVerified(t *testing.T) {
 
 // The registry by basic authentication, by a bearer token, and by a client's certificate, of its own or the brokers'.
 func TestRegistrySignIn(t *testing.T) {
-	ca, cert, key := authority(t)
-	_, otherCert, otherKey := authority(t)
+	ca, cert, key := clienttlstest.Authority(t)
+	_, otherCert, otherKey := clienttlstest.Authority(t)
 	pair, err := tls.LoadX509KeyPair(cert, key)
 	if err != nil {
 		t.Fatal(err)
@@ -295,6 +264,7 @@ func TestRegistrySignIn(t *testing.T) {
 		return id == user && secret == password
 	})
 	bearer := serve(&tls.Config{}, func(r *http.Request) bool { return r.Header.Get("Authorization") == "Bearer "+password })
+	locked := clienttlstest.Lock(t, key, password)
 	mutual := serve(&tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: trusted}, func(*http.Request) bool { return true })
 	trust := configBlock("tls.ca_file", ca)
 	for _, tc := range []struct {
@@ -308,8 +278,10 @@ func TestRegistrySignIn(t *testing.T) {
 			resolved(t, trust, "SCHEMA_REGISTRY_URL", bearer, "SCHEMA_REGISTRY_BEARER_TOKEN", "wrong"), providers.Denied},
 		{"registry mTLS", resolved(t, configBlock("tls.ca_file", ca, "tls.certificate_file", cert, "tls.key_file", key), "SCHEMA_REGISTRY_URL", mutual),
 			resolved(t, configBlock("tls.ca_file", ca, "tls.certificate_file", otherCert, "tls.key_file", otherKey), "SCHEMA_REGISTRY_URL", mutual), providers.Unavailable},
+		{"registry mTLS with an encrypted key", resolved(t, configBlock("tls.ca_file", ca, "tls.certificate_file", cert, "tls.key_file", locked, "tls.key_password", password), "SCHEMA_REGISTRY_URL", mutual),
+			resolved(t, configBlock("tls.ca_file", ca, "tls.certificate_file", cert, "tls.key_file", locked, "tls.key_password", password+"!"), "SCHEMA_REGISTRY_URL", mutual), providers.Invalid},
 		{"registry properties file", resolved(t, configBlock(), "KAFKA_CLIENT_PROPERTIES", properties(t, "schema.registry.url="+mutual+"\nschema.registry.ssl.ca.location="+ca+
-			"\nschema.registry.ssl.certificate.location="+cert+"\nschema.registry.ssl.key.location="+key+"\n")),
+			"\nschema.registry.ssl.certificate.location="+cert+"\nschema.registry.ssl.key.location="+locked+"\nschema.registry.ssl.key.password="+password+"\n")),
 			resolved(t, configBlock(), "KAFKA_CLIENT_PROPERTIES", properties(t, "schema.registry.url="+basic+"\nschema.registry.ssl.ca.location="+ca+"\nbasic.auth.user.info="+user+":wrong\n")), providers.Denied},
 	} {
 		providertest.SignIn(t, tc.way, func(t *testing.T) {

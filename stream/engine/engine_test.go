@@ -13,6 +13,8 @@ import (
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"mkt/internal/clienttls/clienttlstest"
 )
 
 func cluster(t *testing.T, topic string) map[string]string {
@@ -275,14 +277,20 @@ func TestProperties(t *testing.T) {
 	if err := os.WriteFile(nothing, []byte("nothing"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	_, cert, key := clienttlstest.Authority(t)
+	locked := clienttlstest.Lock(t, key, "the password")
+	if _, err := franzOptions(map[string]string{"security.protocol": "SSL", "ssl.certificate.location": cert, "ssl.key.location": locked, "ssl.key.password": "the password"}); err != nil {
+		t.Errorf("an encrypted key: %v", err)
+	}
 	for want, props := range map[string][]string{
-		"":                                {"security.protocol", "sasl_plaintext", "sasl.mechanism", "SCRAM-SHA-512"},
-		"a token endpoint, a client id":   {"security.protocol", "SASL_SSL", "sasl.mechanism", "OAUTHBEARER", "sasl.oauthbearer.method", "oidc"},
-		"only oidc is known":              {"security.protocol", "SASL_SSL", "sasl.mechanism", "OAUTHBEARER"},
-		"mechanism \"GSSAPI\"":            {"security.protocol", "SASL_SSL", "sasl.mechanism", "GSSAPI"},
-		"holds no certificate":            {"security.protocol", "SSL", "ssl.ca.location", nothing},
-		"read ssl.certificate.location":   {"security.protocol", "SSL", "ssl.certificate.location", nothing},
-		"read ssl.ca.location: open /no/": {"security.protocol", "SSL", "ssl.ca.location", "/no/such"},
+		"":                              {"security.protocol", "sasl_plaintext", "sasl.mechanism", "SCRAM-SHA-512"},
+		"a token endpoint, a client id": {"security.protocol", "SASL_SSL", "sasl.mechanism", "OAUTHBEARER", "sasl.oauthbearer.method", "oidc"},
+		"only oidc is known":            {"security.protocol", "SASL_SSL", "sasl.mechanism", "OAUTHBEARER"},
+		"mechanism \"GSSAPI\"":          {"security.protocol", "SASL_SSL", "sasl.mechanism", "GSSAPI"},
+		"holds no certificate":          {"security.protocol", "SSL", "ssl.ca.location", nothing},
+		"read the key of the client":    {"security.protocol", "SSL", "ssl.certificate.location", nothing},
+		"the password is wrong":         {"security.protocol", "SSL", "ssl.certificate.location", cert, "ssl.key.location", locked, "ssl.key.password", "secret"},
+		"to trust: open /no/such":       {"security.protocol", "SSL", "ssl.ca.location", "/no/such"},
 	} {
 		_, err := franzOptions(with(map[string]string{"bootstrap.servers": "a:1,b:2"}, props...))
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {

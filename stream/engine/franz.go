@@ -3,12 +3,10 @@ package engine
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
 	"strings"
 	"time"
 
@@ -18,6 +16,7 @@ import (
 	saslplain "github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 
+	"mkt/internal/clienttls"
 	"mkt/internal/oidc"
 )
 
@@ -32,7 +31,9 @@ func franzOptions(props map[string]string) ([]kgo.Opt, error) {
 	protocol := strings.ToUpper(props["security.protocol"])
 	dialer := &net.Dialer{Timeout: 10 * time.Second}
 	if strings.HasSuffix(protocol, "SSL") {
-		config, err := franzTLS(props)
+		config, err := clienttls.Config(clienttls.Files{
+			CA: props["ssl.ca.location"], Certificate: props["ssl.certificate.location"], Key: props["ssl.key.location"], KeyPassword: props["ssl.key.password"],
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -62,28 +63,6 @@ func franzOptions(props map[string]string) ([]kgo.Opt, error) {
 		return append(opts, kgo.SASL(mechanism)), nil
 	}
 	return nil, fmt.Errorf("the stream cannot sign in with the mechanism %q", mechanism)
-}
-
-func franzTLS(props map[string]string) (*tls.Config, error) {
-	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if file := props["ssl.ca.location"]; file != "" {
-		pem, err := os.ReadFile(file)
-		if err != nil {
-			return nil, fmt.Errorf("read ssl.ca.location: %w", err)
-		}
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("ssl.ca.location %s holds no certificate in PEM", file)
-		}
-	}
-	if file := props["ssl.certificate.location"]; file != "" {
-		pair, err := tls.LoadX509KeyPair(file, props["ssl.key.location"])
-		if err != nil {
-			return nil, fmt.Errorf("read ssl.certificate.location and ssl.key.location: %w", err)
-		}
-		config.Certificates = []tls.Certificate{pair}
-	}
-	return config, nil
 }
 
 // franzError is an error of franz-go as the others here are.

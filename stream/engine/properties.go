@@ -65,7 +65,7 @@ var settings = map[string]setting{
 var known = words(`bootstrap.servers client.id transactional.id log_level log.queue log.thread.name log.connection.close debug statistics.interval.ms
 	security.protocol sasl.mechanism sasl.mechanisms sasl.username sasl.password sasl.oauthbearer.method sasl.oauthbearer.client.id
 	sasl.oauthbearer.client.secret sasl.oauthbearer.token.endpoint.url sasl.oauthbearer.scope sasl.oauthbearer.extensions https.ca.location
-	ssl.ca.location ssl.certificate.location ssl.key.location
+	ssl.ca.location ssl.certificate.location ssl.key.location ssl.key.password
 	group.id group.instance.id group.protocol group.protocol.type group.remote.assignor partition.assignment.strategy session.timeout.ms
 	heartbeat.interval.ms max.poll.interval.ms coordinator.query.interval.ms enable.auto.commit auto.commit.interval.ms auto.commit.enable
 	enable.auto.offset.store enable.partition.eof auto.offset.reset isolation.level check.crcs client.rack queued.min.messages
