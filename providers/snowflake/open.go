@@ -7,6 +7,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"strings"
 	"sync"
@@ -37,6 +38,10 @@ var session = map[string]string{
 	"TIMEZONE":                       "UTC",
 	"QUERY_TAG":                      "mkt",
 }
+
+// transport carries the driver's requests; nil is the driver's own. Tests stand in for metadata services by it, whose addresses
+// are fixed.
+var transport http.RoundTripper
 
 // silence stops the driver from writing to stderr and from asking cloud metadata services where it runs.
 var silence = sync.OnceFunc(func() {
@@ -110,7 +115,7 @@ func (c Connection) driverConfig() (gosnowflake.Config, error) {
 		Account: c.Account, User: c.User, Role: c.Role, Warehouse: c.Warehouse, Database: c.Database, Schema: c.Schema,
 		Host: c.Host, Port: c.Port, Protocol: c.Protocol, Application: "mkt",
 		LoginTimeout: loginTimeout, RequestTimeout: queryTimeout, MaxRetryCount: maxTries, //nolint:staticcheck // deprecated for a later reorganization; there is no other way yet
-		Params: map[string]*string{}, ValidateDefaultParameters: gosnowflake.ConfigBoolFalse,
+		Transporter: transport, Params: map[string]*string{}, ValidateDefaultParameters: gosnowflake.ConfigBoolFalse,
 	}
 	for name, value := range session {
 		cfg.Params[name] = &value

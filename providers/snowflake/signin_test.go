@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -134,6 +135,27 @@ func TestSignIn(t *testing.T) {
 		}
 	}))
 	t.Cleanup(tokens.Close)
+	// metadata are the services that tell a machine who it is: Google Cloud's and Azure's.
+	metadata := func(token string) http.RoundTripper {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch q := r.URL.Query(); r.Host + r.URL.Path {
+			case "metadata.google.internal/computeMetadata/v1/instance/service-accounts/default/identity":
+				if r.Header.Get("Metadata-Flavor") == "Google" && q.Get("audience") == "snowflakecomputing.com" {
+					_, _ = io.WriteString(w, token)
+					return
+				}
+			case "169.254.169.254/metadata/identity/oauth2/token":
+				if r.Header.Get("Metadata") == "true" && q.Get("resource") == "api://of-the-account" {
+					_ = json.NewEncoder(w).Encode(map[string]string{"access_token": token})
+					return
+				}
+			}
+			t.Errorf("the driver asked for %s%s with %v", r.Host, r.URL, r.Header)
+			w.WriteHeader(http.StatusNotFound)
+		}))
+		t.Cleanup(s.Close)
+		return redirected{"metadata.google.internal 169.254.169.254", strings.TrimPrefix(s.URL, "http://")}
+	}
 	forged := strings.TrimSuffix(workloadToken, "c2ln") + "c2lo"
 
 	for _, c := range []struct {
@@ -142,6 +164,7 @@ func TestSignIn(t *testing.T) {
 		with, less map[string]string // variables of the right credential and of another; less replaces what it names
 		process    map[string]string // variables that the driver itself reads, when the credential is right
 		notProcess map[string]string // and when it is not
+		machine    bool              // the credential is what the machine's metadata service says
 	}{
 		{way: "key pair", right: signed, with: map[string]string{"SNOWFLAKE_PRIVATE_KEY_PATH": plain}, less: map[string]string{"SNOWFLAKE_PRIVATE_KEY_PATH": wrong}},
 		{way: "encrypted key pair", right: signed,
@@ -161,6 +184,9 @@ func TestSignIn(t *testing.T) {
 			with: map[string]string{"SNOWFLAKE_AUTHENTICATOR": "WORKLOAD_IDENTITY", "SNOWFLAKE_WORKLOAD_IDENTITY_PROVIDER": "OIDC", "SNOWFLAKE_TOKEN": workloadToken}, less: map[string]string{"SNOWFLAKE_TOKEN": forged}},
 		{way: "workload identity AZURE", right: identity("AZURE"), with: map[string]string{"SNOWFLAKE_WORKLOAD_IDENTITY_PROVIDER": "azure"},
 			process: map[string]string{"IDENTITY_ENDPOINT": tokens.URL, "IDENTITY_HEADER": "right"}, notProcess: map[string]string{"IDENTITY_ENDPOINT": tokens.URL, "IDENTITY_HEADER": "wrong"}},
+		{way: "workload identity AZURE, on a machine", right: identity("AZURE"), machine: true,
+			with: map[string]string{"SNOWFLAKE_WORKLOAD_IDENTITY_PROVIDER": "AZURE", "SNOWFLAKE_WORKLOAD_IDENTITY_ENTRA_RESOURCE": "api://of-the-account"}},
+		{way: "workload identity GCP", right: identity("GCP"), machine: true, with: map[string]string{"SNOWFLAKE_WORKLOAD_IDENTITY_PROVIDER": "gcp"}},
 		{way: "workload identity AWS", right: func(in login) bool {
 			asked, err := base64.StdEncoding.DecodeString(in.Token)
 			return in.Provider == "AWS" && err == nil && strings.Contains(string(asked), "Credential=RIGHT/") && strings.Contains(string(asked), "sts.eu-west-1.amazonaws.com")
@@ -182,7 +208,10 @@ func TestSignIn(t *testing.T) {
 			with: map[string]string{"SNOWFLAKE_HOME": byFile("config.toml", "default_connection_name = \"prod\"\n[connections.prod]\nauthenticator = \"oauth\"\ntoken = \"right\"\n")},
 			less: map[string]string{"SNOWFLAKE_CONNECTIONS_PROD_TOKEN": "wrong"}},
 	} {
-		sign := func(t *testing.T, replace, process map[string]string) error {
+		sign := func(t *testing.T, replace, process map[string]string, machine string) error {
+			if c.machine {
+				snowflake.SetTransport(t, metadata(machine))
+			}
 			for name, value := range process {
 				t.Setenv(name, value)
 			}
@@ -204,16 +233,27 @@ func TestSignIn(t *testing.T) {
 			return err
 		}
 		providertest.SignIn(t, c.way, func(t *testing.T) {
-			if err := sign(t, nil, c.process); err != nil {
+			if err := sign(t, nil, c.process, workloadToken); err != nil {
 				t.Fatal(err)
 			}
 		}, func(t *testing.T) {
-			err := sign(t, c.less, c.notProcess)
-			if providers.CodeOf(err) != providers.Denied || strings.Contains(err.Error(), "passphrase of") || strings.Contains(err.Error(), "654321") {
+			err := sign(t, c.less, c.notProcess, forged)
+			if providers.CodeOf(err) != providers.Denied || strings.Contains(err.Error(), "passphrase of") || strings.Contains(err.Error(), "654321") || strings.Contains(err.Error(), forged) {
 				t.Errorf("refused: %v (%s)", err, providers.CodeOf(err))
 			}
 		})
 	}
+}
+
+// redirected sends what is for some hosts, with spaces between, to another address.
+type redirected struct{ hosts, to string }
+
+func (r redirected) RoundTrip(req *http.Request) (*http.Response, error) {
+	if strings.Contains(r.hosts, req.URL.Host) {
+		req = req.Clone(req.Context())
+		req.Host, req.URL.Host = req.URL.Host, r.to
+	}
+	return http.DefaultTransport.RoundTrip(req)
 }
 
 // workloadToken is {"alg":"none"}.{"iss":"https://idp","sub":"mkt","exp":4102444800}.
