@@ -51,8 +51,8 @@ func (c *consumer) revoked(ids []int32) error {
 // committed is the group's committed offset of each partition that has one
 // for this incarnation of the topic. Each commit carries the topic's id: the
 // offsets of a topic that is gone say nothing about its successor.
-func (c *consumer) committed(ids []int32, limit time.Duration) (map[int32]int64, error) {
-	got, err := c.client.Committed(ids, limit)
+func (c *consumer) committed(ids []int32) (map[int32]int64, error) {
+	got, err := c.client.Committed(ids, answerLimit)
 	if err != nil {
 		return nil, fmt.Errorf("read committed offsets of group %q: %w", c.cfg.Group, err)
 	}
@@ -72,7 +72,7 @@ func (c *consumer) committed(ids []int32, limit time.Duration) (map[int32]int64,
 func (c *consumer) positions(ctx context.Context, ids []int32) (out, committed map[int32]int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.UploadTimeout)
 	defer cancel()
-	committed, err = retry(ctx, func() (map[int32]int64, error) { return c.committed(ids, 15*time.Second) })
+	committed, err = retry(ctx, answerLimit, func(context.Context) (map[int32]int64, error) { return c.committed(ids) })
 	if err != nil {
 		return nil, nil, err
 	}
@@ -94,7 +94,7 @@ func (c *consumer) positions(ctx context.Context, ids []int32) (out, committed m
 	latest := false
 	if c.cfg.From == "latest" && len(out) == 0 {
 		// A partition that the topic gained later is read from its start.
-		all, err := retry(ctx, func() (map[int32]int64, error) { return c.committed(c.topic.Partitions, 15*time.Second) })
+		all, err := retry(ctx, answerLimit, func(context.Context) (map[int32]int64, error) { return c.committed(c.topic.Partitions) })
 		if err != nil {
 			return nil, nil, err
 		}
@@ -120,7 +120,8 @@ func (c *consumer) positions(ctx context.Context, ids []int32) (out, committed m
 	}
 	if latest {
 		// Without this a crash before the first file would move the start.
-		if _, err := c.client.Commit(first); err != nil && !lostOwnership(err) {
+		_, err := retry(ctx, answerLimit, func(ctx context.Context) ([]engine.Position, error) { return c.client.Commit(ctx, first) })
+		if err != nil && !lostOwnership(err) {
 			return nil, nil, fmt.Errorf("commit where group %q starts: %w", c.cfg.Group, err)
 		}
 	}
@@ -238,10 +239,10 @@ func (c *consumer) commitAll() error {
 		return nil
 	}
 	start := time.Now()
-	done, err := c.client.Commit(ends)
+	done, err := c.commit(ends)
 	c.run.took(Step{Kind: StepCommit, Name: c.cfg.Name, Topic: c.cfg.Topic, Start: start, Err: err})
 	if err != nil {
-		if lostOwnership(err) || transient(err) {
+		if lostOwnership(err) || transient(err) || c.run.aborted() {
 			return nil
 		}
 		return fmt.Errorf("commit offsets of group %q: %w", c.cfg.Group, err)
@@ -252,6 +253,16 @@ func (c *consumer) commitAll() error {
 		}
 	}
 	return nil
+}
+
+// commit waits for the broker's answer, whatever becomes of the run: only an
+// abort ends that early.
+func (c *consumer) commit(ends []engine.Position) (done []engine.Position, err error) {
+	err = c.run.untilAbort(answerLimit, func(ctx context.Context) (err error) {
+		done, err = c.client.Commit(ctx, ends)
+		return err
+	})
+	return done, err
 }
 
 // lostOwnership says whether a commit failed since the group is changing.

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/md5"
@@ -76,13 +77,21 @@ func blobInfo(ctx context.Context, c *container.Client, name string, retried fun
 	return info, nil
 }
 
-// tryLimit is the most that one try has.
-const tryLimit = 60 * time.Second
+const (
+	tryLimit  = 60 * time.Second // the most that one try has
+	blobLimit = 2 * time.Minute  // all tries, where the caller sets no limit
+)
 
-// retryBlob calls f until it succeeds, is refused, or ctx ends. Each try has
-// half of what is left, at most tryLimit, so that a service that does not
-// answer is asked again; the client's own quick retries count as one try.
+// retryBlob calls f until it succeeds, is refused, or ctx ends, at the latest
+// after blobLimit if ctx does not. Each try has half of what is left, at most
+// tryLimit, so that a service that does not answer is asked again; the client's
+// own quick retries count as one try.
 func retryBlob(ctx context.Context, retried func(), f func(context.Context) error) error {
+	if _, ends := ctx.Deadline(); !ends {
+		limited, cancel := context.WithTimeout(ctx, blobLimit)
+		defer cancel()
+		ctx = limited
+	}
 	b := &backoff.ExponentialBackOff{InitialInterval: 200 * time.Millisecond, RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: 10 * time.Second}
 	first := true
 	var last error
@@ -91,11 +100,8 @@ func retryBlob(ctx context.Context, retried func(), f func(context.Context) erro
 			retried()
 		}
 		first = false
-		limit := tryLimit
-		if end, ok := ctx.Deadline(); ok {
-			limit = min(limit, time.Until(end)/2)
-		}
-		try, cancel := context.WithTimeout(ctx, limit)
+		end, _ := ctx.Deadline()
+		try, cancel := context.WithTimeout(ctx, min(tryLimit, time.Until(end)/2))
 		defer cancel()
 		if last = f(try); last != nil && refused(last) {
 			return struct{}{}, backoff.Permanent(last)
@@ -204,13 +210,19 @@ func eachBlob(ctx context.Context, c *container.Client, prefix string, f func(*c
 
 // eachLine downloads a file of text and goes through its lines.
 func eachLine(ctx context.Context, c *container.Client, name string, f func([]byte) error) error {
-	res, err := c.NewBlobClient(name).DownloadStream(ctx, nil)
+	var body []byte
+	err := retryBlob(ctx, nil, func(ctx context.Context) error {
+		res, err := c.NewBlobClient(name).DownloadStream(ctx, nil)
+		if err == nil {
+			body, err = io.ReadAll(res.Body)
+			err = errors.Join(err, res.Body.Close())
+		}
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("download %s: %w", name, err)
 	}
-	body := res.NewRetryReader(ctx, &blob.RetryReaderOptions{MaxRetries: 5})
-	defer body.Close()
-	if err := rowfile.EachLine(name, body, f); err != nil {
+	if err := rowfile.EachLine(name, bytes.NewReader(body), f); err != nil {
 		return fmt.Errorf("read %s: %w", name, err)
 	}
 	return nil

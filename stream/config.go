@@ -135,6 +135,8 @@ type Roll struct {
 const (
 	txnRows  = 100_000
 	rpcLimit = 60 * time.Second // one exchange with the broker, retries included
+	// answerLimit is how long a broker has for an answer before it is asked again.
+	answerLimit = 15 * time.Second
 	// contactLimit is how long an unreachable broker is asked again.
 	contactLimit = 30 * time.Second
 	uploaders    = 4 // parallel uploads of one consumer

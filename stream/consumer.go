@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -85,7 +86,11 @@ func (c *consumer) loop(ctx context.Context) error {
 	for {
 		event := c.client.Poll(pollTime, &c.records)
 		for i := range c.records.Len() {
-			if err := c.message(ctx, c.records.At(i)); err != nil {
+			err := c.message(ctx, c.records.At(i))
+			if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+				break // the registry was being asked; the record is left to the next run
+			}
+			if err != nil {
 				return err
 			}
 		}

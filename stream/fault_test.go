@@ -15,18 +15,7 @@ import (
 	"mkt/stream/streamtest"
 )
 
-// An upload whose answer is lost is tried again, finds its own file, and goes
-
-// An upload that is cut in the middle leaves no file, and neither do blocks that
-
-// A file that somebody removes between its upload and the commit of its offsets
-
-// A SAS that ends under way stops the consumer with the reason; with the next
-
-// A refused upload stops the consumer with the reason; nothing is committed
-
 // Two consumers that both think they own every partition, and cut their files
-
 // differently, leave one chain: what a zombie and its successor do.
 func TestZombieOverlap(t *testing.T) {
 	t.Parallel()
@@ -89,8 +78,6 @@ func (s *stack) deadLetterLines() int {
 	return n
 }
 
-// A consumer that dies between a file and its dead letters is made good by
-
 // Without a dead-letter prefix a record that is no row stops the consumer.
 func TestPoisonStops(t *testing.T) {
 	s := newStack(t, 1)
@@ -105,9 +92,7 @@ func TestPoisonStops(t *testing.T) {
 }
 
 // A second member of the group joins while rows come and leaves again: with
-
 // partitions that move one by one (cooperative), and as brokers decide
-
 // (KIP-848).
 func TestRebalance(t *testing.T) {
 	t.Parallel()
@@ -161,9 +146,7 @@ func rebalance(t *testing.T, protocol string) {
 }
 
 // groups sets how members of groups find together, and how soon one that is
-
 // silent, or does not poll, is one no more: in milliseconds. With KIP-848 the
-
 // broker says so.
 func (s *stack) groups(protocol, session, poll string) {
 	s.Props["group.protocol"], s.Props["max.poll.interval.ms"] = protocol, poll

@@ -85,9 +85,7 @@ var ErrNoTopic = errors.New("the topic does not exist")
 // DescribeTopic reads the id and partitions of a topic, trying again while
 // the brokers cannot be reached, for at most contactLimit.
 func DescribeTopic(ctx context.Context, admin *kafka.AdminClient, name string) (Topic, error) {
-	t, err := retry(ctx, func() (Topic, error) {
-		ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
-		defer cancel()
+	t, err := retry(ctx, answerLimit, func(ctx context.Context) (Topic, error) {
 		res, err := admin.DescribeTopics(ctx, kafka.NewTopicCollectionOfTopicNames([]string{name}))
 		if err != nil {
 			return Topic{}, err
@@ -178,9 +176,7 @@ func listOffsets(ctx context.Context, admin *kafka.AdminClient, t Topic, spec ka
 	for _, p := range t.Partitions {
 		ask[kafka.TopicPartition{Topic: &t.Name, Partition: p}] = spec
 	}
-	out, err := retry(ctx, func() (map[int32]int64, error) {
-		ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
-		defer cancel()
+	out, err := retry(ctx, answerLimit, func(ctx context.Context) (map[int32]int64, error) {
 		res, err := admin.ListOffsets(ctx, ask, kafka.SetAdminIsolationLevel(isolation))
 		if err != nil {
 			return nil, err
@@ -202,10 +198,13 @@ func listOffsets(ctx context.Context, admin *kafka.AdminClient, t Topic, spec ka
 	return out, nil
 }
 
-// retry calls f until it succeeds, fails for good, or contactLimit is over.
-func retry[T any](ctx context.Context, f func() (T, error)) (T, error) {
+// retry calls f, each time with the limit given, until it succeeds, fails for
+// good, or contactLimit is over.
+func retry[T any](ctx context.Context, limit time.Duration, f func(context.Context) (T, error)) (T, error) {
 	return backoff.Retry(ctx, func() (T, error) {
-		v, err := f()
+		ctx, cancel := context.WithTimeout(ctx, limit)
+		defer cancel()
+		v, err := f(ctx)
 		if err != nil && !transient(err) {
 			return v, backoff.Permanent(err)
 		}
@@ -256,7 +255,7 @@ func ensureTopic(ctx context.Context, admin *kafka.AdminClient, name string) err
 	if !errors.Is(err, ErrNoTopic) {
 		return err
 	}
-	_, err = retry(ctx, func() (struct{}, error) {
+	_, err = retry(ctx, answerLimit, func(ctx context.Context) (struct{}, error) {
 		res, err := admin.CreateTopics(ctx, []kafka.TopicSpecification{{Topic: name, NumPartitions: 1, ReplicationFactor: -1}})
 		if err != nil {
 			return struct{}{}, err
@@ -270,7 +269,7 @@ func ensureTopic(ctx context.Context, admin *kafka.AdminClient, name string) err
 		return fmt.Errorf("create dead-letter topic %q: %w", name, err)
 	}
 	// A topic is known to all brokers only a little later.
-	_, err = retry(ctx, func() (Topic, error) {
+	_, err = retry(ctx, answerLimit, func(ctx context.Context) (Topic, error) {
 		t, err := DescribeTopic(ctx, admin, name)
 		if errors.Is(err, ErrNoTopic) {
 			err = context.DeadlineExceeded

@@ -64,7 +64,7 @@ func groupOffsets(ctx context.Context, admin *kafka.AdminClient, group string, t
 	for _, id := range t.Partitions {
 		asked.Partitions = append(asked.Partitions, kafka.TopicPartition{Topic: &t.Name, Partition: id})
 	}
-	res, err := retry(ctx, func() (kafka.ListConsumerGroupOffsetsResult, error) {
+	res, err := retry(ctx, answerLimit, func(ctx context.Context) (kafka.ListConsumerGroupOffsetsResult, error) {
 		return admin.ListConsumerGroupOffsets(ctx, []kafka.ConsumerGroupTopicPartitions{asked})
 	})
 	var ke kafka.Error

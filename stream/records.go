@@ -79,11 +79,14 @@ func (c *consumer) message(ctx context.Context, rec engine.Record) error {
 		}
 	}
 	id, datum, poison := SchemaID(rec.Value)
-	schema, err := c.schemaOf(ctx, id)
-	if poison == nil && errors.Is(err, ErrPoison) {
-		poison = err
-	} else if poison == nil && err != nil {
-		return err
+	var schema *codec.Schema
+	var err error
+	if poison == nil {
+		if schema, err = c.schemaOf(ctx, id); errors.Is(err, ErrPoison) {
+			poison = err
+		} else if err != nil {
+			return err
+		}
 	}
 	dir := ""
 	if c.dirs != nil {

@@ -16,7 +16,9 @@ import (
 )
 
 // Schemas fetches schemas from a registry and compiles each once. It is safe
-// for concurrent use. The registry's client retries by itself.
+// for concurrent use. The registry's client gives each request 10 s and tries
+// three times more; it knows no context, so that what is given up ends a little
+// later.
 type Schemas struct {
 	client schemaregistry.Client
 	mu     sync.Mutex
@@ -48,16 +50,36 @@ func NewSchemas(cfg Registry) (*Schemas, error) {
 }
 
 // Latest is the newest schema of a subject.
-func (s *Schemas) Latest(_ context.Context, subject string) (*codec.Schema, error) {
-	meta, err := s.client.GetLatestSchemaMetadata(subject)
+func (s *Schemas) Latest(ctx context.Context, subject string) (*codec.Schema, error) {
+	meta, err := until(ctx, func() (schemaregistry.SchemaMetadata, error) { return s.client.GetLatestSchemaMetadata(subject) })
 	if err != nil {
 		return nil, fmt.Errorf("latest schema of subject %q: %w", subject, err)
 	}
-	out, err := s.compile(meta.ID, meta.SchemaInfo)
+	out, err := s.compile(ctx, meta.ID, meta.SchemaInfo)
 	if err != nil {
 		return nil, fmt.Errorf("subject %q, version %d: %w", subject, meta.Version, err)
 	}
 	return out, nil
+}
+
+// until returns what f does, or the error of ctx when that ends first.
+func until[T any](ctx context.Context, f func() (T, error)) (T, error) {
+	type answer struct {
+		v   T
+		err error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		v, err := f()
+		answers <- answer{v, err}
+	}()
+	select {
+	case a := <-answers:
+		return a.v, a.err
+	case <-ctx.Done():
+		var none T
+		return none, ctx.Err()
+	}
 }
 
 // ErrPoison marks what makes a record undecodable, now and later.
@@ -65,14 +87,14 @@ var ErrPoison = errors.New("undecodable")
 
 // ByID is the schema of that id. An id that the registry does not know, or
 // whose schema is no Avro record, is ErrPoison.
-func (s *Schemas) ByID(_ context.Context, id int) (*codec.Schema, error) {
+func (s *Schemas) ByID(ctx context.Context, id int) (*codec.Schema, error) {
 	s.mu.Lock()
 	known, bad := s.byID[id], s.bad[id]
 	s.mu.Unlock()
 	if known != nil || bad != nil {
 		return known, bad
 	}
-	info, err := s.client.GetBySubjectAndID("", id)
+	info, err := until(ctx, func() (schemaregistry.SchemaInfo, error) { return s.client.GetBySubjectAndID("", id) })
 	var failure *rest.Error
 	if errors.As(err, &failure) && failure.Status == http.StatusNotFound {
 		err = fmt.Errorf("%w: the registry has no schema with id %d", ErrPoison, id)
@@ -80,7 +102,7 @@ func (s *Schemas) ByID(_ context.Context, id int) (*codec.Schema, error) {
 		return nil, fmt.Errorf("schema with id %d: %w", id, err)
 	} else {
 		var out *codec.Schema
-		if out, err = s.compile(id, info); err == nil {
+		if out, err = s.compile(ctx, id, info); err == nil {
 			return out, nil
 		}
 		if !errors.Is(err, ErrPoison) {
@@ -93,12 +115,12 @@ func (s *Schemas) ByID(_ context.Context, id int) (*codec.Schema, error) {
 	return nil, err
 }
 
-func (s *Schemas) compile(id int, info schemaregistry.SchemaInfo) (*codec.Schema, error) {
+func (s *Schemas) compile(ctx context.Context, id int, info schemaregistry.SchemaInfo) (*codec.Schema, error) {
 	if info.SchemaType != "" && info.SchemaType != "AVRO" {
 		return nil, fmt.Errorf("%w: the schema is of type %s, AVRO is needed", ErrPoison, info.SchemaType)
 	}
 	var refs []string
-	if err := s.references(info.References, map[string]bool{}, &refs); err != nil {
+	if err := s.references(ctx, info.References, map[string]bool{}, &refs); err != nil {
 		return nil, err
 	}
 	out, err := codec.Parse(id, info.Schema, refs...)
@@ -112,18 +134,18 @@ func (s *Schemas) compile(id int, info schemaregistry.SchemaInfo) (*codec.Schema
 }
 
 // references appends the texts of what refs refer to, the deepest first.
-func (s *Schemas) references(refs []schemaregistry.Reference, seen map[string]bool, out *[]string) error {
+func (s *Schemas) references(ctx context.Context, refs []schemaregistry.Reference, seen map[string]bool, out *[]string) error {
 	for _, r := range refs {
 		key := fmt.Sprintf("%s/%d", r.Subject, r.Version)
 		if seen[key] {
 			continue
 		}
 		seen[key] = true
-		meta, err := s.client.GetSchemaMetadata(r.Subject, r.Version)
+		meta, err := until(ctx, func() (schemaregistry.SchemaMetadata, error) { return s.client.GetSchemaMetadata(r.Subject, r.Version) })
 		if err != nil {
 			return fmt.Errorf("referenced schema %q version %d: %w", r.Subject, r.Version, err)
 		}
-		if err := s.references(meta.References, seen, out); err != nil {
+		if err := s.references(ctx, meta.References, seen, out); err != nil {
 			return err
 		}
 		*out = append(*out, meta.Schema)

@@ -113,11 +113,7 @@ func (r *replayer) connect(ctx context.Context, open opener) error {
 	if r.client, err = open(props, r.cfg.Topic, r.cfg.DeadLetters()); err != nil {
 		return fmt.Errorf("kafka producer: %w", err)
 	}
-	_, err = retry(ctx, func() (struct{}, error) {
-		ctx, cancel := context.WithTimeout(ctx, rpcLimit)
-		defer cancel()
-		return struct{}{}, r.client.Init(ctx)
-	})
+	_, err = retry(ctx, rpcLimit, func(ctx context.Context) (struct{}, error) { return struct{}{}, r.client.Init(ctx) })
 	if err != nil {
 		r.client.Close()
 		return fmt.Errorf("begin as transactional producer: %w", r.fenced(err))
@@ -141,7 +137,7 @@ func (r *replayer) run(ctx context.Context, examples int) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		bad, err := r.letter(l)
+		bad, err := r.letter(ctx, l)
 		if err != nil {
 			return err
 		}
@@ -170,7 +166,7 @@ func (r *replayer) run(ctx context.Context, examples int) error {
 }
 
 // letter lines a row and the note about it up, or says what is bad about it.
-func (r *replayer) letter(l Letter) (bad, err error) {
+func (r *replayer) letter(ctx context.Context, l Letter) (bad, err error) {
 	value, key, bad := r.value(l)
 	if bad != nil {
 		return bad, nil
@@ -179,7 +175,9 @@ func (r *replayer) letter(l Letter) (bad, err error) {
 		return fmt.Errorf("%w: key and value have %d bytes, and message.max.bytes is %d", errTooLarge, n, r.largest), nil
 	}
 	if r.lined == 0 {
-		if err := r.client.Begin(); err != nil {
+		ctx, cancel := context.WithTimeout(ctx, answerLimit)
+		defer cancel()
+		if err := r.client.Begin(ctx); err != nil {
 			return nil, fmt.Errorf("begin transaction: %w", err)
 		}
 	}

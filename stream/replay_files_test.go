@@ -25,7 +25,7 @@ func (s *stack) sendRaw(values ...[]byte) {
 	for i, v := range values {
 		b.Add(0, strconv.AppendInt(nil, int64(i), 10), v)
 	}
-	for _, err := range []error{c.Init(s.t.Context()), c.Begin(), c.Send(s.t.Context(), &b), c.Commit(s.t.Context())} {
+	for _, err := range []error{c.Init(s.t.Context()), c.Begin(s.t.Context()), c.Send(s.t.Context(), &b), c.Commit(s.t.Context())} {
 		if err != nil {
 			s.t.Fatal(err)
 		}

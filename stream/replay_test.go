@@ -154,7 +154,9 @@ func (m *mortal) act(f func() error) error {
 	return nil
 }
 
-func (m *mortal) Begin() error { return m.act(m.Sender.Begin) }
+func (m *mortal) Begin(ctx context.Context) error {
+	return m.act(func() error { return m.Sender.Begin(ctx) })
+}
 func (m *mortal) Send(ctx context.Context, b *engine.Batch) error {
 	return m.act(func() error { return m.Sender.Send(ctx, b) })
 }
@@ -249,7 +251,7 @@ func TestResumeBehindOpenTransaction(t *testing.T) {
 	defer other.Close()
 	var b engine.Batch
 	b.Add(0, nil, []byte("x"))
-	for _, err := range []error{other.Init(t.Context()), other.Begin(), other.Send(t.Context(), &b), other.Flush(t.Context()), <-first} {
+	for _, err := range []error{other.Init(t.Context()), other.Begin(t.Context()), other.Send(t.Context(), &b), other.Flush(t.Context()), <-first} {
 		if err != nil {
 			t.Fatal(err)
 		}

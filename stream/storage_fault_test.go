@@ -24,6 +24,7 @@ func isPut(req *http.Request, prefix string) bool {
 	return req.Method == http.MethodPut && strings.Contains(req.URL.Path, "/"+prefix)
 }
 
+// An upload whose answer is lost is tried again, finds its own file, and goes
 // on.
 func TestLostUploadAnswer(t *testing.T) {
 	t.Parallel()
@@ -98,6 +99,7 @@ func TestStorageHangs(t *testing.T) {
 	}
 }
 
+// An upload that is cut in the middle leaves no file, and neither do blocks that
 // nobody has put together: the next try creates the whole.
 func TestPartialUpload(t *testing.T) {
 	t.Parallel()
@@ -136,6 +138,7 @@ func TestPartialUpload(t *testing.T) {
 	}
 }
 
+// A file that somebody removes between its upload and the commit of its offsets
 // is written again.
 func TestRemovedBeforeTheCommit(t *testing.T) {
 	t.Parallel()
@@ -206,6 +209,7 @@ func TestDisksFull(t *testing.T) {
 	}
 }
 
+// A SAS that ends under way stops the consumer with the reason; with the next
 // one it goes on.
 func TestSASExpires(t *testing.T) {
 	t.Parallel()
@@ -233,6 +237,7 @@ func TestSASExpires(t *testing.T) {
 	exactlyOnce(t, "files", s.fileRows(), n)
 }
 
+// A refused upload stops the consumer with the reason; nothing is committed
 // that is not written.
 func TestStorageRefuses(t *testing.T) {
 	t.Parallel()
@@ -256,6 +261,7 @@ func TestStorageRefuses(t *testing.T) {
 	exactlyOnce(t, "files", s.fileRows(), n)
 }
 
+// A consumer that dies between a file and its dead letters is made good by
 // the next.
 func TestDeadLettersAreRepaired(t *testing.T) {
 	t.Parallel()

@@ -28,11 +28,7 @@ func (p *producer) connect(ctx context.Context) error {
 		p.largest = n
 	}
 	p.batch.Reset()
-	_, err = retry(ctx, func() (struct{}, error) {
-		ctx, cancel := context.WithTimeout(ctx, rpcLimit)
-		defer cancel()
-		return struct{}{}, client.Init(ctx)
-	})
+	_, err = retry(ctx, rpcLimit, func(ctx context.Context) (struct{}, error) { return struct{}{}, client.Init(ctx) })
 	if err != nil {
 		client.Close()
 		return fmt.Errorf("begin as transactional producer: %w", p.fenced(err))
@@ -93,7 +89,7 @@ func (p *producer) produce(topic int, key, value []byte, headers ...engine.Heade
 		return fmt.Errorf("%w: key and value have %d bytes, and message.max.bytes is %d", errTooLarge, len(key)+len(value), p.largest)
 	}
 	if !p.open {
-		if err := p.client.Begin(); err != nil {
+		if err := p.run.untilAbort(answerLimit, p.client.Begin); err != nil {
 			return p.failed(fmt.Errorf("begin transaction: %w", err))
 		}
 		p.open, p.began = true, time.Now()

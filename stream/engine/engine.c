@@ -214,19 +214,41 @@ static void fill(mkt_position *positions, int n, const rd_kafka_topic_partition_
 	}
 }
 
-// commit waits for the coordinator's answer, which is for each partition.
-static rd_kafka_resp_err_t commit(mkt_client *c, const rd_kafka_topic_partition_list_t *list, mkt_position *positions, int n) {
-	rd_kafka_queue_t *answers = rd_kafka_queue_new(c->rk);
-	rd_kafka_resp_err_t err = rd_kafka_commit_queue(c->rk, list, answers, NULL, NULL);
-	if (!err) {
-		rd_kafka_event_t *e = rd_kafka_queue_poll(answers, -1);
-		err = rd_kafka_event_error(e);
-		if (!err)
-			fill(positions, n, rd_kafka_event_topic_partition_list(e));
-		rd_kafka_event_destroy(e);
+static rd_kafka_topic_partition_list_t *list_of(const char *topic, const mkt_position *positions, int n) {
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(n);
+	for (int i = 0; i < n; i++) {
+		rd_kafka_topic_partition_t *p = rd_kafka_topic_partition_list_add(list, topic, positions[i].partition);
+		p->offset = positions[i].offset;
+		if (positions[i].meta[0]) {
+			p->metadata_size = strlen(positions[i].meta);
+			p->metadata = malloc(p->metadata_size); // the list frees it
+			memcpy(p->metadata, positions[i].meta, p->metadata_size);
+		}
 	}
-	rd_kafka_queue_destroy(answers);
-	return err;
+	return list;
+}
+
+rd_kafka_queue_t *mkt_commit(mkt_client *c, const char *topic, const mkt_position *positions, int n, mkt_error *error) {
+	rd_kafka_queue_t *answers = rd_kafka_queue_new(c->rk);
+	rd_kafka_topic_partition_list_t *list = list_of(topic, positions, n);
+	rd_kafka_resp_err_t err = rd_kafka_commit_queue(c->rk, list, answers, NULL, NULL);
+	rd_kafka_topic_partition_list_destroy(list);
+	if (err)
+		fail(error, err, NULL);
+	return answers;
+}
+
+int mkt_answered(rd_kafka_queue_t *answers, int timeout_ms, mkt_position *positions, int n, mkt_error *error) {
+	rd_kafka_event_t *e = rd_kafka_queue_poll(answers, timeout_ms);
+	if (!e)
+		return 0;
+	rd_kafka_resp_err_t err = rd_kafka_event_error(e);
+	if (err)
+		fail(error, err, NULL);
+	else
+		fill(positions, n, rd_kafka_event_topic_partition_list(e));
+	rd_kafka_event_destroy(e);
+	return 1;
 }
 
 // forget drops a record that was taken from the client's queue when its
@@ -238,16 +260,7 @@ static void forget(mkt_client *c, const mkt_position *positions, int n) {
 }
 
 void mkt_partitions(mkt_client *c, int what, const char *topic, mkt_position *positions, int n, int timeout_ms, mkt_error *error) {
-	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(n);
-	for (int i = 0; i < n; i++) {
-		rd_kafka_topic_partition_t *p = rd_kafka_topic_partition_list_add(list, topic, positions[i].partition);
-		p->offset = positions[i].offset;
-		if (what == MKT_COMMIT_OFFSETS && positions[i].meta[0]) {
-			p->metadata_size = strlen(positions[i].meta);
-			p->metadata = malloc(p->metadata_size); // the list frees it
-			memcpy(p->metadata, positions[i].meta, p->metadata_size);
-		}
-	}
+	rd_kafka_topic_partition_list_t *list = list_of(topic, positions, n);
 	rd_kafka_resp_err_t err = 0;
 	switch (what) {
 	case MKT_ASSIGN:
@@ -257,9 +270,6 @@ void mkt_partitions(mkt_client *c, int what, const char *topic, mkt_position *po
 		break;
 	case MKT_COMMITTED:
 		err = rd_kafka_committed(c->rk, list, timeout_ms);
-		break;
-	case MKT_COMMIT_OFFSETS:
-		err = commit(c, list, positions, n);
 		break;
 	case MKT_SEEK:
 		forget(c, positions, n);

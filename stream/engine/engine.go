@@ -25,7 +25,7 @@ type Sender interface {
 	// Init fences whoever has the transactional id, and ends what that one
 	// left open.
 	Init(ctx context.Context) error
-	Begin() error
+	Begin(ctx context.Context) error
 	// Send hands all records of b to the client and empties b. It waits while
 	// the client's queue is full, until ctx is done.
 	Send(ctx context.Context, b *Batch) error
@@ -39,7 +39,7 @@ type Sender interface {
 }
 
 // Receiver reads a topic as a member of a group, committed records alone. Its
-// methods are for one goroutine. Their errors are *Error.
+// methods are for one goroutine. Their errors are *Error or of a context.
 type Receiver interface {
 	// Poll waits for a record or an event, takes the records that are there
 	// into r and tells of the event that came behind them, nil if none did.
@@ -50,14 +50,17 @@ type Receiver interface {
 	Unassign(partitions []int32) error
 	// Committed is what the group has committed, offset -1 for nothing.
 	Committed(partitions []int32, limit time.Duration) ([]Position, error)
-	// Commit commits offsets and returns those that were taken.
-	Commit([]Position) ([]Position, error)
+	// Commit commits offsets and returns those that were taken. When ctx ends
+	// before the broker answers, they may still be.
+	Commit(ctx context.Context, positions []Position) ([]Position, error)
 	// Seek reads a partition on from an offset.
 	Seek(partition int32, offset int64) error
 	Pause(partitions []int32) error
 	Resume(partitions []int32) error
 	// End is where the client last saw the end of a partition.
 	End(partition int32) (offset int64, known bool)
+	// Close leaves the group. What a broker does not answer to within a few
+	// seconds ends in the background, when the client gives it up.
 	Close()
 }
 

@@ -56,12 +56,20 @@ typedef struct {
 	char meta[64];
 } mkt_position;
 
-enum { MKT_ASSIGN, MKT_UNASSIGN, MKT_COMMITTED, MKT_COMMIT_OFFSETS, MKT_SEEK, MKT_PAUSE, MKT_RESUME };
+enum { MKT_ASSIGN, MKT_UNASSIGN, MKT_COMMITTED, MKT_SEEK, MKT_PAUSE, MKT_RESUME };
 
 void mkt_subscribe(mkt_client *c, const char *topic, mkt_error *error);
 
 // mkt_partitions does something with partitions of a topic, and fills in what
 // the client says of each.
 void mkt_partitions(mkt_client *c, int what, const char *topic, mkt_position *positions, int n, int timeout_ms, mkt_error *error);
+
+// mkt_commit asks the coordinator to commit offsets. The answer comes to the
+// queue that it returns, which is the caller's to destroy.
+rd_kafka_queue_t *mkt_commit(mkt_client *c, const char *topic, const mkt_position *positions, int n, mkt_error *error);
+
+// mkt_answered waits for the answer, fills in what it says of each partition
+// and returns whether there was one.
+int mkt_answered(rd_kafka_queue_t *answers, int timeout_ms, mkt_position *positions, int n, mkt_error *error);
 
 #endif

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,13 +20,19 @@ import (
 
 func cluster(t *testing.T, topic string) map[string]string {
 	t.Helper()
+	_, props := fake(t, topic)
+	return props
+}
+
+func fake(t *testing.T, topic string) (*kfake.Cluster, map[string]string) {
+	t.Helper()
 	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, topic),
 		kfake.BrokerConfigs(map[string]string{"group.initial.rebalance.delay.ms": "0"}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	return map[string]string{"bootstrap.servers": strings.Join(c.ListenAddrs(), ",")}
+	return c, map[string]string{"bootstrap.servers": strings.Join(c.ListenAddrs(), ",")}
 }
 
 func with(props map[string]string, more ...string) map[string]string {
@@ -65,7 +72,7 @@ func TestRoundTrip(t *testing.T) {
 			must(s.Send(ctx, &b))
 		}
 	}
-	must(s.Begin())
+	must(s.Begin(ctx))
 	send([]byte("gone"), []byte("gone"))
 	must(s.Send(ctx, &b))
 	must(s.Flush(ctx))
@@ -76,7 +83,7 @@ func TestRoundTrip(t *testing.T) {
 	for range 2 * Most {
 		want = append(want, [2][]byte{[]byte("key"), []byte("value")})
 	}
-	must(s.Begin())
+	must(s.Begin(ctx))
 	for _, w := range want {
 		send(w[0], w[1])
 	}
@@ -126,7 +133,7 @@ func TestRoundTrip(t *testing.T) {
 	if n != len(want) || end <= next-1 {
 		t.Errorf("got %d of %d records; the end is %d behind %d", n, len(want), end, next)
 	}
-	done, err := r.Commit([]Position{{0, next, "id"}})
+	done, err := r.Commit(ctx, []Position{{0, next, "id"}})
 	if err != nil || len(done) != 1 || done[0].Offset != next {
 		t.Errorf("commit: %v, %v", done, err)
 	}
@@ -140,6 +147,55 @@ func TestRoundTrip(t *testing.T) {
 	}
 	if records.Len() != 1 || records.At(0).Offset != next-1 {
 		t.Errorf("%d records came after a seek", records.Len())
+	}
+}
+
+// TestNoAnswer: a coordinator that takes requests and does not answer holds up
+// neither a commit longer than its context nor the end of the client.
+func TestNoAnswer(t *testing.T) {
+	t.Parallel()
+	c, props := fake(t, "t")
+	var silent atomic.Bool
+	for _, key := range []kmsg.Key{kmsg.OffsetCommit, kmsg.LeaveGroup, kmsg.Heartbeat} {
+		c.ControlKey(int16(key), func(kmsg.Request) (kmsg.Response, error, bool) {
+			c.KeepControl()
+			return nil, nil, silent.Load()
+		})
+	}
+	r, err := NewReceiver(with(props, "group.id", "g", "partition.assignment.strategy", "cooperative-sticky", "enable.auto.commit", "false",
+		"auto.offset.reset", "error", "session.timeout.ms", "45000"), "t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var records Records
+	for assigned := false; !assigned; {
+		if t.Context().Err() != nil {
+			t.Fatal("no partition was assigned")
+		}
+		if _, assigned = r.Poll(100*time.Millisecond, &records).(Assigned); assigned {
+			if err := r.Assign(map[int32]int64{0: 0}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	commit := func(limit time.Duration) error {
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
+		defer cancel()
+		_, err := r.Commit(ctx, []Position{{Partition: 0, Offset: 0}})
+		return err
+	}
+	if err := commit(10 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	silent.Store(true)
+	start := time.Now()
+	if err := commit(300 * time.Millisecond); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) > 2*time.Second {
+		t.Errorf("after %s: %v", time.Since(start), err)
+	}
+	start = time.Now()
+	r.Close()
+	if took := time.Since(start); took > closeLimit+3*time.Second {
+		t.Errorf("the client took %s to end", took)
 	}
 }
 
@@ -157,7 +213,7 @@ func TestFenced(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer s.Close()
-		if err := errors.Join(s.Init(ctx), s.Begin()); err != nil {
+		if err := errors.Join(s.Init(ctx), s.Begin(ctx)); err != nil {
 			t.Fatal(err)
 		}
 		all = append(all, s)
@@ -192,7 +248,7 @@ func TestGivenUp(t *testing.T) {
 			t.Cleanup(s.Close)
 			var b Batch
 			b.Add(0, nil, []byte("v"))
-			if err := errors.Join(s.Init(ctx), s.Begin(), s.Send(ctx, &b), s.Flush(ctx)); err != nil {
+			if err := errors.Join(s.Init(ctx), s.Begin(ctx), s.Send(ctx, &b), s.Flush(ctx)); err != nil {
 				t.Fatal(err)
 			}
 			return s

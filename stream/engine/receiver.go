@@ -7,6 +7,7 @@ package engine
 import "C"
 
 import (
+	"context"
 	"time"
 	"unsafe"
 
@@ -97,24 +98,24 @@ func (r *receiver) Assign(starts map[int32]int64) error {
 	for id, at := range starts {
 		list = append(list, C.mkt_position{partition: C.int32_t(id), offset: C.int64_t(at)})
 	}
-	return r.at(C.MKT_ASSIGN, list, -1)
+	return r.at(C.MKT_ASSIGN, list, localLimit)
 }
 
 func (r *receiver) Unassign(partitions []int32) error {
-	return r.at(C.MKT_UNASSIGN, plain(partitions), -1)
+	return r.at(C.MKT_UNASSIGN, plain(partitions), localLimit)
 }
 
 func (r *receiver) Pause(partitions []int32) error {
-	return r.at(C.MKT_PAUSE, plain(partitions), -1)
+	return r.at(C.MKT_PAUSE, plain(partitions), localLimit)
 }
 
 func (r *receiver) Resume(partitions []int32) error {
-	return r.at(C.MKT_RESUME, plain(partitions), -1)
+	return r.at(C.MKT_RESUME, plain(partitions), localLimit)
 }
 
 func (r *receiver) Seek(partition int32, offset int64) error {
 	list := []C.mkt_position{{partition: C.int32_t(partition), offset: C.int64_t(offset)}}
-	if err := r.at(C.MKT_SEEK, list, -1); err != nil {
+	if err := r.at(C.MKT_SEEK, list, localLimit); err != nil {
 		return err
 	}
 	return refusal(&list[0])
@@ -144,7 +145,13 @@ func (r *receiver) Committed(partitions []int32, limit time.Duration) ([]Positio
 	return out, nil
 }
 
-func (r *receiver) Commit(positions []Position) ([]Position, error) {
+const (
+	localLimit  = 10_000          // ms, of what the client does by itself
+	commitSlice = 50              // ms, after which a commit that waits looks at its context
+	closeLimit  = 5 * time.Second // of taking leave of the group
+)
+
+func (r *receiver) Commit(ctx context.Context, positions []Position) ([]Position, error) {
 	list := make([]C.mkt_position, len(positions))
 	for i, p := range positions {
 		list[i] = C.mkt_position{partition: C.int32_t(p.Partition), offset: C.int64_t(p.Offset)}
@@ -152,8 +159,16 @@ func (r *receiver) Commit(positions []Position) ([]Position, error) {
 			list[i].meta[j] = C.char(p.Meta[j])
 		}
 	}
-	if err := r.at(C.MKT_COMMIT_OFFSETS, list, -1); err != nil {
-		return nil, err
+	var failure C.mkt_error
+	answers := C.mkt_commit(r.c, r.topic, unsafe.SliceData(list), C.int(len(list)), &failure)
+	defer C.rd_kafka_queue_destroy(answers)
+	for failure.code == 0 && C.mkt_answered(answers, commitSlice, unsafe.SliceData(list), C.int(len(list)), &failure) == 0 {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+	}
+	if failure.code != 0 {
+		return nil, problem(&failure)
 	}
 	var out []Position
 	for i := range list {
@@ -171,6 +186,16 @@ func (r *receiver) End(partition int32) (int64, bool) {
 }
 
 func (r *receiver) Close() {
-	C.mkt_close(r.c)
-	C.free(unsafe.Pointer(r.topic))
+	closed := make(chan struct{})
+	go func() {
+		C.mkt_close(r.c)
+		C.free(unsafe.Pointer(r.topic))
+		close(closed)
+	}()
+	limit := time.NewTimer(closeLimit)
+	defer limit.Stop()
+	select {
+	case <-closed:
+	case <-limit.C:
+	}
 }

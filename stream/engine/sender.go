@@ -81,7 +81,9 @@ func (s *sender) Init(ctx context.Context) error {
 	return franzError(err)
 }
 
-func (s *sender) Begin() error {
+// Begin may ask for a producer id first, where the last one is spent; what ctx
+// cuts off there, Close ends.
+func (s *sender) Begin(ctx context.Context) error {
 	s.failed.Store(nil)
 	if err := s.c.BeginTransaction(); err != nil {
 		return s.problem(err)
@@ -89,7 +91,7 @@ func (s *sender) Begin() error {
 	var err error
 	s.now.cut.Store(false)
 	s.now.began = time.Now()
-	s.now.id, s.now.epoch, err = s.c.ProducerID(s.sending)
+	s.now.id, s.now.epoch, err = s.c.ProducerID(ctx)
 	return s.problem(err)
 }
 
