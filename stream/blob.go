@@ -117,6 +117,11 @@ func retryBlob(ctx context.Context, retried func(), f func(context.Context) erro
 
 // refused says whether a service's answer stands however often one asks.
 func refused(err error) bool {
+	// A credential that gives no token says so by this method (azidentity, AuthenticationFailedError).
+	var no interface{ NonRetriable() }
+	if errors.As(err, &no) {
+		return true
+	}
 	s := status(err)
 	if bloberror.HasCode(err, bloberror.ContainerBeingDeleted, bloberror.MD5Mismatch) {
 		return false

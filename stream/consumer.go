@@ -34,10 +34,12 @@ type consumer struct {
 	epoch    int64           // a number for each partition's tenure and rewind
 	targets  map[int32]int64 // where the topic ended when the last producer had ended
 	draining bool
-	paused   bool      // uploads are behind
-	refused  time.Time // since when no broker lets us in
+	paused   bool // uploads are behind
 	others   others
 	checked  time.Time // when the topic's incarnation was last looked at
+
+	refusal              error     // of the sign-in, nil since a record has come
+	refused, refusedLast time.Time // when it was first and last heard of
 }
 
 // partition is one that this consumer owns.
@@ -65,10 +67,16 @@ const (
 	pollTime  = 50 * time.Millisecond
 	tickEvery = 100 * time.Millisecond
 
-	refusedFor = 10 * time.Second // how long a sign-in may fail before that is an answer
+	refusedFor   = 10 * time.Second // how long a sign-in may fail before that is an answer
+	refusedApart = time.Minute      // refusals that are further apart say nothing about each other
 )
 
-func (c *consumer) loop(ctx context.Context) error {
+func (c *consumer) loop(ctx context.Context) (err error) {
+	defer func() {
+		if c.refusal != nil && err != nil && transient(err) { // that is why no broker answers
+			err = fmt.Errorf("%w; then: %s", c.refusal, err.Error())
+		}
+	}()
 	uploads, stop := context.WithCancel(context.Background())
 	defer stop()
 	c.uploads = uploads

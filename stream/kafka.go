@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/binary"
@@ -213,12 +214,45 @@ func retry[T any](ctx context.Context, limit time.Duration, f func(context.Conte
 		RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: 5 * time.Second}), backoff.WithMaxElapsedTime(contactLimit))
 }
 
-// explain says in words what a broker's silence can mean.
+// explain says in words what a broker's refusal or its silence can mean.
 func explain(props map[string]string, err error) error {
-	if err != nil && transient(err) {
+	switch {
+	case err == nil:
+	case refusal(err):
+		return fmt.Errorf("kafka refuses %s: %w", credential(props), err)
+	case transient(err):
 		return fmt.Errorf("no broker of %q answers: it cannot be reached, or refuses the credential: %w", props["bootstrap.servers"], err)
 	}
 	return err
+}
+
+// refusal says whether brokers, or who gives tokens, do not let the credential
+// in, or not do what was asked.
+func refusal(err error) bool {
+	var ke kafka.Error
+	if !errors.As(err, &ke) {
+		return false
+	}
+	switch ke.Code() {
+	case kafka.ErrAuthentication, kafka.ErrSaslAuthenticationFailed, kafka.ErrTopicAuthorizationFailed, kafka.ErrGroupAuthorizationFailed,
+		kafka.ErrClusterAuthorizationFailed, kafka.ErrTransactionalIDAuthorizationFailed:
+		return true
+	}
+	return false
+}
+
+// credential names what signs in, and no secret.
+func credential(props map[string]string) string {
+	switch mechanism := cmp.Or(props["sasl.mechanism"], props["sasl.mechanisms"]); {
+	case !strings.HasPrefix(strings.ToUpper(props["security.protocol"]), "SASL_") && props["ssl.certificate.location"] != "":
+		return fmt.Sprintf("the credential, the certificate %s", props["ssl.certificate.location"])
+	case !strings.HasPrefix(strings.ToUpper(props["security.protocol"]), "SASL_"):
+		return "a client without a credential"
+	case props["sasl.oauthbearer.token.endpoint.url"] != "":
+		return fmt.Sprintf("the credential of client %q (%s, tokens of %s)", props["sasl.oauthbearer.client.id"], mechanism, props["sasl.oauthbearer.token.endpoint.url"])
+	default:
+		return fmt.Sprintf("the credential of user %q (%s)", props["sasl.username"], mechanism)
+	}
 }
 
 // transient says whether an error of Kafka may pass by itself. A refused

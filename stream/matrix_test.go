@@ -17,7 +17,8 @@ var faults = []string{
 	"broker restart", "rebalance", "zombie writer",
 	"blob 503", "blob timeout", "blob lost answer", "blob partial block list",
 	"duplicated events", "late events", "reordered events", "lost events",
-	"disk full", "poison rows", "schema change mid-stream", "SAS or credential expiring", "Ctrl-C once and twice",
+	"disk full", "poison rows", "schema change mid-stream", "SAS or credential expiring",
+	"Kafka token expiring", "Kafka token not renewed", "Ctrl-C once and twice",
 	"topic re-created", "offset out of range", "blob removed before the commit",
 }
 

@@ -50,17 +50,20 @@ func (c *consumer) fault(err error) error {
 			" or the topic was re-created; nothing is skipped silently: %w", c.cfg.Topic, err)
 	case kafka.ErrUnknownTopicOrPart, kafka.ErrUnknownTopic:
 		return fmt.Errorf("topic %q: %w", c.cfg.Topic, err)
-	case kafka.ErrTopicAuthorizationFailed, kafka.ErrGroupAuthorizationFailed, kafka.ErrClusterAuthorizationFailed,
-		kafka.ErrSaslAuthenticationFailed:
-		return fmt.Errorf("kafka refuses the credential: %w", err)
 	case kafka.ErrAuthentication:
 		// librdkafka says so as well when a connection breaks during the sign-in, as it does while a broker restarts:
 		// only what lasts is a refusal.
-		if c.refused.IsZero() {
-			c.refused = time.Now()
+		now := time.Now()
+		if c.refusal == nil || now.Sub(c.refusedLast) > refusedApart {
+			c.refused = now
 		}
-		if time.Since(c.refused) > refusedFor {
-			return fmt.Errorf("kafka refuses the credential: %w", err)
+		c.refusal, c.refusedLast = err, now
+		if now.Sub(c.refused) > refusedFor {
+			return err
+		}
+	default:
+		if refusal(err) {
+			return err
 		}
 	}
 	return nil // the client tries again by itself
@@ -68,7 +71,7 @@ func (c *consumer) fault(err error) error {
 
 // message takes in one record.
 func (c *consumer) message(ctx context.Context, rec engine.Record) error {
-	c.refused = time.Time{}
+	c.refusal = nil
 	p, offset := c.parts[rec.Partition], rec.Offset
 	if p == nil || offset < p.next {
 		return nil

@@ -172,7 +172,7 @@ func (p *producer) failed(err error) error {
 	}
 	switch ke.Code() {
 	case kafka.ErrTopicAuthorizationFailed, kafka.ErrTransactionalIDAuthorizationFailed, kafka.ErrClusterAuthorizationFailed,
-		kafka.ErrSaslAuthenticationFailed, kafka.ErrUnknownTopic, kafka.ErrUnknownTopicOrPart:
+		kafka.ErrSaslAuthenticationFailed, kafka.ErrAuthentication, kafka.ErrUnknownTopic, kafka.ErrUnknownTopicOrPart:
 		return err
 	}
 	// Some brokers tell a fenced producer only when it gives up its transaction.

@@ -63,10 +63,14 @@ func New(props map[string]string) (sasl.Mechanism, error) {
 	}), nil
 }
 
-// Refused says whether the token endpoint answered, and gave no token.
+// Refused says whether the token endpoint answered, and gave no token; not one that wants to be asked later.
 func Refused(err error) bool {
 	var answer *oauth2.RetrieveError
-	return errors.As(err, &answer) && answer.Response != nil && answer.Response.StatusCode < http.StatusInternalServerError
+	if !errors.As(err, &answer) || answer.Response == nil {
+		return false
+	}
+	status := answer.Response.StatusCode
+	return status < http.StatusInternalServerError && status != http.StatusTooManyRequests && status != http.StatusRequestTimeout
 }
 
 // Extensions reads librdkafka's form of SASL extensions: logicalCluster=lkc-1,identityPoolId=pool-1.

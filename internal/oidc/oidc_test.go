@@ -14,7 +14,12 @@ func TestMechanism(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked++
 		w.Header().Set("Content-Type", "application/json")
-		if _, secret, _ := r.BasicAuth(); secret != "s3cret" {
+		id, secret, _ := r.BasicAuth()
+		if id == "hasty" || r.FormValue("client_id") == "hasty" {
+			w.WriteHeader(http.StatusTooManyRequests)
+			return
+		}
+		if secret != "s3cret" {
 			w.WriteHeader(http.StatusUnauthorized)
 			_, _ = fmt.Fprint(w, `{"error":"invalid_client"}`)
 			return
@@ -43,6 +48,13 @@ func TestMechanism(t *testing.T) {
 	}
 	if _, _, err := m.Authenticate(context.Background(), ""); !Refused(err) || strings.Contains(err.Error(), "wr0ng") {
 		t.Errorf("refused: %v", err)
+	}
+	props["sasl.oauthbearer.client.id"] = "hasty"
+	if m, err = New(props); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := m.Authenticate(context.Background(), ""); err == nil || Refused(err) {
+		t.Errorf("told to come later: %v", err)
 	}
 	for name, value := range map[string]string{"sasl.oauthbearer.method": "default", "sasl.oauthbearer.client.id": "", "sasl.oauthbearer.extensions": "x", "https.ca.location": "/no/such"} {
 		before := props[name]

@@ -304,7 +304,7 @@ func TestSenderProperties(t *testing.T) {
 			"compression.type", "zstd", "acks", "all", "enable.idempotence", "true", "partitioner", "murmur2_random", "transaction.timeout.ms", "20000",
 			"session.timeout.ms", "6000", "fetch.wait.max.ms", "100", "go.events.channel.enable", "true", "sasl.username", "u"},
 		`property "batch.num.messages": the client that sends has no equal of it`: {"batch.num.messages", "10"},
-		`property "ssl.key.password"`:                          {"ssl.key.password", "secret"},
+		`property "ssl.key.pem"`:                               {"ssl.key.pem", "secret"},
 		`property "acks": it is "1", and that nothing is lost`: {"acks", "1"},
 		`property "partitioner": it is "consistent_random"`:    {"partitioner", "consistent_random"},
 		`property "transaction.timeout.ms": "soon" is not`:     {"transaction.timeout.ms", "soon"},

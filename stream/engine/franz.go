@@ -71,6 +71,8 @@ func franzError(err error) error {
 	switch {
 	case err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
 		return err
+	case oidc.Refused(err):
+		return &Error{Code: kafka.ErrAuthentication, Text: err.Error()}
 	case errors.As(err, &of):
 		return &Error{Code: kafka.ErrorCode(of.Code), Text: err.Error(), Retriable: of.Retriable}
 	case errors.Is(err, kgo.ErrRecordTimeout), errors.Is(err, kgo.ErrRecordRetries):

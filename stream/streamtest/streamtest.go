@@ -35,6 +35,7 @@ import (
 const (
 	embeddedAccount = "acct"
 	accountKey      = "c2VjcmV0LWtleS1vZi10aGUtdGVzdC1hY2NvdW50" // base64, of this test account alone
+	accountToken    = "token-of-the-test-account"
 	// Topic is there when a stack starts, and Subject has the schema of what
 	// Generate writes.
 	Topic   = "prices"
@@ -114,7 +115,7 @@ func (s *Stack) startStorage() {
 	if services := realtest.At(s.T, realtest.Azurite); services != "" {
 		s.Blobs = realContainer(services)
 	} else {
-		st, err := storage.Open(storage.Config{Dir: filepath.Join(s.Dir, "storage"), Account: embeddedAccount, Key: accountKey})
+		st, err := storage.Open(storage.Config{Dir: filepath.Join(s.Dir, "storage"), Account: embeddedAccount, Key: accountKey, Token: accountToken})
 		if err != nil {
 			s.T.Fatal(err)
 		}

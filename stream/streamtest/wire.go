@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -32,8 +33,9 @@ type Moment struct {
 // hears of each moment of each of them, and cuts the connection by saying so.
 // It may be called by several goroutines.
 type Wire struct {
-	mu sync.Mutex
-	f  func(Moment) (cut bool)
+	mu     sync.Mutex
+	f      func(Moment) (cut bool)
+	bearer *Bearer // nil lets everybody in
 }
 
 // Watch sets the function; nil lets everything pass. It is heard on connections
@@ -54,7 +56,14 @@ func (w *Wire) cuts(request string, when When) bool {
 func (w *Wire) watched() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.f != nil
+	return w.f != nil || w.bearer != nil
+}
+
+func (w *Wire) admits(request []byte, until *time.Time) bool {
+	w.mu.Lock()
+	b := w.bearer
+	w.mu.Unlock()
+	return b == nil || b.admits(request, until)
 }
 
 // listen is net.Listen for a broker.
@@ -82,7 +91,8 @@ func (l wireListener) Accept() (net.Conn, error) {
 type wireConn struct {
 	net.Conn
 	w     *Wire
-	rest  []byte // of a request
+	rest  []byte    // of a request
+	until time.Time // when its token ends
 	mu    sync.Mutex
 	asked map[uint32]string // by the request's number
 }
@@ -99,7 +109,7 @@ func (c *wireConn) Read(p []byte) (int, error) {
 			return 0, err
 		}
 		name := kmsg.NameForKey(int16(binary.BigEndian.Uint16(frame[4:])))
-		if c.w.cuts(name, Before) {
+		if !c.w.admits(frame, &c.until) || c.w.cuts(name, Before) {
 			c.Close()
 			return 0, io.ErrUnexpectedEOF
 		}
