@@ -5,10 +5,13 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"sort"
 	"strings"
 	"sync"
 	"time"
+
+	"mkt/local/dialect"
 )
 
 // kind is a kind of object, by the word SQL uses.
@@ -75,15 +78,23 @@ type object struct {
 // copy gives a copy whose definition parts may be replaced, not changed in place.
 func (o *object) copy() *object { c := *o; return &c }
 
-// full gives the qualified name.
+var plainName = regexp.MustCompile(`^[A-Z_][A-Z0-9_$]*$`)
+
+// full gives the qualified name, with quotes where a name needs them.
 func (o *object) full() string {
+	parts := []string{o.Name}
 	switch o.Kind.level() {
-	case 1:
-		return o.Name
 	case 2:
-		return o.DB + "." + o.Name
+		parts = []string{o.DB, o.Name}
+	case 3:
+		parts = []string{o.DB, o.Schema, o.Name}
 	}
-	return o.DB + "." + o.Schema + "." + o.Name
+	for i, name := range parts {
+		if !plainName.MatchString(name) {
+			parts[i] = dialect.Quote(name)
+		}
+	}
+	return strings.Join(parts, ".")
 }
 
 // physical names the DuckDB table that holds a table's rows.

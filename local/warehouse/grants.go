@@ -181,6 +181,18 @@ func (c *catalog) grants(on int64) []*object {
 	return list
 }
 
+// ownable are the kinds of what a role owns.
+var ownable = append([]kind{kindWarehouse, kindIntegration, kindDatabase, kindSchema}, inSchema...)
+
+// owned are the objects that a role has made, by kind and name.
+func (c *catalog) owned(role string) []*object {
+	var out []*object
+	for _, k := range ownable {
+		out = append(out, c.list(k, func(o *object) bool { return o.Owner == role })...)
+	}
+	return out
+}
+
 // showGrants is SHOW GRANTS ON an object or the account, or TO ROLE.
 type showGrants struct {
 	kind kind
@@ -213,20 +225,22 @@ func (st *showGrants) table() *table {
 
 func (st *showGrants) run(_ context.Context, s *session) (*result, error) {
 	t := st.table()
-	var list []*object
+	owned := s.w.cat.owned(st.role)
+	grants := s.w.cat.list(kindGrant, func(o *object) bool { return o.Grant.Role == st.role })
 	if st.role == "" {
 		on, err := s.granted(st.kind, st.name)
 		if err != nil {
 			return nil, err
 		}
-		if o := s.w.cat.id(on); o != nil {
-			t.add(o.Created, "OWNERSHIP", o.Kind.granted(), o.full(), "ROLE", o.Owner, "true", o.Owner)
+		if owned = nil; on != 0 {
+			owned = []*object{s.w.cat.id(on)}
 		}
-		list = s.w.cat.grants(on)
-	} else {
-		list = s.w.cat.list(kindGrant, func(o *object) bool { return o.Grant.Role == st.role })
+		grants = s.w.cat.grants(on)
 	}
-	for _, g := range list {
+	for _, o := range owned {
+		t.add(o.Created, "OWNERSHIP", o.Kind.granted(), o.full(), "ROLE", o.Owner, "true", o.Owner)
+	}
+	for _, g := range grants {
 		on, name := kindAccount, strings.ToUpper(s.w.cfg.Account)
 		if o := s.w.cat.id(g.Grant.On); o != nil {
 			on, name = o.Kind, o.full()
