@@ -34,7 +34,7 @@ func skeletonBody(body *hclwrite.Body, attrs []Attr, blocks []Nested, v cty.Valu
 		case a.Secret || a.Computed && !a.Optional:
 			continue
 		case part.IsNull():
-			if a.Required {
+			if a.Required || a.Default != cty.NilVal && !a.Default.IsNull() {
 				return fmt.Errorf("it has no %s", a.Name)
 			}
 			continue

@@ -14,6 +14,7 @@ import (
 
 	"mkt/planner"
 	"mkt/providers"
+	"mkt/providers/azure"
 	"mkt/providers/kafka"
 	"mkt/providers/snowflake"
 	"mkt/render"
@@ -189,6 +190,11 @@ func (i *importer) find(ctx context.Context, provider providers.Provider, system
 			continue
 		}
 		listed += len(ids)
+		same, err := i.otherNames(ctx, k, resource)
+		if err != nil {
+			i.left = append(i.left, leftOut{k.Name, "", strings.TrimRight(err.Error(), ".")})
+			continue
+		}
 		var refs []providers.Ref
 		for _, id := range ids {
 			if _, has := i.objects[objectID{k.Name, id}]; !has && !i.owned[objectID{k.Name, id}] {
@@ -200,7 +206,8 @@ func (i *importer) find(ctx context.Context, provider providers.Provider, system
 			switch {
 			case reading.Err != nil:
 				i.left = append(i.left, leftOut{k.Name, id, strings.TrimRight(reading.Err.Error(), ".")})
-			case reading.State != cty.NilVal:
+			case reading.State == cty.NilVal, len(same) > 0 && same[reading.State.GetAttr("id").AsString()]: // gone meanwhile, or known
+			default:
 				i.add(k, id, planner.Normalize(k, reading.State), resource)
 			}
 		}
@@ -211,13 +218,38 @@ func (i *importer) find(ctx context.Context, provider providers.Provider, system
 	return nil
 }
 
-func (i *importer) add(k *spec.Kind, id string, state cty.Value, resource providers.Resource) {
-	name := id
-	if v := state.GetAttr("name"); !v.IsNull() {
-		name = strings.Trim(v.AsString(), `"`)
+// otherNames are the resource ids of the role assignments that the stack or the ledger has by their principals' names. A list has
+// the same ones by the principals' object ids.
+func (i *importer) otherNames(ctx context.Context, k *spec.Kind, resource providers.Resource) (map[string]bool, error) {
+	if k != azure.RoleAssignment {
+		return nil, nil
 	}
+	var refs []providers.Ref
+	for o := range i.owned {
+		if o.kind == k.Name {
+			refs = append(refs, providers.Ref{ID: o.id})
+		}
+	}
+	for o := range i.objects {
+		if o.kind == k.Name && !i.owned[o] {
+			refs = append(refs, providers.Ref{ID: o.id})
+		}
+	}
+	same := map[string]bool{}
+	for _, reading := range resource.Read(ctx, refs) {
+		switch {
+		case reading.Err != nil:
+			return nil, reading.Err
+		case reading.State != cty.NilVal:
+			same[reading.State.GetAttr("id").AsString()] = true
+		}
+	}
+	return same, nil
+}
+
+func (i *importer) add(k *spec.Kind, id string, state cty.Value, resource providers.Resource) {
 	f := &found{kind: k, id: id, state: state, implied: map[string]bool{}}
-	f.addr = spec.Addr{Kind: k.Name, Name: spec.LabelFor(name, i.taken(k.Name))}
+	f.addr = spec.Addr{Kind: k.Name, Name: spec.LabelFor(called(k, state), i.taken(k.Name))}
 	// What the provider makes of the block without an attribute need not be written into it.
 	parts := state.AsValueMap()
 	for _, a := range k.Attrs {
@@ -232,6 +264,22 @@ func (i *importer) add(k *spec.Kind, id string, state cty.Value, resource provid
 	}
 	i.found = append(i.found, f)
 	i.objects[objectID{k.Name, id}] = f.addr
+}
+
+// called is what a block is labelled after: the object's name, or, for a role on something, the name of that and the role.
+func called(k *spec.Kind, state cty.Value) string {
+	var parts []string
+	for _, a := range k.Attrs {
+		switch v := state.GetAttr(a.Name); {
+		case v.Type() != cty.String || v.IsNull():
+		case a.Name == "name":
+			return strings.Trim(v.AsString(), `"`)
+		case a.Refs != nil || a.Name == "account" || a.Name == "role":
+			text := strings.Trim(v.AsString(), `"`)
+			parts = append(parts, text[strings.LastIndexAny(text, "./")+1:])
+		}
+	}
+	return strings.Join(parts, "_")
 }
 
 // write makes the text of all that was found and can be described; what cannot is left out.

@@ -44,19 +44,20 @@ func (a *roleAssignment) describe() map[string]any {
 }
 
 // manageRoles serves the role assignments of an account, its containers and queues (Azure: "Role Assignments", version 2022-04-01). A list is
-// that of one principal, at, above and below the scope.
+// of what is at, above and below the scope, of one principal or all.
 func (s *Storage) manageRoles(rq *request, scope, name string) error {
 	switch {
 	case name == "" && rq.r.Method == http.MethodGet:
-		filter := rolesFilter.FindStringSubmatch(rq.q.Get("$filter"))
-		if filter == nil {
-			return unsupported("A list of role assignments with the filter " + rq.q.Get("$filter"))
+		filter := rq.q.Get("$filter")
+		principal := rolesFilter.FindStringSubmatch(filter)
+		if filter != "" && principal == nil {
+			return unsupported("A list of role assignments with the filter " + filter)
 		}
 		out := []map[string]any{}
 		err := s.view(func(st *state) error {
 			for _, key := range slices.Sorted(maps.Keys(st.roles)) {
 				a := st.roles[key]
-				if strings.EqualFold(a.Principal, filter[1]) && (within(a.Scope, scope) || within(scope, a.Scope)) {
+				if (filter == "" || strings.EqualFold(a.Principal, principal[1])) && (within(a.Scope, scope) || within(scope, a.Scope)) {
 					out = append(out, a.describe())
 				}
 			}

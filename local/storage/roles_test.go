@@ -59,6 +59,8 @@ func TestRoleAssignments(t *testing.T) {
 		{"PUT", queue + roles + one, "", body("44444444-2222-3333-4444-555555555555", reader), good, 403, "RoleAssignmentUpdateNotPermitted"},
 		{"GET", queue + roles, mine, "", good, 200, one},
 		{"GET", scope + roles, mine, "", good, 200, one},
+		{"GET", scope + roles, "", "", good, 200, one},
+		{"GET", scope + roles, "$filter=principalId+eq+'44444444-2222-3333-4444-555555555555'", "", good, 200, `{"value":[]}`},
 		{"GET", queue + roles, "$filter=atScope()", "", good, 501, "atScope"},
 		{"GET", scope + "/queueServices/default/queues/other" + roles, mine, "", good, 200, `{"value":[]}`},
 		{"GET", "/v1.0/servicePrincipals", "$filter=displayName+eq+'app'", "", good, 200, `"displayName":"app"`},

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,6 +41,7 @@ type assignmentProperties struct {
 	PrincipalID      string `json:"principalId"`
 	PrincipalType    string `json:"principalType"`
 	Description      string `json:"description"`
+	Condition        string `json:"condition,omitempty"`
 	CreatedOn        string `json:"createdOn,omitempty"`
 }
 
@@ -67,8 +70,8 @@ func (r *assignments) resource(ref *roleRef) (string, error) {
 	return r.scope(ref.on), nil
 }
 
-// send makes one request of the resource manager; what it answers is read into out unless that is nil.
-func (r *assignments) send(ctx context.Context, doing, method, path, query string, body, out any) error {
+// send makes one request of the resource manager, at a path with more of a query, or at a URL that it gave; what it answers is read into out unless that is nil.
+func (r *assignments) send(ctx context.Context, doing, method, url, query string, body, out any) error {
 	if r.conn.Token == nil {
 		return &providers.Error{Code: providers.Denied, Err: errors.New("there is no credential for the resource manager"), Hint: signInHint}
 	}
@@ -78,10 +81,35 @@ func (r *assignments) send(ctx context.Context, doing, method, path, query strin
 	if err != nil {
 		return err
 	}
+	switch {
+	case strings.HasPrefix(url, "/"):
+		url = client.Endpoint() + url + "?api-version=" + roleVersion + query
+	case !strings.HasPrefix(url, client.Endpoint()+"/"): // where the token must not go
+		return fmt.Errorf("%s: the resource manager leads to %s", doing, url)
+	}
 	_, _, err = call(ctx, r.Provider, doing, roleHint, func(ctx context.Context) (struct{}, error) {
-		return struct{}{}, exchange(ctx, client.Pipeline(), method, client.Endpoint()+path+"?api-version="+roleVersion+query, body, out)
+		return struct{}{}, exchange(ctx, client.Pipeline(), method, url, body, out)
 	})
 	return err
+}
+
+// list gives what is assigned at, above and below a resource, to one principal or, for "", to all.
+func (r *assignments) list(ctx context.Context, doing, resource, principal string) (all []assignment, err error) {
+	filter := ""
+	if principal != "" {
+		filter = "&$filter=principalId+eq+'" + principal + "'"
+	}
+	for url := resource + roleAssignments; url != ""; filter = "" {
+		var page struct {
+			Value    []assignment `json:"value"`
+			NextLink string       `json:"nextLink"`
+		}
+		if err := r.send(ctx, doing, http.MethodGet, url, filter, nil, &page); err != nil {
+			return nil, err
+		}
+		all, url = append(all, page.Value...), page.NextLink
+	}
+	return all, nil
 }
 
 // exchange makes one request and reads the answer, if there is to be one.
@@ -116,26 +144,66 @@ func (r *assignments) find(ctx context.Context, ref *roleRef, principal string) 
 	if err != nil {
 		return nil, &providers.Error{Code: providers.Invalid, Err: err}
 	}
-	var page struct {
-		Value    []assignment `json:"value"`
-		NextLink string       `json:"nextLink"`
-	}
-	// What comes is at, above and below the object. One principal's are few enough for one page.
-	err = r.send(ctx, "list the role assignments on "+ref.on, http.MethodGet, on+roleAssignments, "&$filter=principalId+eq+'"+principal+"'", nil, &page)
+	all, err := r.list(ctx, "list the role assignments on "+ref.on, on, principal)
 	if err != nil {
 		return nil, err
 	}
-	for _, a := range page.Value {
-		role := a.Properties.RoleDefinitionID
-		if strings.EqualFold(a.Properties.Scope, on) && strings.EqualFold(role[strings.LastIndex(role, "/")+1:], definition(ref.role)) && strings.EqualFold(a.Properties.PrincipalID, principal) {
+	for _, a := range all {
+		if strings.EqualFold(a.Properties.Scope, on) && a.role() == definition(ref.role) && strings.EqualFold(a.Properties.PrincipalID, principal) {
+			if a.Properties.Condition != "" {
+				return nil, providers.Errorf(providers.Conflict, "the role assignment %s has a condition, which a block cannot say: take the condition away, or the block", ref)
+			}
 			return &a, nil
 		}
 	}
-	if page.NextLink != "" {
-		return nil, fmt.Errorf("the principal has more role assignments than the resource manager lists at once, and this one is not among them")
-	}
 	return nil, nil
 }
+
+// role is the id of the role's definition.
+func (a *assignment) role() string {
+	id := a.Properties.RoleDefinitionID
+	return strings.ToLower(id[strings.LastIndex(id, "/")+1:])
+}
+
+// List implements providers.Lister; scope is a storage account. It finds what is assigned on the account, its containers and queues, and
+// not what they inherit.
+func (r *assignments) List(ctx context.Context, scope string) ([]string, error) {
+	account, err := r.accountOr(scope)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.managed(); err != nil {
+		return nil, err
+	}
+	top := r.scope(account)
+	all, err := r.list(ctx, "list the role assignments on "+account, top, "")
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, a := range all {
+		if len(a.Properties.Scope) < len(top) || !strings.EqualFold(a.Properties.Scope[:len(top)], top) {
+			continue
+		}
+		ref := roleRef{role: normRole(cty.StringVal(a.role())).AsString(), principal: strings.ToLower(a.Properties.PrincipalID)}
+		switch m := roleScope.FindStringSubmatch(a.Properties.Scope[len(top):]); {
+		case m == nil: // on something else, such as a table of the account
+			continue
+		case m[1] != "":
+			ref.on = storageID(account, blobService, r.conn.suffix(), m[1])
+		case m[2] != "":
+			ref.on = storageID(account, queueService, r.conn.suffix(), m[2])
+		default:
+			ref.on = account
+		}
+		ids = append(ids, ref.String())
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids), nil
+}
+
+// roleScope is what may have assignments that a block can say, below an account's resource id.
+var roleScope = regexp.MustCompile(`(?i)^(?:/blobServices/default/containers/([^/]+)|/queueServices/default/queues/([^/]+)|)$`)
 
 func (a *assignment) value(ref *roleRef) cty.Value {
 	v := map[string]cty.Value{

@@ -142,6 +142,40 @@ func TestRoleFailures(t *testing.T) {
 func isGraph(r *http.Request) bool { return strings.Contains(r.URL.Path, "/servicePrincipals") }
 func isPut(r *http.Request) bool   { return r.Method == http.MethodPut }
 
+// TestListedRoles: a list goes on over pages, finds what is on the account, its containers and queues, and the token goes nowhere else.
+func TestListedRoles(t *testing.T) {
+	const top = "/subscriptions/sub/resourceGroups/group/providers/Microsoft.Storage/storageAccounts/mktlocal"
+	next := ""
+	one := func(scope, condition string) map[string]any {
+		return map[string]any{"properties": map[string]string{"scope": scope, "principalId": strings.ToUpper(somebody), "principalType": "User", "condition": condition,
+			"roleDefinitionId": "/subscriptions/sub/providers/Microsoft.Authorization/roleDefinitions/2A2B9908-6ea1-4ae2-8e65-a410df84e7d1"}}
+	}
+	p, _ := stand(t, func(r *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
+		switch q := r.URL.Query(); {
+		case !strings.HasSuffix(r.URL.Path, "/roleAssignments"):
+			return send()
+		case q.Get("page") == "2":
+			return jsonAnswer(r, http.StatusOK, map[string]any{"value": []any{one(top+"/blobServices/default/containers/c", ""), one(top, "@Resource[…]")}}), nil
+		case next == "":
+			next = "http://" + r.URL.Host + r.URL.Path + "?page=2"
+		}
+		return jsonAnswer(r, http.StatusOK, map[string]any{"nextLink": next, "value": []any{one("/subscriptions/sub", ""), one(top+"2", ""), one(top+"/tableServices/default/tables/t", ""),
+			one(strings.ToUpper(top)+"/queueServices/default/queues/q", "")}}), nil
+	})
+	r := p.Resource(azure.RoleAssignment.Name)
+	ids, err := r.(providers.Lister).List(t.Context(), "")
+	const role = "Storage Blob Data Reader for " + somebody + " on "
+	if got, want := strings.Join(ids, "\n"), role+"https://mktlocal.blob.core.windows.net/c\n"+role+"https://mktlocal.queue.core.windows.net/q\n"+role+"mktlocal"; err != nil || got != want {
+		t.Errorf("%v:\n%s, want\n%s", err, got, want)
+	}
+	got := r.Read(t.Context(), []providers.Ref{{ID: role + "mktlocal"}})[0]
+	wantCode(t, got.Err, providers.Conflict, "has a condition")
+	next = "http://elsewhere.example/?page=2"
+	if _, err := r.(providers.Lister).List(t.Context(), ""); err == nil || !strings.Contains(err.Error(), "leads to http://elsewhere.example") {
+		t.Errorf("an address of somebody else: %v", err)
+	}
+}
+
 // TestAssignedByOthers: an assignment is known by what it says, not by its name.
 func TestAssignedByOthers(t *testing.T) {
 	s := serve(t)

@@ -137,9 +137,11 @@ func run(t *testing.T, s providertest.Suite) {
 		conn.Password = "wrong"
 		return provider(t, conn)
 	}
-	if s.Kind.Attr("schema") != nil {
+	switch {
+	case s.Scope != nil:
+	case s.Kind.Attr("schema") != nil:
 		s.Scope = func(state cty.Value) string { return state.GetAttr("schema").AsString() }
-	} else {
+	default:
 		s.Lacks = map[string]string{"listed": "no schema holds it"}
 	}
 	providertest.Run(t, s)
@@ -500,7 +502,7 @@ func TestGrantConforms(t *testing.T) {
 	}
 	const base = "table = snowflake_table.t\nrole = \"analyst\"\n"
 	run(t, providertest.Suite{
-		Kind:   snowflake.Grant,
+		Kind: snowflake.Grant, Scope: func(cty.Value) string { return "market.raw" },
 		Create: stack(base + `privileges = ["select", "INSERT"]`),
 		Others: []string{
 			stack("view = snowflake_view.v\nrole = \"\\\"Lower case\\\"\"\nprivileges = [\"SELECT\"]\nwith_grant_option = true"),

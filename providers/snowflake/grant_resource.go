@@ -79,6 +79,67 @@ func (r *grants) Read(ctx context.Context, refs []providers.Ref) []providers.Rea
 	return out
 }
 
+// List implements providers.Lister; scope is a schema. It finds what roles have on the schema and on what it holds, but not by owning it.
+func (r *grants) List(ctx context.Context, scope string) ([]string, error) {
+	schema, err := parseSchema(scope)
+	if err != nil {
+		return nil, err
+	}
+	var objects []*grant
+	for _, on := range grantsOn {
+		if len(schema) == on.parts {
+			objects = append(objects, &grant{on: on, name: schema})
+		}
+		if on.parts <= len(schema) {
+			continue
+		}
+		for _, kind := range on.kinds {
+			names, err := r.p.Resource(kind).(providers.Lister).List(ctx, scope)
+			if err != nil {
+				return nil, err
+			}
+			for _, id := range names {
+				name, err := ParseName(id)
+				if err != nil {
+					return nil, err
+				}
+				objects = append(objects, &grant{on: on, name: name})
+			}
+		}
+	}
+	found := providers.Each(ctx, parallel, objects, func(ctx context.Context, g *grant) (found grantees) {
+		rows, err := r.p.client.query(ctx, showGrants+g.object())
+		switch {
+		case notFound(err): // dropped meanwhile
+			return found
+		case err == nil && len(rows) >= showLimit:
+			err = fmt.Errorf("SHOW GRANTS lists no more than %d, so some would be missing", showLimit)
+		}
+		found.err = wrap(err, "list the grants on %s", g.object())
+		for _, row := range rows {
+			if row["granted_to"] == "ROLE" && row["privilege"] != "OWNERSHIP" {
+				found.ids = append(found.ids, (&grant{g.on, g.name, Ident(row["grantee_name"])}).String())
+			}
+		}
+		return found
+	})
+	var ids []string
+	for _, f := range found {
+		if f.err != nil {
+			return nil, f.err
+		}
+		ids = append(ids, f.ids...)
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids), nil
+}
+
+// grantees is what was found on one object.
+type grantees struct {
+	ids []string
+	err error
+}
+
 // state is what SHOW GRANTS tells of one grant, NilVal where there is nothing of it. An option that only some of the privileges
 // have is neither true nor false: it is null.
 func (g *grant) state(rows []row, private map[string]string) cty.Value {

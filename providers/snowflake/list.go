@@ -13,9 +13,9 @@ func (r *resource) List(ctx context.Context, scope string) ([]string, error) {
 	if r.kind.parent != "schema" {
 		return nil, nil
 	}
-	schema, err := ParseName(scope)
-	if err != nil || len(schema) != 2 {
-		return nil, providers.Errorf(providers.Invalid, "%q does not name a schema in full: write DATABASE.SCHEMA", scope)
+	schema, err := parseSchema(scope)
+	if err != nil {
+		return nil, err
 	}
 	rows, err := r.p.client.query(ctx, "SHOW "+r.kind.plural+" IN SCHEMA "+schema.SQL())
 	switch {
@@ -33,4 +33,12 @@ func (r *resource) List(ctx context.Context, scope string) ([]string, error) {
 	}
 	slices.Sort(ids)
 	return ids, nil
+}
+
+func parseSchema(scope string) (Name, error) {
+	schema, err := ParseName(scope)
+	if err != nil || len(schema) != 2 {
+		return nil, providers.Errorf(providers.Invalid, "%q does not name a schema in full: write DATABASE.SCHEMA", scope)
+	}
+	return schema, nil
 }
