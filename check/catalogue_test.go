@@ -48,6 +48,7 @@ var promises = []struct {
 	{"the role's privileges on what the pipe needs", []string{"role-privileges"}},
 	{"region", []string{"region"}},
 	{"tenant", []string{"tenant"}},
+	{"Kafka clients take the properties that are set, and none breaks exactly once", []string{"client-property"}},
 	{"secrets stay out of the stack", []string{"plain-secret"}},
 }
 
@@ -79,6 +80,7 @@ var oneEnd = map[string]string{
 	"sas-permissions": "the need is Snowflake's",
 	"sas-horizon":     "the other end is the clock",
 	"event-missing":   "what is missing has no place, but the container has, where the stack describes it",
+	"client-property": "the other end is the client",
 	"key-order":       "where there is no topic of the stack",
 }
 

@@ -18,6 +18,7 @@ import (
 	"mkt/providers/kafka"
 	"mkt/providers/snowflake"
 	"mkt/spec"
+	"mkt/stream/engine"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -104,6 +105,14 @@ func readSource(dir string) func(check.SourceConfig) ([]check.SourceFile, error)
 		}
 		return files, nil
 	}
+}
+
+// property is what mkt says of a client's property.
+func property(kind, name, value string) error {
+	if kind == "producer" {
+		return engine.CheckSender(name, value)
+	}
+	return engine.CheckReceiver(name, value)
 }
 
 // edit changes the stack by blocks of <<<<, ====, >>>> lines: what stands above ==== is replaced by what is below. An
@@ -236,7 +245,7 @@ func prepare(t *testing.T, archive *txtar.Archive, f txtar.File) (dir string, in
 // again loads the example of a case as it is in dir.
 func again(t *testing.T, archive *txtar.Archive, f txtar.File, dir string) check.Input {
 	t.Helper()
-	in := check.Input{Source: readSource(dir)}
+	in := check.Input{Source: readSource(dir), Property: property}
 	for _, other := range archive.Files {
 		if name, own, split := strings.Cut(other.Name, "@"); name == "facts.json" && (!split || own == f.Name) {
 			if err := json.Unmarshal(other.Data, &in.Facts); err != nil {

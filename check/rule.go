@@ -71,7 +71,10 @@ type Input struct {
 	// Source reads the files that a producer's source names, headers and the first rows. An error means that there is
 	// nothing to say. Nil: no file is looked at.
 	Source func(SourceConfig) ([]SourceFile, error)
-	Facts  Facts
+	// Property says what is wrong with a property of the Kafka client of a block of that kind, "producer" or "consumer".
+	// Nil: no property is looked at.
+	Property func(kind, name, value string) error
+	Facts    Facts
 }
 
 // SourceConfig is what a producer's source block says about its files.
@@ -122,7 +125,7 @@ type SubjectFacts struct {
 // Rules returns every rule, by id.
 func Rules() []Rule {
 	var all []Rule
-	for _, topic := range [][]Rule{sourceRules, columnRules, typeRules, copyRules, placeRules, lifecycleRules, eventRules, formatRules, accessRules, topicRules, subjectRules, logicalRules, directoryRules, tenantRules, privilegeRules} {
+	for _, topic := range [][]Rule{sourceRules, columnRules, typeRules, copyRules, placeRules, lifecycleRules, eventRules, formatRules, accessRules, topicRules, subjectRules, logicalRules, directoryRules, tenantRules, privilegeRules, propertyRules} {
 		all = append(all, topic...)
 	}
 	sort.Slice(all, func(i, j int) bool { return all[i].ID < all[j].ID })

@@ -61,6 +61,8 @@ func Producer() *Kind {
 				Doc: "Leaves out the rows whose `time` is this or after it."},
 			{Name: "on_error", Type: cty.String, Default: cty.StringVal("stop"), Check: OneOf("stop", "skip", "dead_letter"),
 				Doc: "What to do with a row that does not fit the schema: `stop`, `skip` it, or keep it as a `dead_letter` and go on."},
+			{Name: "properties", Type: cty.Map(cty.String),
+				Doc: "Settings of the Kafka client that sends, by librdkafka's names, such as `\"linger.ms\" = \"50\"`, `compression.codec`, `message.max.bytes` or `transaction.timeout.ms`. The connection's belong to the provider; what would lose or double rows is refused."},
 		},
 		Blocks: []Nested{
 			{Name: "source", Label: "type", Min: 1, Max: 1,
@@ -212,6 +214,8 @@ func Consumer() *Kind {
 					"and takes those of Avro for plain numbers: prefer `json` or `parquet` for columns of these types."},
 			{Name: "compression", Type: cty.String, Default: cty.StringVal("gzip"), Check: OneOf("gzip", "zstd", "snappy", "none"),
 				Doc: "How the files are compressed: `gzip`, `zstd`, `snappy` (not for `json`) or `none`. Files of `avro` and `parquet` are compressed inside, block by block, which readers find out by themselves; in `avro`, `gzip` is the codec deflate."},
+			{Name: "properties", Type: cty.Map(cty.String),
+				Doc: "Settings of the Kafka client that receives, by librdkafka's names, such as `\"group.protocol\" = \"consumer\"` (KIP-848), `session.timeout.ms`, `client.rack` or `fetch.message.max.bytes`. The connection's belong to the provider; what would lose or double rows is refused."},
 		},
 		Blocks: []Nested{
 			{Name: "roll", Max: 1,

@@ -2,8 +2,10 @@ package stream
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -13,16 +15,15 @@ import (
 	"mkt/internal/clienttls"
 	"mkt/row"
 	"mkt/stream/codec"
+	"mkt/stream/engine"
 	"mkt/stream/rowfile"
 	"mkt/stream/source"
 )
 
 // Config is everything a run needs to know.
 type Config struct {
-	// Kafka holds librdkafka properties: bootstrap.servers, security and
-	// whatever a user wants otherwise. They win over this package's defaults,
-	// but not over what the protocol stands on (isolation, idempotence,
-	// commits).
+	// Kafka holds librdkafka properties of the connection: bootstrap.servers,
+	// security and the like.
 	Kafka    map[string]string
 	Registry Registry
 	// Blob gives the client for a container's URL. It is called once for each
@@ -82,6 +83,9 @@ type Producer struct {
 	From, To time.Time
 	Source
 	OnError OnError // empty: Stop
+	// Properties are librdkafka properties of the client that sends, over this
+	// package's own (engine.CheckSender).
+	Properties map[string]string
 	// DeadLetterTopic is created with one partition when missing. Empty: the
 	// topic's name with "-dead-letter".
 	DeadLetterTopic string
@@ -119,6 +123,10 @@ type Consumer struct {
 	// DeadLetterPrefix is where records go that are no datum of a schema.
 	// Empty: such a record stops the consumer.
 	DeadLetterPrefix string
+
+	// Properties are librdkafka properties of the client that receives, over
+	// this package's own (engine.CheckReceiver).
+	Properties map[string]string
 
 	Memory        int64         // most bytes buffered, 0 is 128 MiB
 	UploadTimeout time.Duration // for one file with all retries, 0 is 2 minutes
@@ -254,9 +262,20 @@ func (p Producer) check() error {
 	}
 	switch p.OnError {
 	case "", Stop, Skip, DeadLetter:
-		return nil
+		return properties("producer", p.Name, p.Properties, engine.CheckSender)
 	}
 	return fmt.Errorf("producer %q: on_error is %q; it must be stop, skip or dead_letter", p.Name, p.OnError)
+}
+
+// properties says what is wrong with the properties of a client.
+func properties(what, name string, set map[string]string, check func(name, value string) error) error {
+	var problems []error
+	for _, property := range slices.Sorted(maps.Keys(set)) {
+		if err := check(property, set[property]); err != nil {
+			problems = append(problems, fmt.Errorf("%s %q: property %q: %w", what, name, property, err))
+		}
+	}
+	return errors.Join(problems...)
 }
 
 // withDefaults checks c and fills in what it leaves out.
@@ -274,6 +293,9 @@ func (c Consumer) withDefaults() (Consumer, error) {
 	}
 	if c.From != "earliest" && c.From != "latest" {
 		return c, fmt.Errorf("consumer %q: from %q is not supported; it must be earliest or latest", c.Name, c.From)
+	}
+	if err := properties("consumer", c.Name, c.Properties, engine.CheckReceiver); err != nil {
+		return c, err
 	}
 	if c.Roll.Rows <= 0 {
 		c.Roll.Rows = 100_000

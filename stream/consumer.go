@@ -169,7 +169,7 @@ func (c *consumer) connect(ctx context.Context) error {
 		"session.timeout.ms": "6000", "heartbeat.interval.ms": "1500",
 		// A member whose storage does not answer for a while is no dead one.
 		"max.poll.interval.ms": "60000"}
-	if usesNewProtocol(c.run.cfg.Kafka) {
+	if usesNewProtocol(merged(c.run.cfg.Kafka, c.cfg.Properties)) {
 		group = nil
 	}
 	c.client, err = engine.NewReceiver(merged(quiet, group, map[string]string{
@@ -180,7 +180,7 @@ func (c *consumer) connect(ctx context.Context) error {
 		"queued.min.messages":                "5000",
 		"fetch.message.max.bytes":            "524288",
 		"topic.metadata.refresh.interval.ms": "30000",
-	}, c.run.cfg.Kafka, map[string]string{
+	}, c.run.cfg.Kafka, c.cfg.Properties, map[string]string{
 		"group.id":                 c.cfg.Group,
 		"enable.auto.commit":       "false",
 		"enable.auto.offset.store": "false",

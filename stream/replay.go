@@ -104,7 +104,7 @@ type replayer struct {
 // connect begins with the transactional id of replays, which ends what one
 // before this has left open.
 func (r *replayer) connect(ctx context.Context, open opener) error {
-	props := merged(quiet, r.props, map[string]string{"transactional.id": "mkt-replay-" + r.cfg.Name + "-" + r.cfg.Topic})
+	props := merged(quiet, r.props, r.cfg.Properties, map[string]string{"transactional.id": "mkt-replay-" + r.cfg.Name + "-" + r.cfg.Topic})
 	r.largest = largestRecord
 	if n, err := strconv.Atoi(props["message.max.bytes"]); err == nil {
 		r.largest = n

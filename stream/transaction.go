@@ -18,7 +18,7 @@ import (
 // connect opens the transactional producer. Its first act fences a process
 // that ran the same producer before and ends what that one left open (KIP-98).
 func (p *producer) connect(ctx context.Context) error {
-	props := merged(quiet, p.run.cfg.Kafka, map[string]string{"transactional.id": "mkt-" + p.cfg.Name + "-" + p.cfg.Topic})
+	props := merged(quiet, p.run.cfg.Kafka, p.cfg.Properties, map[string]string{"transactional.id": "mkt-" + p.cfg.Name + "-" + p.cfg.Topic})
 	client, err := engine.NewSender(props, p.cfg.Topic, p.cfg.DeadLetters())
 	if err != nil {
 		return fmt.Errorf("kafka producer: %w", err)

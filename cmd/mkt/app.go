@@ -136,6 +136,7 @@ func producerConfig(inst *spec.Instance, dir string) (stream.Producer, error) {
 		Name: inst.Addr.Label(), Topic: text(v, "topic"), Subject: text(v, "subject"),
 		OnError:         stream.OnError(text(v, "on_error")),
 		DeadLetterTopic: text(v.GetAttr("dead_letter"), "topic"),
+		Properties:      textMap(v.GetAttr("properties")),
 		Source: stream.Source{
 			Paths: []string{text(src, "path")}, Rename: textMap(src.GetAttr("rename")),
 			Drop: texts(src.GetAttr("drop")), Null: texts(src.GetAttr("null")),
@@ -186,6 +187,7 @@ func consumerConfig(inst *spec.Instance) (stream.Consumer, error) {
 		Format: text(v, "format"), Compression: text(v, "compression"),
 		DeadLetterPrefix: text(v.GetAttr("dead_letter"), "prefix"),
 		By:               stream.By{Directory: text(v, "partition_by"), Time: text(v, "time")},
+		Properties:       textMap(v.GetAttr("properties")),
 	}
 	roll := v.GetAttr("roll")
 	if roll.IsNull() {

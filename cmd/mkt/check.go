@@ -15,6 +15,7 @@ import (
 	"mkt/planner"
 	"mkt/providers"
 	"mkt/spec"
+	"mkt/stream/engine"
 	"mkt/stream/source"
 )
 
@@ -24,12 +25,12 @@ func validateStack(stack *spec.Stack) hcl.Diagnostics {
 	if diags.HasErrors() {
 		return diags
 	}
-	return append(diags, check.Run(check.Input{Stack: stack, Source: sourceFiles(stack)})...)
+	return append(diags, check.Run(check.Input{Stack: stack, Source: sourceFiles(stack), Property: clientProperty})...)
 }
 
 // check asks the checks across systems about the stack as it is planned.
 func (s *session) check(ctx context.Context, p *planner.Plan, targets []spec.Addr) hcl.Diagnostics {
-	in := check.Input{Stack: s.stack, Scope: p.Scope, Source: sourceFiles(s.stack)}
+	in := check.Input{Stack: s.stack, Scope: p.Scope, Source: sourceFiles(s.stack), Property: clientProperty}
 	in.Facts.Now = time.Now()
 	if len(targets) > 0 {
 		in.Selected = func(addr spec.Addr) bool {
@@ -75,6 +76,14 @@ func partitions(p *planner.Plan) map[string]int {
 		}
 	}
 	return now
+}
+
+// clientProperty says what is wrong with a property of the Kafka client of a producer or consumer.
+func clientProperty(kind, name, value string) error {
+	if kind == "producer" {
+		return engine.CheckSender(name, value)
+	}
+	return engine.CheckReceiver(name, value)
 }
 
 // sourceFiles reads the beginnings of a source's files for the checks.

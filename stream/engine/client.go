@@ -56,6 +56,17 @@ func open(props map[string]string) (*C.mkt_client, error) {
 	return client, problem(&failure)
 }
 
+// tryProperty says what librdkafka has against a property. Do not try those by
+// which it loads code or reads files.
+func tryProperty(name, value string) error {
+	n, v := C.CString(name), C.CString(value)
+	defer C.free(unsafe.Pointer(n))
+	defer C.free(unsafe.Pointer(v))
+	var failure C.mkt_error
+	C.mkt_try(n, v, &failure)
+	return problem(&failure)
+}
+
 // problem is an error of the C side, nil if there is none.
 func problem(e *C.mkt_error) error {
 	if e.code == 0 {

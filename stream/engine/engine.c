@@ -28,6 +28,13 @@ static void took(mkt_error *to, rd_kafka_error_t *from) {
 	rd_kafka_error_destroy(from);
 }
 
+void mkt_try(const char *name, const char *value, mkt_error *error) {
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	if (rd_kafka_conf_set(conf, name, value, error->text, sizeof error->text))
+		error->code = ERR__INVALID_ARG;
+	rd_kafka_conf_destroy(conf);
+}
+
 mkt_client *mkt_open(char **pairs, int n, mkt_error *error) {
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 	for (int i = 0; i < n; i++) {

@@ -18,6 +18,9 @@ typedef struct {
 	rd_kafka_event_t *holds;        // the event that owns it
 } mkt_client;
 
+// mkt_try says what is wrong with a property.
+void mkt_try(const char *name, const char *value, mkt_error *error);
+
 // mkt_open creates a consumer with n pairs of name and value.
 mkt_client *mkt_open(char **pairs, int n, mkt_error *error);
 void mkt_close(mkt_client *c);

@@ -319,10 +319,55 @@ func TestSenderProperties(t *testing.T) {
 			s.Close()
 		}
 	}
-	// What the stream's receiver sets goes to the sender, too, where a user has set it.
 	for name := range settings {
-		if known[name] {
-			t.Errorf("%s is both", name)
+		if connection[name] || aside[name] || receiving[name] || fixed[name] != "" {
+			t.Errorf("%s is said twice", name)
+		}
+	}
+}
+
+// TestCheckProperties: what somebody sets is refused by name and value before
+// a client opens, and what is not refused opens one.
+func TestCheckProperties(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, value        string
+		producer, consumer string // what is said; "" is nothing
+	}{
+		{"linger.ms", "5", "", "a producer's"},
+		{"linger.ms", "soon", "not a number of milliseconds", "a producer's"},
+		{"acks", "1", "lost or doubled", "a producer's"},
+		{"session.timeout.ms", "10000", "a consumer's", ""},
+		{"session.timeout.ms", "soon", "a consumer's", "session.timeout.ms"},
+		{"group.protocol", "consumer", "a consumer's", ""},
+		{"group.protocol", "other", "a consumer's", "group.protocol"},
+		{"client.rack", "eu-1a", "a consumer's", ""},
+		{"socket.timeout.ms", "30000", "", ""},
+		{"sasl.password", "p", "of the connection", "of the connection"},
+		{"ssl.keystore.location", "f", "of the connection", "of the connection"},
+		{"bootstrap.servers", "a:1", "of the connection", "of the connection"},
+		{"isolation.level", "read_uncommitted", "not to be set", "not to be set"},
+		{"transactional.id", "x", "not to be set", "not to be set"},
+		{"plugin.library.paths", "x", "no equal", "no such property"},
+		{"no.such", "x", "no equal", "no such property"},
+	} {
+		for i, got := range []error{CheckSender(tt.name, tt.value), CheckReceiver(tt.name, tt.value)} {
+			want := []string{tt.producer, tt.consumer}[i]
+			if (got == nil) != (want == "") || got != nil && !strings.Contains(got.Error(), want) {
+				t.Errorf("%s = %s, client %d: got %v, want %q", tt.name, tt.value, i, got, want)
+			}
+		}
+	}
+	for _, words := range []map[string]bool{receiving, both} {
+		for name := range words {
+			if err := tryProperty(name, "no such value"); err != nil && strings.Contains(err.Error(), "No such configuration property") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+	for name := range both {
+		if settings[name] == nil {
+			t.Errorf("%s is not a sender's", name)
 		}
 	}
 }

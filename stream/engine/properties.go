@@ -59,18 +59,35 @@ var settings = map[string]setting{
 	"enable.sasl.oauthbearer.unsecure.jwt": only("false"),
 }
 
-// known are the properties that franzOptions reads, those that say nothing to a
-// sender, and those that are for a receiver alone (librdkafka, CONFIGURATION.md,
-// column C/P).
-var known = words(`bootstrap.servers client.id transactional.id log_level log.queue log.thread.name log.connection.close debug statistics.interval.ms
-	security.protocol sasl.mechanism sasl.mechanisms sasl.username sasl.password sasl.oauthbearer.method sasl.oauthbearer.client.id
+// connection are the properties that franzOptions reads and librdkafka's about
+// the same.
+var connection = words(`bootstrap.servers metadata.broker.list client.id security.protocol sasl.mechanism sasl.mechanisms sasl.username sasl.password sasl.oauthbearer.method sasl.oauthbearer.client.id
 	sasl.oauthbearer.client.secret sasl.oauthbearer.token.endpoint.url sasl.oauthbearer.scope sasl.oauthbearer.extensions https.ca.location
-	ssl.ca.location ssl.certificate.location ssl.key.location ssl.key.password
-	group.id group.instance.id group.protocol group.protocol.type group.remote.assignor partition.assignment.strategy session.timeout.ms
-	heartbeat.interval.ms max.poll.interval.ms coordinator.query.interval.ms enable.auto.commit auto.commit.interval.ms auto.commit.enable
-	enable.auto.offset.store enable.partition.eof auto.offset.reset isolation.level check.crcs client.rack queued.min.messages
-	queued.max.messages.kbytes fetch.wait.max.ms fetch.queue.backoff.ms fetch.message.max.bytes max.partition.fetch.bytes fetch.max.bytes
-	fetch.min.bytes fetch.error.backoff.ms topic.metadata.refresh.interval.ms`)
+	ssl.ca.location ssl.certificate.location ssl.key.location ssl.key.password`)
+
+// aside are properties that say nothing to a sender.
+var aside = words(`log_level log.queue log.thread.name log.connection.close debug statistics.interval.ms`)
+
+// receiving are the properties that are for a receiver alone, and may be set
+// (librdkafka, CONFIGURATION.md, column C/P).
+var receiving = words(`group.protocol group.remote.assignor session.timeout.ms heartbeat.interval.ms max.poll.interval.ms coordinator.query.interval.ms
+	check.crcs client.rack queued.min.messages queued.max.messages.kbytes fetch.wait.max.ms fetch.queue.backoff.ms fetch.message.max.bytes
+	max.partition.fetch.bytes fetch.max.bytes fetch.min.bytes fetch.error.backoff.ms topic.metadata.refresh.interval.ms`)
+
+// both are the properties that a receiver has as well as a sender.
+var both = words(`socket.timeout.ms metadata.max.age.ms connections.max.idle.ms retry.backoff.ms`)
+
+// fixed are the properties that the stream sets for a receiver, or that have no
+// place in it, and why.
+var fixed = map[string]string{
+	"group.id": "the consumer's group has an attribute of its own", "transactional.id": "it is made of the producer's name and its topic",
+	"group.instance.id":             "one process has it at a time, and the members of a group are of one configuration",
+	"partition.assignment.strategy": "partitions move one by one (cooperative-sticky)",
+	"enable.auto.commit":            "offsets are committed after the upload", "auto.commit.enable": "offsets are committed after the upload",
+	"auto.commit.interval.ms": "offsets are committed after the upload", "enable.auto.offset.store": "offsets are committed after the upload",
+	"enable.partition.eof": "the end of a partition has to be seen", "auto.offset.reset": "nothing is skipped silently",
+	"isolation.level": "rows of open transactions are no rows yet",
+}
 
 func words(text string) map[string]bool {
 	out := map[string]bool{}
@@ -80,9 +97,57 @@ func words(text string) map[string]bool {
 	return out
 }
 
+// CheckSender says what is wrong with a property that somebody sets for a
+// sender, nil if nothing is.
+func CheckSender(name, value string) error {
+	if err := foreign(name); err != nil {
+		return err
+	}
+	if receiving[name] {
+		return errors.New("it is a consumer's")
+	}
+	_, err := option(name, value)
+	return err
+}
+
+// option is a property in franz-go's terms, nil for what it does anyway.
+func option(name, value string) (kgo.Opt, error) {
+	set := settings[name]
+	if set == nil {
+		return nil, errors.New("the client that sends has no equal of it")
+	}
+	return set(value)
+}
+
+// CheckReceiver says what is wrong with a property that somebody sets for a
+// receiver, nil if nothing is.
+func CheckReceiver(name, value string) error {
+	if err := foreign(name); err != nil {
+		return err
+	}
+	if !receiving[name] && !both[name] {
+		if settings[name] != nil {
+			return errors.New("it is a producer's")
+		}
+		return errors.New("mkt knows no such property of a consumer")
+	}
+	return tryProperty(name, value)
+}
+
+// foreign says why a property is none of a producer or consumer to set.
+func foreign(name string) error {
+	if connection[name] || strings.HasPrefix(name, "sasl.") || strings.HasPrefix(name, "ssl.") {
+		return errors.New("it is of the connection, which the provider kafka describes")
+	}
+	if why := fixed[name]; why != "" {
+		return fmt.Errorf("it is not to be set: %s", why)
+	}
+	return nil
+}
+
 // senderOptions are librdkafka's properties of a producer in franz-go's terms,
 // over the stream's defaults. What has no equal, and what the protocol does not
-// allow, is an error that names it.
+// allow, is an error.
 func senderOptions(props map[string]string) ([]kgo.Opt, error) {
 	opts := []kgo.Opt{
 		kgo.TransactionTimeout(transactionTimeout), kgo.ProducerLinger(20 * time.Millisecond), kgo.ProducerBatchMaxBytes(mostRecord + batchOverhead),
@@ -90,18 +155,14 @@ func senderOptions(props map[string]string) ([]kgo.Opt, error) {
 	}
 	var problems []error
 	for _, name := range slices.Sorted(maps.Keys(props)) {
-		set := settings[name]
-		switch {
-		case known[name], strings.HasPrefix(name, "go."):
-		case set == nil:
-			problems = append(problems, fmt.Errorf("property %q: the client that sends has no equal of it; remove it", name))
-		default:
-			opt, err := set(props[name])
-			if err != nil {
-				problems = append(problems, fmt.Errorf("property %q: %w", name, err))
-			} else if opt != nil {
-				opts = append(opts, opt)
-			}
+		if connection[name] || aside[name] || receiving[name] || fixed[name] != "" || strings.HasPrefix(name, "go.") {
+			continue
+		}
+		opt, err := option(name, props[name])
+		if err != nil {
+			problems = append(problems, fmt.Errorf("property %q: %w", name, err))
+		} else if opt != nil {
+			opts = append(opts, opt)
 		}
 	}
 	return opts, errors.Join(problems...)

@@ -246,7 +246,7 @@ func produceEngine(ctx context.Context, j job, m *messages) error {
 	}
 	var b engine.Batch
 	commit := func() error { return errors.Join(s.Send(ctx, &b), s.Commit(ctx)) }
-	return inTransactions(ctx, len(m.list), s.Begin, commit, func(i int) error {
+	return inTransactions(ctx, len(m.list), func() error { return s.Begin(ctx) }, commit, func(i int) error {
 		b.Add(0, m.key(i), m.value(i), engine.Header{Name: j.header(), Value: m.mark(i)})
 		if b.Len() < 1000 {
 			return nil
