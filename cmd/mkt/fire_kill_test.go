@@ -52,28 +52,15 @@ func TestKillAtEveryRequest(t *testing.T) {
 	points = chosen(r, points, 16)
 	start := time.Now()
 	var killed atomic.Int64
-	inTurns(t, points, func(t *testing.T, f *fire, points []point) {
-		var next atomic.Int64
-		var workers sync.WaitGroup
-		for range 3 {
-			b := f.blaze(t)
-			workers.Go(func() {
-				for {
-					i := int(next.Add(1)) - 1
-					if i >= len(points) || t.Failed() && !deep() {
-						return
-					}
-					hit, out, err := b.kill(points[i], worlds[points[i].phase.name])
-					if err != nil {
-						t.Errorf("%s: killed at %s: %v\n%s", b.name, points[i], err, out)
-					}
-					if hit {
-						killed.Add(1)
-					}
-				}
-			})
+	inTurns(t, points, worlds, func(b *blaze, p point, world string) bool {
+		hit, out, err := b.kill(p, world)
+		if err != nil {
+			b.t.Errorf("%s: killed at %s: %v\n%s", b.name, p, err, out)
 		}
-		workers.Wait()
+		if hit {
+			killed.Add(1)
+		}
+		return err == nil
 	})
 	t.Logf("%d of %d points in %s, killed %d times", len(points), all, time.Since(start).Round(time.Second), killed.Load())
 	if killed.Load() < int64(len(points))/2 {
@@ -83,7 +70,6 @@ func TestKillAtEveryRequest(t *testing.T) {
 
 // kill kills a phase at a point and does it again.
 func (b *blaze) kill(p point, world string) (hit bool, out string, err error) {
-	b.prepare(p.phase)
 	out, err = b.killAt(p)
 	hit = b.reached.Load()
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -41,16 +42,77 @@ func chosen(r *rand.Rand, points []point, few int) []point {
 	return points
 }
 
-// inTurns gives an embedded stack of its own to every few points: with what earlier runs left behind, all that lists objects grows slower.
-func inTurns(t *testing.T, points []point, try func(t *testing.T, f *fire, some []point)) {
+// inTurns tries all points, several runs at once and several points in each: every phase begins where the one before has ended. Every few
+// points get an embedded stack of their own: with what runs left behind, all that lists objects grows slower. try reports whether its run
+// may go on.
+func inTurns(t *testing.T, points []point, worlds map[string]string, try func(b *blaze, p point, world string) bool) {
 	t.Helper()
-	for some := range slices.Chunk(points, 150) {
-		if len(points) <= 150 {
-			try(t, newFire(t), some)
+	const most = 400 // to a stack
+	for some := range slices.Chunk(points, most) {
+		turn := func(t *testing.T) {
+			f := newFire(t)
+			q := &queue{left: map[string][]point{}}
+			for _, p := range some {
+				q.left[p.phase.name] = append(q.left[p.phase.name], p)
+			}
+			var workers sync.WaitGroup
+			for range 5 {
+				b := f.blaze(t)
+				workers.Go(func() {
+					for (!t.Failed() || deep()) && b.round(q, worlds, try) {
+					}
+				})
+			}
+			workers.Wait()
+		}
+		if len(points) <= most {
+			turn(t)
 			continue
 		}
-		t.Run("", func(t *testing.T) { try(t, newFire(t), some) })
+		t.Run("", turn)
 	}
+}
+
+// queue has the points that are not tried yet, by phase.
+type queue struct {
+	mu   sync.Mutex
+	left map[string][]point
+}
+
+// next takes a point of a phase. Without one, further reports whether a later phase has some.
+func (q *queue) next(name string) (p point, ok, further bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if list := q.left[name]; len(list) > 0 {
+		q.left[name] = list[1:]
+		return list[0], true, true
+	}
+	i := slices.IndexFunc(phases, func(p phase) bool { return p.name == name })
+	return p, false, slices.ContainsFunc(phases[i+1:], func(p phase) bool { return len(q.left[p.name]) > 0 })
+}
+
+// round is one run through the phases with a point in each that has one left. It reports whether there was any.
+func (b *blaze) round(q *queue, worlds map[string]string, try func(b *blaze, p point, world string) bool) (some bool) {
+	b.begin()
+	for _, phase := range phases {
+		p, ok, further := q.next(phase.name)
+		switch {
+		case ok:
+			some = true
+			if !try(b, p, worlds[phase.name]) {
+				return true
+			}
+		case further:
+			b.wire.Watch(nil)
+			if code, out := b.mkt(patience, phase.args...); code != 0 {
+				b.t.Errorf("%s: %s with nothing in its way: exit code %d\n%s", b.name, phase.name, code, out)
+				return false
+			}
+		default:
+			return some
+		}
+	}
+	return some
 }
 
 // fire is one embedded stack for the stacks of testdata/fire. Their objects bear the name of their run, so that a run
@@ -130,11 +192,8 @@ func (b *blaze) begin() {
 	}
 }
 
-// The limits of calls: as shipped, and those with which the tests wait for what is broken for good.
-var (
-	patience   = providers.Limits{Call: providers.CallTimeout, Retry: providers.RetryFor, Connect: providers.ConnectFor}
-	impatience = providers.Limits{Call: time.Second, Retry: 4 * time.Second, Connect: 500 * time.Millisecond}
-)
+// patience is the limits of calls as shipped.
+var patience = providers.Limits{Call: providers.CallTimeout, Retry: providers.RetryFor, Connect: providers.ConnectFor}
 
 // phase is one thing that is done to a stack.
 type phase struct {
@@ -146,7 +205,7 @@ type phase struct {
 var phases = []phase{
 	{name: "create", args: []string{"apply", "-auto-approve", "-var", "changed=false"}},
 	{name: "change", args: []string{"apply", "-auto-approve", "-allow-destroy=all", "-var", "changed=true"}, done: []string{"create"}},
-	{name: "destroy", args: []string{"destroy", "-auto-approve", "-allow-destroy=all", "-var", "changed=false"}, done: []string{"create"}},
+	{name: "destroy", args: []string{"destroy", "-auto-approve", "-allow-destroy=all", "-var", "changed=true"}, done: []string{"create", "change"}},
 }
 
 func phaseNamed(name string) phase {
