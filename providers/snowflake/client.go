@@ -14,8 +14,9 @@ import (
 // parallel is how many statements of one call are under way at once.
 const parallel = 6
 
-// ddlTimeout ends a statement that changes something; the driver repeats it meanwhile where that is safe.
-const ddlTimeout = 2 * time.Minute
+// ddlLasts is how many times as long as all tries of an operation a statement may take that changes something. The driver repeats it
+// meanwhile where that is safe.
+const ddlLasts = 4
 
 // How long ending sessions and cancelling statements may take.
 const (
@@ -159,7 +160,7 @@ func (c *client) exec(ctx context.Context, text string, secrets ...string) error
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, ddlTimeout)
+	ctx, cancel := context.WithTimeout(ctx, ddlLasts*providers.LimitsOf(ctx).Retry)
 	defer cancel()
 	_, err = within(ctx, func() (sql.Result, error) {
 		defer conn.Close()
