@@ -116,7 +116,7 @@ var factOf = regexp.MustCompile(`^GET .*/storageAccounts/[^/?]+$|^query SELECT C
 
 var (
 	planned = regexp.MustCompile(`Plan: (\d+) to create, (\d+) to change, (\d+) to replace, (\d+) to delete`)
-	ended   = regexp.MustCompile(`Apply (?:failed|interrupted|complete): (\d+) (?:done|changes?)(?:, (\d+) failed)?(?:, (\d+) not started)?`)
+	ended   = regexp.MustCompile(`(?:Apply|Destroy) (?:failed|interrupted|complete): (\d+) (?:done|changes?)(?:, (\d+) failed)?(?:, (\d+) not started)?`)
 )
 
 // burn does a phase with a fault in it, and again.
