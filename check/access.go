@@ -29,6 +29,12 @@ var accessRules = []Rule{
 		Check: checkSASHorizon,
 	},
 	{
+		ID: "sas-lifetime", Severity: hcl.DiagError, Summary: "Token lives too long",
+		Doc: "A stage's token lives no more than 90 days, or it is warned of: whoever has it may read the container until it ends, and only a new key of the account ends it before. " +
+			"Where mkt signs in to Azure without the account's key, a token is signed with a user delegation key and lives no more than 7 days (Azure: \"Create a user delegation SAS\"): more is an error, which only `plan` and `apply` can know.",
+		Check: checkSASLifetime,
+	},
+	{
 		ID: "plain-secret", Severity: hcl.DiagWarning, Summary: "Secret in the stack",
 		Doc: "Passwords, keys and tokens do not stand in the stack's files, which are shared and kept in version control. They come from the environment variables that the systems' own tools use, from `env(\"NAME\")`, " +
 			"or from a sensitive variable.",
@@ -122,6 +128,32 @@ func checkSASHorizon(p *Pipeline) (found []Finding) {
 		case err == nil && !p.Facts.Now.IsZero() && ends.Sub(p.Facts.Now) < day:
 			report("rotate_before", "The present token ends at %s. Run mkt apply, and make rotate_before longer than the time between two applies.", ends.Format(time.RFC3339))
 		}
+	}
+	return found
+}
+
+// The longest life of a token: as it is wise, and as Azure allows it without the account's key.
+const (
+	wiseLife      = 90 * day
+	delegatedLife = 7 * day
+)
+
+func checkSASLifetime(p *Pipeline) (found []Finding) {
+	for _, stage := range p.Stages {
+		lives, known := durationOf(stage, "sas", "expires_in")
+		f := Finding{At: stage.End("sas", "expires_in"), Others: ends(p.ref(stage, "azure_container", "container"))}
+		switch {
+		case !known:
+			continue
+		case p.Facts.Delegated && lives > delegatedLife:
+			f.Detail = fmt.Sprintf("mkt signs in to Azure without the storage account's key, so a token lives at most 7 days, and this one is to live %s. Write expires_in = \"7d\", or give mkt the key (AZURE_STORAGE_KEY).", spec.FormatDuration(lives))
+		case lives > wiseLife:
+			f.Warning = true
+			f.Detail = fmt.Sprintf("Whoever has the token may read the container for %s. Make it end within 90 days: mkt apply replaces it in time.", spec.FormatDuration(lives))
+		default:
+			continue
+		}
+		found = append(found, f)
 	}
 	return found
 }

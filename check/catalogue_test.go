@@ -39,6 +39,7 @@ var promises = []struct {
 	{"subject name fits the topic", []string{"subject-name"}},
 	{"ON_ERROR's consequence said", []string{"on-error"}},
 	{"SAS valid past a horizon", []string{"sas-horizon"}},
+	{"SAS not valid for longer than it need or can be", []string{"sas-lifetime"}},
 	{"SAS with the right permissions, no more and no less", []string{"sas-permissions", "stage-access"}},
 	{"key present and not null", []string{"key-column", "key-null"}},
 	{"order per key preserved", []string{"key-order"}},

@@ -109,6 +109,8 @@ type Facts struct {
 	Privileges map[string]map[string][]string
 	// Outage is how long the pipeline may stand still without loss; 0 is DefaultOutage.
 	Outage time.Duration
+	// Delegated: shared access signatures are signed with a user delegation key and not with the storage account's.
+	Delegated bool
 }
 
 // DefaultOutage is a long weekend.

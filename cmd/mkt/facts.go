@@ -25,10 +25,20 @@ func (s *session) facts(ctx context.Context, p *planner.Plan, in *check.Input) {
 	named := check.Named(*in)
 	in.Facts.Exists = s.exist(ctx, named)
 	in.Facts.Privileges = s.privileges(ctx, in.Facts.Exists)
+	in.Facts.Delegated = s.delegated(ctx, p)
 	if !s.c.local { // the embedded stack has neither tenants nor regions
 		in.Facts.Tenant = s.c.getenv("AZURE_TENANT_ID")
 		in.Facts.Region, in.Facts.Accounts = s.regions(ctx, p)
 	}
+}
+
+// delegated says whether the tokens of the plan's stages would be signed without the storage account's key.
+func (s *session) delegated(ctx context.Context, p *planner.Plan) bool {
+	if !slices.ContainsFunc(p.Changes, func(c *planner.Change) bool { return c.Kind == snowflake.Stage }) {
+		return false
+	}
+	conn, err := s.azure(ctx)
+	return err == nil && conn.Delegates()
 }
 
 // histories reads the registry's versions of the subjects that the plan changes.

@@ -47,26 +47,30 @@ func (p *Provider) MintSAS(ctx context.Context, containerURL string, permissions
 	what := "make a SAS for " + containerURL
 	var query sas.QueryParameters
 	switch {
+	case p.conn.Delegates():
+		var cred *service.UserDelegationCredential
+		if cred, err = p.delegation(ctx, what, account, expiry); err == nil {
+			query, err = values.SignWithUserDelegation(cred)
+		}
 	case p.conn.Key != "":
 		cred, cerr := service.NewSharedKeyCredential(account, p.conn.Key)
 		if cerr != nil {
 			return "", providers.Errorf(providers.Invalid, "%s: the storage account's key is not base64", what)
 		}
 		query, err = values.SignWithSharedKey(cred)
-	case p.conn.SAS != "":
+	default:
 		return "", &providers.Error{Code: providers.Denied, Err: fmt.Errorf("%s: mkt itself signs in with a SAS, and none can be made from another", what),
 			Hint: "Give mkt the account's key, or a sign-in with the role Storage Blob Delegator."}
-	default:
-		var cred *service.UserDelegationCredential
-		if cred, err = p.delegation(ctx, what, account, expiry); err == nil {
-			query, err = values.SignWithUserDelegation(cred)
-		}
 	}
 	if err != nil {
 		return "", failure(what, storageHint, err)
 	}
 	return query.Encode(), nil
 }
+
+// Delegates reports whether shared access signatures are signed with a user delegation key, so that they live at most 7 days, and not
+// with the account's key. There are none where the connection itself has only a SAS.
+func (c Connection) Delegates() bool { return c.Key == "" && c.SAS == "" }
 
 // delegation asks for a key that signs until expiry.
 func (p *Provider) delegation(ctx context.Context, what, account string, expiry time.Time) (*service.UserDelegationCredential, error) {
