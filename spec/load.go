@@ -166,22 +166,16 @@ func (s *Stack) parseFile(name, summary string) (*hclsyntax.Body, hcl.Diagnostic
 	if err != nil {
 		return nil, hcl.Diagnostics{errorNowhere(summary, "The file %q cannot be read: %s.", name, reason(err))}
 	}
+	s.Files[name] = &hcl.File{Bytes: src}
 	if strings.HasSuffix(name, jsonSuffix) {
-		body, diags := s.parseJSON(src, name)
-		s.Files[name] = &hcl.File{Bytes: src}
-		return body, diags
+		return s.parseJSON(src, name)
 	}
-	file, diags := hclsyntax.ParseConfig(src, name, hcl.InitialPos)
-	if file == nil {
-		return nil, diags
-	}
-	s.Files[name] = file
+	body, diags := parseNative(src, name)
 	for _, d := range diags {
 		if d.Summary == "Invalid single-argument block definition" {
 			d.Detail = "A block on one line holds one attribute at most. Put each attribute on a line of its own."
 		}
 	}
-	body, _ := file.Body.(*hclsyntax.Body)
 	return body, diags
 }
 

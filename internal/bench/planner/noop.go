@@ -85,12 +85,12 @@ func chain(n int, kind, attr, first string) string {
 
 // noOp applies a shape with both tools and measures the plan after.
 func (b *bench) noOp(ctx context.Context, s shape) error {
-	broker, err := serve(0)
+	broker, err := startBroker(ctx, 0)
 	if err != nil {
 		return err
 	}
 	defer broker.Close()
-	dir, err := b.dir("stack.hcl", fmt.Sprintf("provider \"kafka\" {\n  bootstrap_servers = %q\n}\n", broker.ListenAddrs()[0])+s.mkt)
+	dir, err := b.dir("stack.hcl", fmt.Sprintf("provider \"kafka\" {\n  bootstrap_servers = %q\n}\n", broker.addr)+s.mkt)
 	if err != nil {
 		return err
 	}

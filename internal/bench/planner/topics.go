@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"sync"
 	"time"
@@ -82,15 +85,71 @@ func (c *slowConn) deliver() {
 	}
 }
 
+// brokerEnv makes this program a broker, whose answers come after that delay.
+const brokerEnv = "MKT_BENCH_BROKER"
+
+// broker is a broker as a process of its own. Within the process that starts mkt it would be measured: what Linux reports as the
+// most memory of a process counts in what its parent had when it was started (getrusage(2), exec).
+type broker struct {
+	addr string
+	cmd  *exec.Cmd
+	in   io.Closer
+}
+
+func startBroker(ctx context.Context, delay time.Duration) (*broker, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, self)
+	cmd.Env, cmd.Stderr = append(os.Environ(), brokerEnv+"="+delay.String()), os.Stderr
+	in, err1 := cmd.StdinPipe()
+	out, err2 := cmd.StdoutPipe()
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	b := &broker{cmd: cmd, in: in}
+	if _, err := fmt.Fscanln(out, &b.addr); err != nil {
+		b.Close()
+		return nil, fmt.Errorf("start a broker: %w", err)
+	}
+	return b, nil
+}
+
+// Close ends the process.
+func (b *broker) Close() {
+	b.in.Close()
+	_ = b.cmd.Wait() // of a process that has nothing to say at its end
+}
+
+// runBroker is that process. It ends with its standard input.
+func runBroker(delay string) error {
+	d, err := time.ParseDuration(delay)
+	if err != nil {
+		return err
+	}
+	c, err := serve(d)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	fmt.Println(c.ListenAddrs()[0])
+	_, err = io.Copy(io.Discard, os.Stdin)
+	return err
+}
+
 // topics creates 1,000 topics with both tools, each on a broker of its own, and plans them again.
 func (b *bench) topics(ctx context.Context, delay time.Duration) error {
 	const n = 1000
-	broker, err := serve(delay)
+	broker, err := startBroker(ctx, delay)
 	if err != nil {
 		return err
 	}
 	defer broker.Close()
-	dir, err := b.dir("stack.hcl", fmt.Sprintf("provider \"kafka\" {\n  bootstrap_servers = %q\n}\n", broker.ListenAddrs()[0])+each(n, "kafka_topic", topicBody))
+	dir, err := b.dir("stack.hcl", fmt.Sprintf("provider \"kafka\" {\n  bootstrap_servers = %q\n}\n", broker.addr)+each(n, "kafka_topic", topicBody))
 	if err != nil {
 		return err
 	}
@@ -115,7 +174,7 @@ func (b *bench) tofuTopics(ctx context.Context, n int, delay time.Duration) (cre
 	if b.tofu == "" || b.providers == "" || !b.slow {
 		return nil, nil, nil
 	}
-	broker, err := serve(delay)
+	broker, err := startBroker(ctx, delay)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -129,7 +188,7 @@ provider "kafka" {
   bootstrap_servers = [%q]
   tls_enabled       = false
 }
-`, broker.ListenAddrs()[0])
+`, broker.addr)
 	text += "locals {\n  all = {\n"
 	for i := range n {
 		text += fmt.Sprintf("    t%d = %d\n", i, i)

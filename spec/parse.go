@@ -1,0 +1,68 @@
+package spec
+
+import (
+	"bytes"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+)
+
+// pieceSize is about how many bytes of a file are parsed at a time.
+const pieceSize = 64 << 10
+
+// parseNative is hclsyntax.ParseConfig for files of any size. HCL's scanner
+// makes all tokens of what it is given before the parser sees the first, and
+// they take more than thirty times the bytes of the file, several times over
+// while their list grows. So a large file is parsed in pieces, each of which
+// ends with a line that holds a closing brace alone, where most often a block
+// ends. A piece that has anything wrong may have been cut within a heredoc or a
+// comment: then the file is parsed as a whole, and what that says holds.
+func parseNative(src []byte, name string) (*hclsyntax.Body, hcl.Diagnostics) {
+	if body := parsePieces(src, name, pieceSize); body != nil {
+		return body, nil
+	}
+	return parseAt(src, name, hcl.InitialPos)
+}
+
+// parsePieces is nil for a file that has only one piece, or a piece that cannot stand alone.
+func parsePieces(src []byte, name string, size int) *hclsyntax.Body {
+	if len(src) < 2*size {
+		return nil
+	}
+	var whole *hclsyntax.Body
+	for at := hcl.InitialPos; at.Byte < len(src); {
+		text := src[at.Byte:]
+		text = text[:pieceEnd(text, size)]
+		piece, diags := parseAt(text, name, at)
+		if len(diags) > 0 || len(piece.Attributes) > 0 { // attributes of the same name are to be told
+			return nil
+		}
+		if whole == nil {
+			whole = piece
+		} else {
+			whole.Blocks = append(whole.Blocks, piece.Blocks...)
+			whole.SrcRange = hcl.RangeBetween(whole.SrcRange, piece.SrcRange)
+			whole.EndRange = piece.EndRange
+		}
+		at = hcl.Pos{Line: at.Line + bytes.Count(text, []byte("\n")), Column: 1, Byte: at.Byte + len(text)}
+	}
+	return whole
+}
+
+func parseAt(src []byte, name string, at hcl.Pos) (*hclsyntax.Body, hcl.Diagnostics) {
+	file, diags := hclsyntax.ParseConfig(src, name, at)
+	return file.Body.(*hclsyntax.Body), diags
+}
+
+// pieceEnd is where the first line behind size bytes ends that holds a closing
+// brace alone.
+func pieceEnd(src []byte, size int) int {
+	if size < len(src) {
+		for _, end := range []string{"\n}\n", "\n}\r\n"} {
+			if i := bytes.Index(src[size:], []byte(end)); i >= 0 {
+				return size + i + len(end)
+			}
+		}
+	}
+	return len(src)
+}
