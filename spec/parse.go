@@ -8,7 +8,7 @@ import (
 )
 
 // pieceSize is about how many bytes of a file are parsed at a time.
-const pieceSize = 64 << 10
+const pieceSize = 16 << 10
 
 // parseNative is hclsyntax.ParseConfig for files of any size. HCL's scanner
 // makes all tokens of what it is given before the parser sees the first, and
