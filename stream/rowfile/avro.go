@@ -33,7 +33,7 @@ func newAvro(compression string, schema *codec.Schema) (Writer, error) {
 	case "gzip":
 		opts = append(opts, ocf.WithCodec(&deflate{}))
 	case "zstd":
-		opts = append(opts, ocf.WithCodec(ocf.NopCloser(avroZstd)))
+		opts = append(opts, ocf.WithCodec(&zstdBlocks{}))
 	case "snappy":
 		opts = append(opts, ocf.WithCodec(ocf.SnappyCodec()))
 	}
@@ -43,9 +43,6 @@ func newAvro(compression string, schema *codec.Schema) (Writer, error) {
 	}
 	return f, nil
 }
-
-// avroZstd serves all files at once.
-var avroZstd = ocf.MustZstdCodec([]zstd.EOption{zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(1 << 18)}, nil)
 
 func (f *avroFile) Add(datum []byte) (unfit, err error) {
 	if unfit := f.schema.Valid(datum); unfit != nil {
@@ -91,8 +88,27 @@ func (d *deflate) Compress(block []byte) (_ []byte, err error) {
 	return d.out.Bytes(), err
 }
 
-func (*deflate) Decompress([]byte) ([]byte, error) {
-	return nil, errors.New("the codec is for writing")
+func (*deflate) Decompress([]byte) ([]byte, error) { return nil, errForWriting }
+
+var errForWriting = errors.New("the codec is for writing")
+
+// zstdBlocks is the library's codec of that name, with one buffer for all
+// blocks of a file.
+type zstdBlocks struct{ out []byte }
+
+// blockEncoder serves all files at once.
+var blockEncoder, errBlockEncoder = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(1<<18), zstd.WithEncoderConcurrency(1))
+
+func (*zstdBlocks) Name() string                      { return "zstandard" }
+func (*zstdBlocks) Close() error                      { return nil }
+func (*zstdBlocks) Decompress([]byte) ([]byte, error) { return nil, errForWriting }
+
+func (z *zstdBlocks) Compress(block []byte) ([]byte, error) {
+	if errBlockEncoder != nil {
+		return nil, errBlockEncoder
+	}
+	z.out = blockEncoder.EncodeAll(block, z.out[:0])
+	return z.out, nil
 }
 
 // EachAvro goes through the data of an Avro object container file. schema is
