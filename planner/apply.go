@@ -38,6 +38,7 @@ type applying struct {
 	flying  int
 	since   map[*batch]time.Time // when each of those under way began
 	bySys   map[string]int
+	silent  map[string]bool // the systems that do not answer
 	answers chan *batch
 	stopped string // why nothing more is started
 	dirty   bool   // the ledger has something to save
@@ -85,6 +86,7 @@ func newApply(p *Plan, opts ApplyOptions) *applying {
 		report:  &Report{Scope: p.Scope},
 		pending: map[batchKey][]*task{},
 		bySys:   map[string]int{},
+		silent:  map[string]bool{},
 		answers: make(chan *batch),
 		since:   map[*batch]time.Time{},
 	}
@@ -275,9 +277,10 @@ func (a *applying) send() {
 			a.results[t.change].Status = Running
 			a.event(Event{Change: t.change, Phase: phaseOf(b.key.op), Status: Running})
 		}
+		ctx := a.patience(b.kind.System)
 		go func() {
 			start := time.Now()
-			b.call(a.hard)
+			b.call(ctx)
 			b.took = time.Since(start)
 			a.answers <- b
 		}()

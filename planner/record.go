@@ -82,6 +82,7 @@ func (a *applying) absorb(b *batch) {
 	a.flying--
 	delete(a.since, b)
 	a.bySys[b.kind.System]--
+	a.heard(b)
 	for i, t := range b.tasks {
 		r, c := b.results[i], t.change
 		res := a.results[c]
