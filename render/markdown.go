@@ -16,69 +16,77 @@ import (
 const commentSize = 60_000
 
 // PlanMarkdown writes a plan for a pull request: the risk first, the warnings, a table of the changes, then the details
-// of each, folded. What does not fit into a comment is left out and said so.
+// of each, folded. What does not fit into a comment is left out and said so, and leaves some room for what follows it.
 func PlanMarkdown(w io.Writer, p *planner.Plan, diags hcl.Diagnostics) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "### %s\n\n", Summary(p))
-	var changes []*planner.Change
+	var m comment
+	fmt.Fprintf(&m, "### %s\n\n", Summary(p))
+	var losses, warnings, rows, details []string
 	for _, c := range p.Changes {
-		if c.Action != planner.NoOp || c.Record {
-			changes = append(changes, c)
+		if c.Action == planner.NoOp && !c.Record {
+			continue
+		}
+		if loss := markdownLoss(c); loss != "" {
+			losses = append(losses, loss)
+		}
+		rows = append(rows, fmt.Sprintf("| `%s` | `%s` | %s |\n", string(c.Action), cellText(c.Addr.String()), cellText(markdownWhat(c))))
+		if detail := markdownDetail(c); detail != "" {
+			details = append(details, detail)
 		}
 	}
-	markdownRisks(&b, changes)
 	for _, d := range diags {
 		where := ""
 		if d.Subject != nil {
 			where = fmt.Sprintf(" (`%s:%d`)", d.Subject.Filename, d.Subject.Start.Line)
 		}
-		fmt.Fprintf(&b, "> [!WARNING]\n> **%s**%s: %s\n\n", d.Summary, where, strings.ReplaceAll(d.Detail, "\n", " "))
+		warnings = append(warnings, fmt.Sprintf("> [!WARNING]\n> **%s**%s: %s\n\n", d.Summary, where, strings.ReplaceAll(d.Detail, "\n", " ")))
 	}
-	if len(changes) > 0 {
-		b.WriteString("| | address | what |\n|---|---|---|\n")
-	}
-	var omitted int
-	for _, c := range changes {
-		line := fmt.Sprintf("| `%s` | `%s` | %s |\n", string(c.Action), c.Addr, cellText(markdownWhat(c)))
-		if b.Len()+len(line) > commentSize {
-			omitted++
-			continue
+	if len(losses) > 0 {
+		m.WriteString("> [!CAUTION]\n> This plan destroys:\n")
+		if left := m.fit(commentSize/2, losses); left > 0 {
+			fmt.Fprintf(&m, "> - **and %d more**, which did not fit into a comment\n", left)
 		}
-		b.WriteString(line)
+		m.WriteString("\n")
 	}
-	for _, c := range changes {
-		detail := markdownDetail(c)
-		if detail == "" {
-			continue
-		}
-		if b.Len()+len(detail) > commentSize {
-			omitted++
-			continue
-		}
-		b.WriteString(detail)
+	if left := m.fit(commentSize*3/4, warnings); left > 0 {
+		fmt.Fprintf(&m, "> [!WARNING]\n> And %d more warnings, which did not fit into a comment.\n\n", left)
 	}
-	if omitted > 0 {
-		fmt.Fprintf(&b, "\n%d more did not fit into a comment: `mkt plan` shows all of it.\n", omitted)
+	if len(rows) > 0 {
+		m.WriteString("| | address | what |\n|---|---|---|\n")
 	}
-	_, err := io.WriteString(w, b.String())
+	left := m.fit(commentSize, rows)
+	left += m.fit(commentSize, details)
+	if left > 0 {
+		fmt.Fprintf(&m, "\n%d more did not fit into a comment: `mkt plan` shows all of it.\n", left)
+	}
+	_, err := io.WriteString(w, m.String())
 	return err
 }
 
-// markdownRisks lists what would be lost.
-func markdownRisks(b *strings.Builder, changes []*planner.Change) {
-	var lines []string
-	for _, c := range changes {
-		if c.Action == planner.Delete || c.Action == planner.Replace || c.Loss != "" {
-			line := fmt.Sprintf("> - `%s` is %sd", c.Addr, actionWords[c.Action])
-			if c.Loss != "" {
-				line += " and loses **" + c.Loss + "**"
-			}
-			lines = append(lines, line)
+// comment is a text that must not become too large.
+type comment struct{ strings.Builder }
+
+// fit writes those of the texts that keep the whole below a size in bytes, and returns how many do not.
+func (m *comment) fit(size int, texts []string) (left int) {
+	for _, text := range texts {
+		if m.Len()+len(text) > size {
+			left++
+			continue
 		}
+		m.WriteString(text)
 	}
-	if len(lines) > 0 {
-		fmt.Fprintf(b, "> [!CAUTION]\n> This plan destroys:\n%s\n\n", strings.Join(lines, "\n"))
+	return left
+}
+
+// markdownLoss says what would be lost with a change; "" for nothing.
+func markdownLoss(c *planner.Change) string {
+	if c.Action != planner.Delete && c.Action != planner.Replace && c.Loss == "" {
+		return ""
 	}
+	line := fmt.Sprintf("> - `%s` is %sd", c.Addr, actionWords[c.Action])
+	if c.Loss != "" {
+		line += " and loses **" + c.Loss + "**"
+	}
+	return line + "\n"
 }
 
 // markdownWhat says in a few words what happens to an object.
