@@ -267,6 +267,15 @@ func TestGivenUp(t *testing.T) {
 	}
 }
 
+// TestDeliveredAllocatesNothing for a record that arrived.
+func TestDeliveredAllocatesNothing(t *testing.T) {
+	b := &slab{s: &sender{}}
+	b.left.Store(1 << 40)
+	if n := testing.AllocsPerRun(1000, func() { b.delivered(nil, nil) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
 // TestTransactionTimeout: what a process that is killed leaves open is held for
 // so long and no longer.
 func TestTransactionTimeout(t *testing.T) {

@@ -147,7 +147,8 @@ func (b *slab) fill() {
 // delivered is called for each record, in order.
 func (b *slab) delivered(_ *kgo.Record, err error) {
 	if err != nil {
-		b.s.failed.CompareAndSwap(nil, &err)
+		first := err // the address of err itself would put it on the heap for each record
+		b.s.failed.CompareAndSwap(nil, &first)
 	}
 	if b.left.Add(-1) == 0 {
 		clear(b.records)
