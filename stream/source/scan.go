@@ -101,17 +101,15 @@ func (s *scanner) header() ([]string, error) {
 // up to the end of the record, without its line end.
 func (s *scanner) next() (record, error) {
 	for {
-		s.consume(s.skip)
-		s.skip = 0
-		if s.pos == len(s.buf) && s.eof {
-			s.done = true
-			return record{}, io.EOF
+		rest := s.buf[s.pos+s.skip:]
+		if len(rest) == 0 && s.eof {
+			return record{}, s.end()
 		}
-		rest := s.buf[s.pos:]
+		line := s.line + min(s.skip, 1)
 		end, skip, err := s.split(rest)
 		if errors.Is(err, errMore) {
 			if len(rest) > s.max {
-				return record{}, fmt.Errorf("%s:%d: the row is longer than %d bytes; is a quote never closed?", s.name, s.line, s.max)
+				return record{}, fmt.Errorf("%s:%d: the row is longer than %d bytes; is a quote never closed?", s.name, line, s.max)
 			}
 			if err := s.fill(); err != nil {
 				return record{}, err
@@ -119,20 +117,19 @@ func (s *scanner) next() (record, error) {
 			continue
 		}
 		if errors.Is(err, errUnclosed) {
-			return record{}, fmt.Errorf("%s:%d: the row opens a quote that is never closed", s.name, s.line)
+			return record{}, fmt.Errorf("%s:%d: the row opens a quote that is never closed", s.name, line)
 		}
 		if end > s.max {
-			return record{}, fmt.Errorf("%s:%d: the row is longer than %d bytes; is a quote never closed?", s.name, s.line, s.max)
+			return record{}, fmt.Errorf("%s:%d: the row is longer than %d bytes; is a quote never closed?", s.name, line, s.max)
 		}
 		if skip == 0 && end > 0 && s.tail != nil && s.tail.grows {
-			s.done = true // the line may be half of one
-			return record{}, io.EOF
+			return record{}, s.end() // the line may be half of one
 		}
-		rec := record{raw: rest[:end], line: s.line, err: err}
+		rec := record{raw: rest[:end], line: line, err: err}
 		if err == nil {
 			rec.fields = s.fields
 		}
-		s.consume(end)
+		s.consume(s.skip + end)
 		s.skip = skip
 		if end > 0 {
 			return rec, nil
@@ -140,11 +137,15 @@ func (s *scanner) next() (record, error) {
 	}
 }
 
+// end ends the file behind the last record's line end.
+func (s *scanner) end() error {
+	s.consume(s.skip)
+	s.skip, s.done = 0, true
+	return io.EOF
+}
+
 // consume takes the next n bytes into the digest and the counts.
 func (s *scanner) consume(n int) {
-	if n == 0 {
-		return
-	}
 	chunk := s.buf[s.pos : s.pos+n]
 	s.digest.Write(chunk)
 	s.line += bytes.Count(chunk, newline)
