@@ -303,3 +303,30 @@ func TestRegistryDeniedUnreachableTimeout(t *testing.T) {
 		t.Errorf("silent: %v after %s", got.Err, time.Since(start))
 	}
 }
+
+// TestRegistryRetryAfter has the registry say when to ask again, by Confluent's client and by the requests that it lacks.
+func TestRegistryRetryAfter(t *testing.T) {
+	var busy atomic.Pointer[string] // the path that is refused once
+	r := subjects(t, func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			if path := busy.Load(); path != nil && strings.HasPrefix(req.URL.Path, *path) && busy.CompareAndSwap(path, nil) {
+				w.Header().Set("Retry-After", "1")
+				http.Error(w, "{}", http.StatusTooManyRequests)
+				return
+			}
+			h.ServeHTTP(w, req)
+		})
+	})
+	ctx := within(t, 20*time.Second)
+	if res := r.Create(ctx, []providers.Change{create(subject("s", row))})[0]; res.Err != nil {
+		t.Fatal(res.Err)
+	}
+	for _, path := range []string{"/subjects/", "/config/"} {
+		busy.Store(&path)
+		began := time.Now()
+		got := r.Read(ctx, []providers.Ref{{ID: "s"}})[0]
+		if took := time.Since(began); got.Err != nil || busy.Load() != nil || took < time.Second {
+			t.Errorf("%s: told to wait for 1s, it took %s: %v", path, took, got.Err)
+		}
+	}
+}
