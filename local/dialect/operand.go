@@ -110,7 +110,7 @@ func (r *rewriter) primary(ns []node, i int) (operand, error) {
 	case n.is("CASE"):
 		return r.caseOf(ns, i)
 	case n.is("DATE", "TIME", "TIMESTAMP", "TIMESTAMP_NTZ", "TIMESTAMP_LTZ", "TIMESTAMP_TZ") && next.Kind == String:
-		return operand{text: "CAST(" + Literal(next.Value) + " AS " + types[n.Value] + ")", nodes: 2}, nil
+		return operand{text: typ{name: types[n.Value], offset: offsetTypes[n.Value]}.cast(Literal(next.Value), false), nodes: 2}, nil
 	case n.is("INTERVAL") && next.Kind == String:
 		v, _, err := parseInterval(next.Token)
 		return operand{text: v, nodes: 2}, err

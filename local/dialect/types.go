@@ -1,14 +1,9 @@
 package dialect
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 )
-
-// reOffset is a literal of a time with an offset in one of Snowflake's forms, TZHTZM behind a space or TZH:TZM; DuckDB reads
-// the last without the space alone.
-var reOffset = regexp.MustCompile(`^'([^']*:[^']*\d) ?([+-]\d\d):?(\d\d)'$`)
 
 var types = map[string]string{
 	"FLOAT": "DOUBLE", "FLOAT4": "DOUBLE", "FLOAT8": "DOUBLE", "DOUBLE": "DOUBLE", "REAL": "DOUBLE",
@@ -27,6 +22,7 @@ var types = map[string]string{
 type typ struct {
 	name   string
 	length int
+	offset bool // TIMESTAMP_TZ, whose values have an offset of their own
 }
 
 // Type gives the DuckDB type that holds a Snowflake type, such as "NUMBER(10,2)" or "TIMESTAMP_NTZ(9)".
@@ -92,18 +88,27 @@ func parseType(ns []node) (typ, int, error) {
 	if !ok {
 		return typ{}, 0, unsupported(first.Token, "type "+word)
 	}
-	t := typ{name: name}
+	t := typ{name: name, offset: offsetTypes[word]}
 	if name == "VARCHAR" && len(args) == 1 {
 		t.length = args[0]
 	}
 	return t, n, nil
 }
 
+// offsetTypes are the names of the type whose values keep an offset. DuckDB has none such, so that values of another offset than
+// UTC's are refused when they are made (mkt_tz).
+var offsetTypes = map[string]bool{"TIMESTAMP_TZ": true, "TIMESTAMPTZ": true}
+
 // cast writes the conversion of a value, already rewritten, to a type. Text of a FLOAT or TIMESTAMP
 // is written as Snowflake writes it, and VARCHAR(n) cuts.
 func (t typ) cast(value string, try bool) string {
-	if t.name == "TIMESTAMPTZ" {
-		value = reOffset.ReplaceAllString(value, "'$1$2:$3'")
+	switch {
+	case t.offset && try:
+		return "mkt_try_tz(" + value + ")"
+	case t.offset:
+		return "mkt_tz(" + value + ")"
+	case t.name == "TIMESTAMPTZ":
+		value = "mkt_offset(" + value + ")"
 	}
 	switch {
 	case t.name == "VARCHAR" && t.length > 0:

@@ -138,8 +138,13 @@ func (b binding) literal(row int) (string, error) {
 		return instant("15:04:05.000000000", "TIME")
 	case "TIMESTAMP_NTZ":
 		return instant("2006-01-02 15:04:05.000000000", "TIMESTAMP_NTZ")
-	case "TIMESTAMP_LTZ", "TIMESTAMP_TZ":
-		return instant("2006-01-02 15:04:05.000000000+00:00", strings.ToUpper(b.Type))
+	case "TIMESTAMP_LTZ":
+		return instant("2006-01-02 15:04:05.000000000+00:00", "TIMESTAMP_LTZ")
+	case "TIMESTAMP_TZ":
+		if parts := strings.Fields(s); len(parts) == 2 && parts[1] != strconv.Itoa(utcOffset) {
+			return "", errUnsupported("a TIMESTAMP_TZ with another offset than +00:00")
+		}
+		return instant("2006-01-02 15:04:05.000000000+00:00", "TIMESTAMP_TZ")
 	case "BINARY":
 		raw, err := hex.DecodeString(s)
 		if err != nil {

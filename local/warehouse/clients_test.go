@@ -126,14 +126,6 @@ func TestResultScan(t *testing.T) {
 	l.fails(709, "not found", `select * from table(result_scan('01000000-0000-0000-0000-000000000000'))`)
 }
 
-func TestOffsetsOfTimes(t *testing.T) {
-	l := newLab(t)
-	for _, text := range []string{"2024-02-29 01:02:03 +0200", "2024-02-29 01:02:03 +02:00", "2024-02-29 01:02:03+02:00", "2024-02-29T01:02:03+0200"} {
-		l.want(`SELECT '`+text+`'::TIMESTAMP_TZ`, "2024-02-28T23:02:03Z")
-	}
-	l.want(`SELECT '2024-02-29 01:02:03'::TIMESTAMP_LTZ`, "2024-02-29T01:02:03Z")
-}
-
 func TestQueryIDIsUUID(t *testing.T) {
 	if id := newQueryID(); !regexp.MustCompile(`^01[0-9a-f]{6}-[0-9a-f]{4}-[0-9a-f]{4}-0000-[0-9a-f]{12}$`).MatchString(id) {
 		t.Errorf("query id %q", id)

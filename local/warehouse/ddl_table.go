@@ -2,7 +2,6 @@ package warehouse
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -298,7 +297,7 @@ func (s *session) defaultSQL(ctx context.Context, c tableColumn) (string, error)
 	if err != nil {
 		return "", err
 	}
-	expr := fmt.Sprintf("CAST((%s) AS %s)", duck, c.Type.duck())
+	expr := c.Type.cast("(" + duck + ")")
 	conn, err := s.connection(ctx)
 	if err != nil {
 		return "", err

@@ -6,7 +6,7 @@ import (
 )
 
 // declared gives the types of a query's columns as their tables declare them, for those that are a table's column and
-// nothing else: a type without Base for an expression, and no types at all for a query whose columns cannot be told from
+// nothing else, and those of casts to TIMESTAMP_TZ: a type without Base for any other expression, and no types at all for a query whose columns cannot be told from
 // its text alone. DuckDB keeps neither lengths nor what tells OBJECT, ARRAY and TIMESTAMP_TZ from their relatives.
 func (r *resolver) declared(statement any) []dataType {
 	root, _ := statement.(map[string]any)
@@ -36,6 +36,12 @@ func (r *resolver) declared(statement any) []dataType {
 			out = append(out, cols...)
 		case "COLUMN_REF":
 			out = append(out, from.column(e))
+		case "FUNCTION":
+			var d dataType
+			if name := e["function_name"]; name == "mkt_tz" || name == "mkt_try_tz" {
+				d = dataType{Base: "TIMESTAMP_TZ", Scale: 9}
+			}
+			out = append(out, d)
 		default:
 			out = append(out, dataType{})
 		}
@@ -72,6 +78,8 @@ func (r *resolver) relations(node any) (relations, bool) {
 		}
 		alias, _ := n["alias"].(string)
 		return relations{{orDefault(alias, o.Name), o.columns()}}, true
+	case "EMPTY": // no FROM
+		return nil, true
 	case "JOIN":
 		using, _ := n["using_columns"].([]any)
 		if len(using) > 0 || n["ref_type"] != "REGULAR" && n["ref_type"] != "CROSS" || n["join_type"] == "SEMI" || n["join_type"] == "ANTI" {

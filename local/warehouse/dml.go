@@ -50,7 +50,7 @@ func (o *object) insertSQL(cols []string, duck string) string {
 		c := o.Table.Columns[o.Table.index(n)]
 		given[n] = true
 		src[i] = fmt.Sprintf("v%d", i)
-		vals[i] = c.checked(fmt.Sprintf("CAST(v%d AS %s)", i, c.Type.duck()))
+		vals[i] = c.checked(c.Type.cast(src[i]))
 	}
 	all := append([]string(nil), cols...)
 	for _, c := range o.Table.Columns {
@@ -356,7 +356,7 @@ func (st *changeStmt) run(ctx context.Context, s *session) (*result, error) {
 	sets := make([]string, len(st.sets))
 	for i, set := range st.sets {
 		c := o.Table.Columns[o.Table.index(set.col)]
-		sets[i] = dialect.Quote(c.Name) + " = " + c.checked(fmt.Sprintf(`CAST(src."mkt$%d" AS %s)`, i, c.Type.duck()))
+		sets[i] = dialect.Quote(c.Name) + " = " + c.checked(c.Type.cast(fmt.Sprintf(`src."mkt$%d"`, i)))
 	}
 	n, err := s.write(ctx, fmt.Sprintf(`UPDATE %s AS tgt SET %s FROM (%s) AS src WHERE tgt.rowid = src."mkt$row"`, o.physical(), strings.Join(sets, ", "), duck))
 	if err != nil {

@@ -7,7 +7,8 @@
 // DuckDB SQL. Whatever else arrives is refused by name with SQLSTATE 0A000.
 //
 // Grants are kept and shown, but nobody lacks one: every role exists and may do everything. It does not know time travel, cloning, what changed
-// in a table (streams are kept and shown, and reading one is refused), WHEN and scripts of tasks, user code and internal stages.
+// in a table (streams are kept and shown, and reading one is refused), WHEN and scripts of tasks, user code and internal stages. A TIMESTAMP_TZ
+// has UTC's offset: one with another offset is refused, and so is reading one in a session of another time zone.
 //
 // The consent that a tenant's administrator gives to notification integrations counts as given. While there is a file
 // named no-consent in the warehouse's directory it does not: tests play the wait for it with that.

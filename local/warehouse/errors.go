@@ -103,6 +103,8 @@ func mapError(err error) *sqlError {
 		return &sqlError{Code: "100038", State: "22018", Msg: strings.TrimPrefix(msg, "Conversion Error: ")}
 	case strings.HasPrefix(msg, "Invalid Input Error: "+checkMark):
 		return checkError(strings.TrimPrefix(msg, "Invalid Input Error: "+checkMark))
+	case strings.HasPrefix(msg, "Invalid Input Error: "+dialect.UnsupportedMark):
+		return errUnsupported("%s", strings.TrimPrefix(msg, "Invalid Input Error: "+dialect.UnsupportedMark))
 	case strings.HasSuffix(msg, "Division by zero"):
 		return &sqlError{Code: "100051", State: "22012", Msg: "Division by zero"}
 	case strings.HasPrefix(msg, "Out of Range Error"), strings.HasPrefix(msg, "Invalid Input Error"):

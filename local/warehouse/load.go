@@ -16,7 +16,8 @@ var loadMacros = []string{
 		CASE WHEN abs(x::BIGINT) < 31536000000 THEN x::BIGINT * 1000000 WHEN abs(x::BIGINT) < 31536000000000 THEN x::BIGINT * 1000
 		WHEN abs(x::BIGINT) < 31536000000000000 THEN x::BIGINT ELSE x::BIGINT // 1000 END) END`,
 	`CREATE OR REPLACE MACRO load_ntz(x) AS coalesce(TRY_CAST(CASE WHEN length(x) > 19 THEN regexp_replace(x, '\s*(Z|[+-][0-9]{2}:?[0-9]{2})$', '') ELSE x END AS TIMESTAMP), load_epoch(x))`,
-	`CREATE OR REPLACE MACRO load_ltz(x) AS coalesce(TRY_CAST(x AS TIMESTAMPTZ), load_epoch(x)::TIMESTAMPTZ)`,
+	`CREATE OR REPLACE MACRO load_ltz(x) AS coalesce(TRY_CAST(mkt_offset(x) AS TIMESTAMPTZ), load_epoch(x)::TIMESTAMPTZ)`,
+	`CREATE OR REPLACE MACRO load_tz(x) AS CASE WHEN NOT mkt_foreign(mkt_offset(x), load_ltz(x)) THEN load_ltz(x) END`,
 	`CREATE OR REPLACE MACRO load_date(x) AS coalesce(TRY_CAST(x AS DATE), load_ntz(x)::DATE)`,
 	`CREATE OR REPLACE MACRO load_bool(x) AS CASE WHEN lower(x) IN ('true', 't', 'yes', 'y', 'on', '1') THEN true WHEN lower(x) IN ('false', 'f', 'no', 'n', 'off', '0') THEN false END`,
 	`CREATE OR REPLACE MACRO load_hex(x) AS CASE WHEN regexp_full_match(x, '([0-9a-fA-F]{2})*') THEN unhex(x) END`,
@@ -33,14 +34,14 @@ func (d dataType) fromText(x string) string {
 		return "load_date(" + x + ")"
 	case "TIMESTAMP_NTZ":
 		return "load_ntz(" + x + ")"
-	case "TIMESTAMP_LTZ", "TIMESTAMP_TZ":
+	case "TIMESTAMP_LTZ":
 		return "load_ltz(" + x + ")"
 	case "BINARY":
 		return "load_hex(" + x + ")"
 	case "VARIANT", "OBJECT", "ARRAY":
 		return "to_json(" + x + ")"
 	}
-	return "TRY_CAST(" + x + " AS " + d.duck() + ")"
+	return d.tryCast(x)
 }
 
 // rowError is the first error of a file.
@@ -265,14 +266,17 @@ func (b *boundCopy) describeProblem(line int64, what string) *rowError {
 	case "long":
 		e.message = fmt.Sprintf("User character length limit exceeded by string '%s'", val)
 	default:
-		typ := "value"
+		typ, why := "value", ""
 		if i := b.table.Table.index(col); i >= 0 {
 			typ = map[string]string{"NUMBER": "Numeric value", "FLOAT": "Numeric value", "BOOLEAN": "Boolean value", "DATE": "Date", "TIME": "Time"}[b.table.Table.Columns[i].Type.Base]
 			if strings.HasPrefix(b.table.Table.Columns[i].Type.Base, "TIMESTAMP") {
 				typ = "Timestamp"
 			}
+			if b.table.Table.Columns[i].Type.Base == "TIMESTAMP_TZ" {
+				why = ", or has another offset than +00:00, which the embedded warehouse does not support"
+			}
 		}
-		e.message = fmt.Sprintf("%s '%s' is not recognized", orDefault(typ, "Value"), val)
+		e.message = fmt.Sprintf("%s '%s' is not recognized%s", orDefault(typ, "Value"), val, why)
 	}
 	return e
 }

@@ -38,7 +38,7 @@ func (b *boundCopy) rawParquet(ctx context.Context, conn *sql.Conn, f *localFile
 			slices.Sort(keys)
 			k := dialect.Quote(keys[0])
 			fd.raw = b.text("CAST(" + k + " AS VARCHAR)")
-			fd.value = "TRY_CAST(" + k + " AS " + c.Type.duck() + ")"
+			fd.value = c.Type.tryCast(k)
 			if c.Type.semi() {
 				fd.value = "to_json(" + k + ")"
 			} else if c.Type.Base == "VARCHAR" {

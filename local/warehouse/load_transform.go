@@ -56,7 +56,7 @@ func (b *boundCopy) transform(ctx context.Context, conn *sql.Conn, f *localFile)
 	var feeds []feed
 	for i, n := range cols {
 		c := b.table.Table.Columns[b.table.Table.index(n)]
-		fd := feed{c, fmt.Sprintf("CAST(%s AS VARCHAR)", names[i]), fmt.Sprintf("TRY_CAST(%s AS %s)", names[i], c.Type.duck())}
+		fd := feed{c, fmt.Sprintf("CAST(%s AS VARCHAR)", names[i]), c.Type.tryCast(names[i])}
 		if c.Type.semi() {
 			fd.value = "to_json(" + names[i] + ")"
 		}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sort"
 	"strings"
 
@@ -263,6 +264,9 @@ func (r *resolver) table(n map[string]any, ctes map[string]bool) error {
 				return errUnsupported("reading a stream (%s)", stream.full())
 			}
 			return errObjectNotFound(written.String())
+		}
+		if tz := r.s.timezone(); o.Table != nil && tz != "UTC" && slices.ContainsFunc(o.Table.Columns, func(c tableColumn) bool { return c.Type.Base == "TIMESTAMP_TZ" }) {
+			return errUnsupported("reading columns of TIMESTAMP_TZ, as %s has, in a session whose TIMEZONE is %s and not UTC", o.full(), tz)
 		}
 		rel = o.physical()
 		if o.View != nil {

@@ -142,6 +142,25 @@ func (d dataType) duck() string {
 	return d.Base
 }
 
+// cast gives the DuckDB expression of a value of the type; it fails where x is none.
+func (d dataType) cast(x string) string {
+	switch d.Base {
+	case "TIMESTAMP_TZ":
+		return "mkt_tz(" + x + ")"
+	case "TIMESTAMP_LTZ":
+		x = "mkt_offset(" + x + ")"
+	}
+	return "CAST(" + x + " AS " + d.duck() + ")"
+}
+
+// tryCast is cast with NULL for what is none.
+func (d dataType) tryCast(x string) string {
+	if d.Base == "TIMESTAMP_TZ" {
+		return "load_tz(CAST(" + x + " AS VARCHAR))"
+	}
+	return "TRY_CAST(" + x + " AS " + d.duck() + ")"
+}
+
 // semi says whether the type is semi-structured.
 func (d dataType) semi() bool { return d.Base == "VARIANT" || d.Base == "OBJECT" || d.Base == "ARRAY" }
 
