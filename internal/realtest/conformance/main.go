@@ -55,6 +55,12 @@ var suites = []suite{
 		"^Test(FireAtEveryRequest|KillAtEveryRequest|TwoAppliesAtOnce|StalePlanUnderFire|LedgerUnderFire)$", all, ""},
 }
 
+// alone are the suites that run on the embedded servers only, with "go test", since there is no other server to run them on.
+var alone = []struct{ title, pkg, run, why string }{
+	{"azure_lifecycle_policy, azure_role_assignment", "./providers/azure", "^Test(LifecyclePolicy|RoleAssignment)Conforms$", "Azurite has no resource manager"},
+	{"every kind of Snowflake", "./providers/snowflake", "Conforms$", "nothing else that can be run on a machine serves its protocol; [its statements are parsed by a grammar of others](../../.ci/clients), and clients of others drive the embedded warehouse"},
+}
+
 // servers says what is behind a system, for the page.
 var servers = map[realtest.System]string{
 	realtest.Kafka:    "Apache Kafka 4.1.1 in KRaft mode: three brokers, and a cluster of one",
@@ -222,6 +228,10 @@ func pageOf(table, exceptions string) string {
 	}
 	b.WriteString("\n## What passes where\n\n| suite | tests | embedded | real | real, Kafka of one broker |\n|---|---|---|---|---|\n" + table)
 	b.WriteString("\n## What a server cannot pass\n\n| suite | test | where | why |\n|---|---|---|---|\n" + exceptions)
+	b.WriteString("\n## What has no other server\n\n| suite | why it runs on the embedded one alone |\n|---|---|\n")
+	for _, s := range alone {
+		fmt.Fprintf(&b, "| %s | %s |\n", s.title, s.why)
+	}
 	return b.String()
 }
 
