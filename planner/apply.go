@@ -181,7 +181,7 @@ func (a *applying) still() {
 			}
 		}
 	}
-	slices.SortFunc(tasks, func(x, y *task) int { return addrOrder(x.change.Addr, y.change.Addr) })
+	slices.SortFunc(tasks, func(x, y *task) int { return x.change.Addr.Compare(y.change.Addr) })
 	for _, t := range tasks {
 		a.event(Event{Change: t.change, Phase: phaseOf(t.op()), Status: Running, Took: took[t]})
 	}

@@ -164,7 +164,7 @@ func (p *planning) conclude(cmp *comparing) {
 func because(c *Change) string {
 	for _, a := range c.Attrs {
 		if a.Act == spec.Replace {
-			return " because of " + pathText(a.Path) + ": " + a.Why
+			return " because of " + PathText(a.Path) + ": " + a.Why
 		}
 	}
 	if c.Why != "" {
@@ -184,7 +184,7 @@ func (p *planning) refuse(cmp *comparing) {
 			how = "from " + short(a.Before) + " to " + short(a.After)
 		}
 		p.diags = append(p.diags, failureAt(cmp.change.RangeOf(a.Path), "Change not possible",
-			"%s: %s cannot be changed %s. %s", cmp.change.Addr, pathText(a.Path), how, capital(a.Why)))
+			"%s: %s cannot be changed %s. %s", cmp.change.Addr, PathText(a.Path), how, capital(a.Why)))
 	}
 }
 
@@ -198,7 +198,7 @@ func (p *planning) suffers(w *wanted) string {
 	if len(changes) == 0 {
 		return ""
 	}
-	slices.SortFunc(changes, func(a, b providers.RefChange) int { return strings.Compare(pathText(a.Path), pathText(b.Path)) })
+	slices.SortFunc(changes, func(a, b providers.RefChange) int { return strings.Compare(PathText(a.Path), PathText(b.Path)) })
 	if v := dependent.Suffers(w.value, changes); v.Act == spec.Replace {
 		return v.Why
 	}

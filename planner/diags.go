@@ -142,8 +142,8 @@ func sentence(err error) string {
 	return strings.TrimRight(err.Error(), ". ") + "." + hint(err)
 }
 
-// pathText writes a path as the language does: config["retention.ms"], column["Close"].type.
-func pathText(path cty.Path) string {
+// PathText writes a path as the language does: config["retention.ms"], column["Close"].type.
+func PathText(path cty.Path) string {
 	var out strings.Builder
 	for i, step := range path {
 		switch s := step.(type) {
@@ -156,7 +156,7 @@ func pathText(path cty.Path) string {
 			if s.Key.Type() == cty.String {
 				fmt.Fprintf(&out, "[%q]", s.Key.AsString())
 			} else {
-				fmt.Fprintf(&out, "[%s]", s.Key.AsBigFloat().String())
+				fmt.Fprintf(&out, "[%s]", s.Key.AsBigFloat().Text('f', -1))
 			}
 		}
 	}

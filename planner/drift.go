@@ -79,7 +79,7 @@ func FindDrift(ctx context.Context, in Input) ([]Drifted, hcl.Diagnostics) {
 			all = append(all, d)
 		}
 	}
-	slices.SortFunc(all, func(a, b Drifted) int { return addrOrder(a.Addr, b.Addr) })
+	slices.SortFunc(all, func(a, b Drifted) int { return a.Addr.Compare(b.Addr) })
 	return all, p.diagnostics(ctx)
 }
 
@@ -158,7 +158,7 @@ func (p *planning) driftedAttrs(l leaver, w *wanted, actual cty.Value) (attrs []
 	}
 	slices.SortFunc(attrs, func(a, b DriftedAttr) int {
 		name := func(a DriftedAttr) int { return order[a.Path[0].(cty.GetAttrStep).Name] }
-		return cmp.Or(cmp.Compare(name(a), name(b)), strings.Compare(pathText(a.Path), pathText(b.Path)))
+		return cmp.Or(cmp.Compare(name(a), name(b)), strings.Compare(PathText(a.Path), PathText(b.Path)))
 	})
 	return attrs
 }

@@ -60,10 +60,10 @@ func drifted(t *testing.T, in planner.Input) string {
 				applied = fmt.Sprintf("%#v", a.Applied)
 			}
 			if a.Sensitive {
-				fmt.Fprintf(&out, "  %s sensitive\n", providertest.PathText(a.Path))
+				fmt.Fprintf(&out, "  %s sensitive\n", planner.PathText(a.Path))
 				continue
 			}
-			fmt.Fprintf(&out, "  %s %s -> %#v\n", providertest.PathText(a.Path), applied, a.Actual)
+			fmt.Fprintf(&out, "  %s %s -> %#v\n", planner.PathText(a.Path), applied, a.Actual)
 		}
 	}
 	return out.String() + providertest.Text(diags)

@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"cmp"
 	"slices"
 
 	"mkt/spec"
@@ -111,10 +112,7 @@ func newGraph(p *Plan) *graph {
 		pairs = append(pairs, pair)
 	}
 	slices.SortFunc(pairs, func(a, b [2]spec.Addr) int {
-		if order := addrOrder(a[0], b[0]); order != 0 {
-			return order
-		}
-		return addrOrder(a[1], b[1])
+		return cmp.Or(a[0].Compare(b[0]), a[1].Compare(b[1]))
 	})
 	uses := map[spec.Addr][]spec.Addr{}
 	for _, pair := range pairs {

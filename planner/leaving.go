@@ -48,7 +48,7 @@ func (p *planning) leaving() []leaver {
 			add(leaver{addr: addr, id: e.ID, private: e.Private, entry: e})
 		}
 	}
-	for _, addr := range slices.SortedFunc(maps.Keys(p.in.Ledger.Intents), addrOrder) {
+	for _, addr := range slices.SortedFunc(maps.Keys(p.in.Ledger.Intents), spec.Addr.Compare) {
 		i := p.in.Ledger.Intents[addr]
 		if p.leaves(addr) && p.in.Ledger.Entries[addr] == nil && i.ID != "" && !named[objectKey{addr.Kind, i.ID}] {
 			add(leaver{addr: addr, id: i.ID})

@@ -25,7 +25,7 @@ func (p *planning) follow() {
 	for addr := range p.in.Ledger.Intents { // of a create that was interrupted
 		known[addr] = true
 	}
-	for _, from := range slices.SortedFunc(maps.Keys(known), addrOrder) {
+	for _, from := range slices.SortedFunc(maps.Keys(known), spec.Addr.Compare) {
 		to := p.in.Stack.MovedTo(from)
 		if to == from {
 			continue

@@ -149,14 +149,4 @@ func deleteOrder(changes []*Change) []*Change {
 	return out
 }
 
-func changeOrder(a, b *Change) int { return addrOrder(a.Addr, b.Addr) }
-
-func addrOrder(a, b spec.Addr) int {
-	switch {
-	case a.Less(b):
-		return -1
-	case b.Less(a):
-		return 1
-	}
-	return 0
-}
+func changeOrder(a, b *Change) int { return a.Addr.Compare(b.Addr) }

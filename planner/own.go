@@ -115,7 +115,7 @@ func (p *planning) ownNew(c *Change, w *wanted, intended bool) bool {
 func (p *planning) differsFromLost(w *wanted, c *Change) {
 	var names []string
 	for _, a := range c.Attrs {
-		if name := pathText(a.Path[:1]); !slices.Contains(names, name) {
+		if name := PathText(a.Path[:1]); !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}

@@ -59,9 +59,9 @@ func same(effect spec.Effect, before, after cty.Value) bool {
 
 func (f fault) error(c *Change) error {
 	if f.secret || hides(c.Sensitive, f.path) {
-		return fmt.Errorf("%s: %s came back other than planned (the value is sensitive)", c.Addr, pathText(f.path))
+		return fmt.Errorf("%s: %s came back other than planned (the value is sensitive)", c.Addr, PathText(f.path))
 	}
-	return fmt.Errorf("%s: %s was planned as %s and came back as %s", c.Addr, pathText(f.path), short(f.planned), short(f.got))
+	return fmt.Errorf("%s: %s was planned as %s and came back as %s", c.Addr, PathText(f.path), short(f.planned), short(f.got))
 }
 
 // short writes a value for a message, cut where it is long.

@@ -98,7 +98,7 @@ func (a *applying) put(n *node, c *Change, w *wanted) *task {
 		t.request.ID = c.ID
 	}
 	if path := undecided(c.Kind, final); path != nil {
-		a.fail(n, c, failureAt(w.inst.Range(path), "Value still unknown", "%s: %s is not known although everything it depends on is there. This is a bug of mkt: please report it.", c.Addr, pathText(path)))
+		a.fail(n, c, failureAt(w.inst.Range(path), "Value still unknown", "%s: %s is not known although everything it depends on is there. This is a bug of mkt: please report it.", c.Addr, PathText(path)))
 		return nil
 	}
 	if c.Action != Update {

@@ -2,13 +2,14 @@ package render
 
 import (
 	"encoding/json"
-	"fmt"
 	"strconv"
 	"strings"
 
 	"github.com/dustin/go-humanize"
 	"github.com/zclconf/go-cty/cty"
 	ctyjson "github.com/zclconf/go-cty/cty/json"
+
+	"mkt/planner"
 )
 
 const (
@@ -81,25 +82,7 @@ func key(k string) string {
 }
 
 // path writes where a value is: config["retention.ms"], column["Open"].type.
-func path(p cty.Path) string {
-	var b strings.Builder
-	for _, step := range p {
-		switch s := step.(type) {
-		case cty.GetAttrStep:
-			if b.Len() > 0 {
-				b.WriteByte('.')
-			}
-			b.WriteString(s.Name)
-		case cty.IndexStep:
-			if s.Key.Type() == cty.String {
-				fmt.Fprintf(&b, "[%q]", s.Key.AsString())
-			} else {
-				fmt.Fprintf(&b, "[%s]", s.Key.AsBigFloat().Text('f', -1))
-			}
-		}
-	}
-	return b.String()
-}
+func path(p cty.Path) string { return planner.PathText(p) }
 
 // jsonValue returns a value in its JSON form, and whether all of it is known; unknown parts are null.
 func jsonValue(v cty.Value) (raw json.RawMessage, known bool) {

@@ -44,17 +44,17 @@ func (a Addr) Label() string {
 // Block is the address without its key: that of the block that the instance comes from.
 func (a Addr) Block() Addr { return Addr{Module: a.Module, Kind: a.Kind, Name: a.Name} }
 
-// Less orders addresses by module, kind, name and key, the stack's own first.
-func (a Addr) Less(b Addr) bool {
+// Compare orders addresses by module, kind, name and key, the stack's own first.
+func (a Addr) Compare(b Addr) int {
 	switch {
 	case a.Module != b.Module:
-		return a.Module < b.Module
+		return strings.Compare(a.Module, b.Module)
 	case a.Kind != b.Kind:
-		return a.Kind < b.Kind
+		return strings.Compare(a.Kind, b.Kind)
 	case a.Name != b.Name:
-		return a.Name < b.Name
+		return strings.Compare(a.Name, b.Name)
 	}
-	return a.Key < b.Key
+	return strings.Compare(a.Key, b.Key)
 }
 
 // Covers reports whether what a names is b or holds it: a block its instances, a module all that is in it, and a module

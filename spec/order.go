@@ -1,7 +1,7 @@
 package spec
 
 import (
-	"sort"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -286,6 +286,6 @@ func sortedAddrs(set map[Addr]bool) []Addr {
 	for addr := range set {
 		addrs = append(addrs, addr)
 	}
-	sort.Slice(addrs, func(i, j int) bool { return addrs[i].Less(addrs[j]) })
+	slices.SortFunc(addrs, Addr.Compare)
 	return addrs
 }

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"slices"
 	"sort"
 	"strings"
 
@@ -169,7 +170,7 @@ func (c *collector) refs() refs {
 	for addr := range c.blocks {
 		r.blocks = append(r.blocks, addr)
 	}
-	sort.Slice(r.blocks, func(i, j int) bool { return r.blocks[i].Less(r.blocks[j]) })
+	slices.SortFunc(r.blocks, Addr.Compare)
 	for o := range c.outputs {
 		r.outputs = append(r.outputs, o)
 	}

@@ -181,7 +181,7 @@ func Dump(p *planner.Plan) string {
 		}
 		out.WriteByte('\n')
 		for _, a := range c.Attrs {
-			fmt.Fprintf(&out, "    %s: %s -> %s", PathText(a.Path), valueText(a.Before, a.Sensitive), valueText(a.After, a.Sensitive))
+			fmt.Fprintf(&out, "    %s: %s -> %s", planner.PathText(a.Path), valueText(a.Before, a.Sensitive), valueText(a.After, a.Sensitive))
 			switch a.Act {
 			case spec.Replace:
 				fmt.Fprintf(&out, " (replaced: %s)", a.Why)
@@ -229,25 +229,4 @@ func valueText(v cty.Value, sensitive bool) string {
 		}
 	}
 	return "{" + strings.Join(parts, " ") + "}"
-}
-
-// PathText writes a path as Step.Attrs has it.
-func PathText(path cty.Path) string {
-	var out strings.Builder
-	for i, step := range path {
-		switch s := step.(type) {
-		case cty.GetAttrStep:
-			if i > 0 {
-				out.WriteByte('.')
-			}
-			out.WriteString(s.Name)
-		case cty.IndexStep:
-			if s.Key.Type() == cty.String {
-				fmt.Fprintf(&out, "[%q]", s.Key.AsString())
-			} else {
-				fmt.Fprintf(&out, "[%s]", s.Key.AsBigFloat().Text('f', -1))
-			}
-		}
-	}
-	return out.String()
 }
