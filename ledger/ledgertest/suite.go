@@ -195,7 +195,6 @@ func damaged(t *testing.T, h Harness) {
 		{"cut short", text[:len(text)/2], "cut short after"},
 		{"garbage", "<html>", "not JSON"},
 		{"foreign", `{"version": 4, "terraform_version": "1.9.0"}`, "not a ledger of mkt"},
-		{"newer", `{"mkt_ledger": 99}`, "version 99, written by a newer mkt"},
 		{"no key", `{"mkt_ledger": 1, "lineage": "x"}`, "key is missing"},
 	} {
 		h.Write(false, []byte(test.text))
@@ -214,9 +213,16 @@ func damaged(t *testing.T, h Harness) {
 			t.Errorf("%s: restored serial %d", test.name, l.Serial)
 		}
 	}
+	// What a newer mkt wrote is whole: an older generation is no remedy, and is not put in its place.
+	h.Write(false, []byte(`{"mkt_ledger": 99}`))
+	_, err := h.Open().Load(t.Context())
+	var newer *ledger.DamagedError
+	if !errors.As(err, &newer) || !ledger.Newer(err) || !strings.HasSuffix(err.Error(), "version 99, written by a newer mkt; this one reads up to 1: use the newer one") {
+		t.Errorf("newer: %v", err)
+	}
 	h.Write(false, []byte("x"))
 	h.Write(true, []byte("y"))
-	_, err := h.Open().Load(t.Context())
+	_, err = h.Open().Load(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "no readable previous generation") {
 		t.Errorf("both are damaged: %v", err)
 	}
@@ -268,14 +274,14 @@ func gone(t *testing.T, h Harness) {
 }
 
 func lock(t *testing.T, h Harness) {
-	first, err := h.Open().Lock(t.Context(), ledger.Me("apply"), 0)
+	me := ledger.Holder{Who: "ada@build-7", PID: os.Getpid(), Since: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC), Operation: "apply"}
+	first, err := h.Open().Lock(t.Context(), me, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var held *ledger.HeldError
-	if _, err := h.Open().Lock(t.Context(), ledger.Me("destroy"), 0); !errors.As(err, &held) ||
-		held.Holder.PID != os.Getpid() || held.Holder.Operation != "apply" || !strings.Contains(err.Error(), held.Holder.Who) {
-		t.Errorf("locked twice, or by nobody: %v", err)
+	if _, err := h.Open().Lock(t.Context(), ledger.Me("destroy"), 0); !errors.As(err, &held) || held.Holder != me || !strings.Contains(err.Error(), me.String()) {
+		t.Errorf("locked twice, or who, where, since when and what for is not said: %v", err)
 	}
 	select {
 	case <-first.Lost():

@@ -41,9 +41,7 @@ func TestMemoryBoxConforms(t *testing.T) {
 		Outside: func(_ *testing.T, w World, id string) {
 			w.Any.(*Memory).Put("mem_box", id, map[string]cty.Value{"size": cty.NumberIntVal(1)})
 		},
-		Denied: func(_ *testing.T, w World) providers.Provider {
-			return &Hook{Provider: w.Provider, Before: func(Call) error { return providers.Errorf(providers.Denied, "go away") }}
-		},
+		Denied: refusing,
 	})
 }
 
@@ -75,5 +73,10 @@ func TestMemoryShelfConforms(t *testing.T) {
 					comment = "x"
 				}
 			}`, Attrs: []string{`board["top"].width`, `board["low"].comment`}, Want: "narrower"}},
+		Denied: refusing,
 	})
+}
+
+func refusing(_ *testing.T, w World) providers.Provider {
+	return &Hook{Provider: w.Provider, Before: func(Call) error { return providers.Errorf(providers.Denied, "go away") }}
 }

@@ -324,6 +324,9 @@ func (s Suite) changedOutside(t *testing.T) {
 
 // notMissing looks at the object through a provider that cannot see it.
 func (s Suite) notMissing(t *testing.T, blind func(*testing.T, World) providers.Provider, code providers.Code) {
+	if blind == nil {
+		t.Fatal("the suite does not say who may not see the object")
+	}
 	w, b := s.created(t, s.Create)
 	p := blind(t, w)
 	r := s.read(t, b, p)

@@ -49,7 +49,8 @@ type Suite struct {
 	Outside func(t *testing.T, w World, id string)
 	// Scope is where a Lister finds the object of that state; nil: everywhere.
 	Scope func(state cty.Value) string
-	// Denied returns a provider that reaches the same system with credentials that it refuses. Nil: not tested.
+	// Denied returns a provider that reaches the same system with credentials that it refuses. Every suite has it: what may not be
+	// seen is unknown, and never missing.
 	Denied func(t *testing.T, w World) providers.Provider
 	// Unreachable returns a provider whose system does not answer. Nil: not tested.
 	Unreachable func(t *testing.T, w World) providers.Provider
@@ -113,9 +114,7 @@ func Run(t *testing.T, s Suite) {
 	if s.Outside != nil {
 		run("changed outside", s.changedOutside)
 	}
-	if s.Denied != nil {
-		run("denied is not missing", func(t *testing.T) { s.notMissing(t, s.Denied, providers.Denied) })
-	}
+	run("denied is not missing", func(t *testing.T) { s.notMissing(t, s.Denied, providers.Denied) })
 	if s.Unreachable != nil {
 		run("unreachable is not missing", func(t *testing.T) { s.notMissing(t, s.Unreachable, providers.Unavailable) })
 	}
