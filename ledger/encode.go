@@ -71,7 +71,7 @@ func (l *Ledger) Encode() ([]byte, error) {
 		out.WriteString(before)
 	}
 	before = "\n],\n\"intents\": [\n"
-	for _, addr := range slices.SortedFunc(maps.Keys(l.Intents), compareAddr) {
+	for _, addr := range slices.SortedFunc(maps.Keys(l.Intents), spec.Addr.Compare) {
 		errs = append(errs, line(before, fileIntent{addr.String(), l.Intents[addr]}))
 		before = ",\n"
 	}
@@ -79,7 +79,7 @@ func (l *Ledger) Encode() ([]byte, error) {
 		out.WriteString(before)
 	}
 	before = "\n],\n\"waits\": [\n"
-	for _, addr := range slices.SortedFunc(maps.Keys(l.Waits), compareAddr) {
+	for _, addr := range slices.SortedFunc(maps.Keys(l.Waits), spec.Addr.Compare) {
 		errs = append(errs, line(before, fileWait{addr.String(), l.Waits[addr]}))
 		before = ",\n"
 	}
@@ -125,7 +125,7 @@ func Decode(text []byte) (*Ledger, error) {
 		return nil, errors.New("it is not a ledger of mkt")
 	}
 	if *head.Version > Version {
-		return nil, fmt.Errorf("it has version %d, written by a newer mkt; this one reads up to %d", *head.Version, Version)
+		return nil, &newerError{*head.Version}
 	}
 	var f file
 	if err := json.Unmarshal(text, &f); err != nil {

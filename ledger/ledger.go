@@ -145,15 +145,5 @@ func (l *Ledger) Forget(addr spec.Addr) bool {
 
 // Addrs returns the owned addresses in order.
 func (l *Ledger) Addrs() []spec.Addr {
-	return slices.SortedFunc(maps.Keys(l.Entries), compareAddr)
-}
-
-func compareAddr(a, b spec.Addr) int {
-	switch {
-	case a.Less(b):
-		return -1
-	case b.Less(a):
-		return 1
-	}
-	return 0
+	return slices.SortedFunc(maps.Keys(l.Entries), spec.Addr.Compare)
 }

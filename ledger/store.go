@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/user"
 	"time"
@@ -191,6 +192,10 @@ func (e *DamagedError) Rescues(l *Ledger, sure bool) bool {
 
 func (e *DamagedError) Error() string {
 	out := fmt.Sprintf("the ledger %s cannot be read: %v", e.Where, e.Err)
+	var pe *fs.PathError
+	if Newer(e.Err) || errors.As(e.Err, &pe) { // there is nothing to restore
+		return out
+	}
 	if e.Previous == "" && e.base == nil {
 		return out + "; there is no readable previous generation: restore it from a backup"
 	}
@@ -212,6 +217,19 @@ func (e *DamagedError) Error() string {
 }
 
 func (e *DamagedError) Unwrap() error { return e.Err }
+
+// newerError is why a ledger cannot be read that is whole: an older generation would only lose what the newer mkt did.
+type newerError struct{ version int }
+
+func (e *newerError) Error() string {
+	return fmt.Sprintf("it has version %d, written by a newer mkt; this one reads up to %d: use the newer one", e.version, Version)
+}
+
+// Newer reports whether a ledger cannot be read because a newer mkt wrote it.
+func Newer(err error) bool {
+	var newer *newerError
+	return errors.As(err, &newer)
+}
 
 // brokenError is why a text is not a ledger any more that was one: cut short, overwritten, deleted.
 type brokenError struct{ why error }

@@ -316,6 +316,8 @@ func (s *Store) restore(ctx context.Context) (uint64, error) {
 	if o != nil {
 		if l, err := ledger.Decode(o.text); err == nil {
 			return 0, fmt.Errorf("%s is whole (serial %d); there is nothing to restore", s.where(s.key), l.Serial)
+		} else if ledger.Newer(err) {
+			return 0, fmt.Errorf("%s is not damaged: %w", s.where(s.key), err)
 		}
 		old = o.etag
 	}
