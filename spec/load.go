@@ -171,6 +171,7 @@ func (s *Stack) parseFile(name, summary string) (*hclsyntax.Body, hcl.Diagnostic
 		return s.parseJSON(src, name)
 	}
 	body, diags := parseNative(src, name)
+	s.Files[name].Nav = navigation{body}
 	for _, d := range diags {
 		if d.Summary == "Invalid single-argument block definition" {
 			d.Detail = "A block on one line holds one attribute at most. Put each attribute on a line of its own."

@@ -2,6 +2,7 @@ package spec
 
 import (
 	"bytes"
+	"strconv"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -18,6 +19,9 @@ const pieceSize = 16 << 10
 // ends. A piece that has anything wrong may have been cut within a heredoc or a
 // comment: then the file is parsed as a whole, and what that says holds.
 func parseNative(src []byte, name string) (*hclsyntax.Body, hcl.Diagnostics) {
+	if rng := tooDeep(src, name); rng != nil {
+		return nil, hcl.Diagnostics{errorAt(*rng, "Too deep", "Here more than %d brackets are open at once. Make locals of parts of it, or read it with jsondecode(file(…)).", mostOpen)}
+	}
 	if body := parsePieces(src, name, pieceSize); body != nil {
 		return body, nil
 	}
@@ -47,6 +51,60 @@ func parsePieces(src []byte, name string, size int) *hclsyntax.Body {
 		at = hcl.Pos{Line: at.Line + bytes.Count(text, []byte("\n")), Column: 1, Byte: at.Byte + len(text)}
 	}
 	return whole
+}
+
+// mostOpen is how many brackets may be open at once. The parser calls itself for each of them, and a stack that
+// overflows ends the process without a word of what was wrong.
+const mostOpen = 1000
+
+// tooDeep is where more brackets are open than may be, nil where there are not.
+func tooDeep(src []byte, name string) *hcl.Range {
+	open := 0
+	for i := 0; i < len(src) && open <= mostOpen; i++ { // cheap, and too many at most where texts hold them
+		switch src[i] {
+		case '(', '[', '{':
+			open++
+		case ')', ']', '}':
+			open = max(open-1, 0)
+		}
+	}
+	if open <= mostOpen {
+		return nil
+	}
+	tokens, _ := hclsyntax.LexConfig(src, name, hcl.InitialPos) // knows texts and comments
+	open = 0
+	for _, t := range tokens {
+		switch t.Type {
+		case hclsyntax.TokenOParen, hclsyntax.TokenOBrack, hclsyntax.TokenOBrace, hclsyntax.TokenTemplateInterp, hclsyntax.TokenTemplateControl:
+			open++
+		case hclsyntax.TokenCParen, hclsyntax.TokenCBrack, hclsyntax.TokenCBrace, hclsyntax.TokenTemplateSeqEnd:
+			open--
+		}
+		if open > mostOpen {
+			return &t.Range
+		}
+	}
+	return nil
+}
+
+// navigation names the block around a place, for the heads of diagnostics.
+type navigation struct{ body *hclsyntax.Body }
+
+// ContextString returns the header of the block that the byte is in, "" outside of all.
+func (n navigation) ContextString(offset int) string {
+	if n.body == nil {
+		return ""
+	}
+	for _, b := range n.body.Blocks {
+		if b.Range().ContainsOffset(offset) {
+			text := b.Type
+			for _, label := range b.Labels {
+				text += " " + strconv.Quote(label)
+			}
+			return text
+		}
+	}
+	return ""
 }
 
 func parseAt(src []byte, name string, at hcl.Pos) (*hclsyntax.Body, hcl.Diagnostics) {

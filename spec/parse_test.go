@@ -88,3 +88,16 @@ func FuzzParsePieces(f *testing.F) {
 		}
 	})
 }
+
+// A file that is too deep to be parsed is told so; what only looks deep is not.
+func TestTooDeep(t *testing.T) {
+	t.Parallel()
+	deep := "locals {\n  a = " + strings.Repeat("[", 200_000) + strings.Repeat("]", 200_000) + "\n}\n"
+	if _, diags := parseNative([]byte(deep), "f.hcl"); !diags.HasErrors() || diags[0].Summary != "Too deep" || diags[0].Subject.Start.Line != 2 {
+		t.Errorf("deep: %v", diags)
+	}
+	text := "locals {\n  a = \"" + strings.Repeat("([{", 5000) + "\"\n}\n"
+	if _, diags := parseNative([]byte(text), "f.hcl"); diags.HasErrors() {
+		t.Errorf("a text with brackets: %v", diags)
+	}
+}

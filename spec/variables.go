@@ -2,10 +2,14 @@ package spec
 
 import (
 	"fmt"
+	"os"
+	"sort"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/ext/typeexpr"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/hashicorp/hcl/v2/json"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
 )
@@ -176,15 +180,9 @@ func (m *module) setVariables(opts Options) (diags hcl.Diagnostics) {
 		}
 	}
 	for _, file := range opts.VarFiles {
-		body, parsing := m.stack.parseFile(file, "Var file not readable")
+		attrs, parsing := m.stack.varFile(file)
 		diags = append(diags, parsing...)
-		if body == nil {
-			continue
-		}
-		for _, b := range body.Blocks {
-			diags = append(diags, errorAt(b.DefRange(), "Unknown block", "A var file holds attributes only: write %s = { … } with an equals sign.", b.Type))
-		}
-		for _, a := range sortedAttributes(body) {
+		for _, a := range attrs {
 			v := m.variables[a.Name]
 			if v == nil {
 				diags = append(diags, warningAt(a.NameRange, "Value for an unknown variable",
@@ -234,6 +232,39 @@ func (m *module) setVariables(opts Options) (diags hcl.Diagnostics) {
 		}
 	}
 	return diags
+}
+
+// varFile returns the attributes of a var file by their places: in HCL, or where its name ends with .json the members of a JSON object, whose
+// texts are no templates.
+func (s *Stack) varFile(name string) (attrs []*hcl.Attribute, diags hcl.Diagnostics) {
+	if strings.HasSuffix(name, ".json") {
+		src, err := os.ReadFile(name)
+		if err != nil {
+			return nil, hcl.Diagnostics{errorNowhere("Var file not readable", "The file %q cannot be read: %s.", name, reason(err))}
+		}
+		s.Files[name] = &hcl.File{Bytes: src}
+		file, diags := json.Parse(src, name)
+		if diags.HasErrors() {
+			return nil, diags
+		}
+		members, diags := file.Body.JustAttributes()
+		for _, name := range sortedKeys(members) {
+			attrs = append(attrs, members[name])
+		}
+		sort.SliceStable(attrs, func(i, j int) bool { return attrs[i].Range.Start.Byte < attrs[j].Range.Start.Byte })
+		return attrs, diags
+	}
+	body, diags := s.parseFile(name, "Var file not readable")
+	if body == nil {
+		return nil, diags
+	}
+	for _, b := range body.Blocks {
+		diags = append(diags, errorAt(b.DefRange(), "Unknown block", "A var file holds attributes only: write %s = { … } with an equals sign.", b.Type))
+	}
+	for _, a := range sortedAttributes(body) {
+		attrs = append(attrs, a.AsHCLAttribute())
+	}
+	return attrs, diags
 }
 
 // parse reads a value given as text: plain text for strings, numbers and bools, an HCL expression for anything else.
