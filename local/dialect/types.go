@@ -2,7 +2,6 @@ package dialect
 
 import (
 	"strconv"
-	"strings"
 )
 
 var types = map[string]string{
@@ -23,30 +22,6 @@ type typ struct {
 	name   string
 	length int
 	offset bool // TIMESTAMP_TZ, whose values have an offset of their own
-}
-
-// Type gives the DuckDB type that holds a Snowflake type, such as "NUMBER(10,2)" or "TIMESTAMP_NTZ(9)".
-// Lengths of VARCHAR and precisions of times are dropped: DuckDB does not keep them.
-func Type(snowflake string) (string, error) {
-	toks, err := Tokens(snowflake)
-	if err != nil {
-		return "", err
-	}
-	ns, err := parseTree(toks)
-	if err != nil {
-		return "", err
-	}
-	if len(ns) == 0 {
-		return "", &SyntaxError{What: "a type is missing", Line: 1, Col: 1}
-	}
-	t, n, err := parseType(ns)
-	if err != nil {
-		return "", err
-	}
-	if n != len(ns) {
-		return "", unsupported(ns[n].Token, "type "+strings.TrimSpace(snowflake))
-	}
-	return t.name, nil
 }
 
 // parseType reads a type at the beginning of nodes and gives the number of nodes it takes.

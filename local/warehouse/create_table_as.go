@@ -7,15 +7,7 @@ import (
 
 // runAs creates the table from a query and fills it in the same change.
 func (st *createTable) runAs(ctx context.Context, s *session, o *object) (*result, error) {
-	duck, err := s.compile(ctx, st.query, s.scope())
-	if err != nil {
-		return nil, err
-	}
-	conn, err := s.connection(ctx)
-	if err != nil {
-		return nil, err
-	}
-	cols, err := describeQuery(ctx, conn, duck)
+	duck, cols, err := s.described(ctx, st.query, s.scope())
 	if err != nil {
 		return nil, err
 	}
@@ -71,9 +63,9 @@ func (c column) declared() dataType {
 	case "real":
 		return dataType{Base: "FLOAT"}
 	case "text":
-		return dataType{Base: "VARCHAR", Length: maxVarchar}
+		return dataType{Base: "VARCHAR", Length: c.Length}
 	case "binary":
-		return dataType{Base: "BINARY", Length: maxBinary}
+		return dataType{Base: "BINARY", Length: c.Length}
 	case "time", "timestamp_ntz", "timestamp_ltz", "timestamp_tz":
 		return dataType{Base: strings.ToUpper(c.Type), Scale: 9}
 	}

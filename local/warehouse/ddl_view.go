@@ -72,15 +72,7 @@ func (st *createView) run(ctx context.Context, s *session) (*result, error) {
 	if err != nil {
 		return nil, err
 	}
-	duck, err := s.compile(ctx, st.def.Text, scope{db: k.db, schema: k.schema, named: map[string]string{}})
-	if err != nil {
-		return nil, err
-	}
-	conn, err := s.connection(ctx)
-	if err != nil {
-		return nil, err
-	}
-	cols, err := describeQuery(ctx, conn, duck)
+	_, cols, err := s.described(ctx, st.def.Text, scope{db: k.db, schema: k.schema, named: map[string]string{}})
 	if err != nil {
 		return nil, err
 	}

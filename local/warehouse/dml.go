@@ -255,15 +255,7 @@ func (st *insertStmt) run(ctx context.Context, s *session) (*result, error) {
 	if err != nil {
 		return nil, err
 	}
-	duck, err := s.compile(ctx, st.query, s.scope())
-	if err != nil {
-		return nil, err
-	}
-	conn, err := s.connection(ctx)
-	if err != nil {
-		return nil, err
-	}
-	got, err := describeQuery(ctx, conn, duck)
+	duck, got, err := s.described(ctx, st.query, s.scope())
 	if err != nil {
 		return nil, err
 	}

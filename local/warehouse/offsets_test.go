@@ -36,6 +36,8 @@ func TestTimesWithOffset(t *testing.T) {
 			t.Errorf("column %d is %s, want %s", i, got, want)
 		}
 	}
+	l.exec(`CREATE TABLE COPIED AS SELECT Z, L, '2024-02-29'::TIMESTAMP_TZ AS T FROM Z`)
+	l.want(`SELECT LISTAGG(DATA_TYPE, ' ') FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_NAME = 'COPIED'`, "TIMESTAMP_TZ TIMESTAMP_LTZ TIMESTAMP_TZ")
 	const what = "a TIMESTAMP_TZ with another offset than +00:00"
 	const bad = "'2024-02-29 01:02:03 +0200'"
 	for _, stmt := range []string{

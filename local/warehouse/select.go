@@ -18,24 +18,18 @@ type selectStmt struct {
 }
 
 func (st *selectStmt) run(ctx context.Context, s *session) (*result, error) {
-	duck, declared, err := s.compileDeclared(ctx, st.text, s.scope())
+	duck, cols, err := s.described(ctx, st.text, s.scope())
 	if err != nil {
 		return nil, err
+	}
+	if st.describe {
+		return &result{typeID: typeSelect, cols: cols}, nil
 	}
 	conn, err := s.connection(ctx)
 	if err != nil {
 		return nil, err
 	}
-	cols, err := describeQuery(ctx, conn, duck)
-	if err != nil {
-		return nil, err
-	}
-	text := textForm(duck, cols)
-	declare(cols, declared)
-	if st.describe {
-		return &result{typeID: typeSelect, cols: cols}, nil
-	}
-	rows, err := conn.QueryContext(ctx, text)
+	rows, err := conn.QueryContext(ctx, textForm(duck, cols))
 	if err != nil {
 		return nil, err
 	}
@@ -49,6 +43,23 @@ func (st *selectStmt) run(ctx context.Context, s *session) (*result, error) {
 		return nil, err
 	}
 	return &result{typeID: typeSelect, cols: cols, arrow: a}, nil
+}
+
+// described compiles a query and gives its columns as its tables declare them.
+func (s *session) described(ctx context.Context, text string, sc scope) (duck string, cols []column, err error) {
+	duck, declared, err := s.compileDeclared(ctx, text, sc)
+	if err != nil {
+		return "", nil, err
+	}
+	conn, err := s.connection(ctx)
+	if err != nil {
+		return "", nil, err
+	}
+	if cols, err = describeQuery(ctx, conn, duck); err != nil {
+		return "", nil, err
+	}
+	declare(cols, declared)
+	return duck, cols, nil
 }
 
 // describeQuery gives the columns of a DuckDB query.

@@ -256,21 +256,7 @@ func TestACLConforms(t *testing.T) {
 	providertest.Run(t, providertest.Suite{
 		Lacks: lacks,
 		Kind:  kafka.ACL, Kinds: kafka.Kinds(),
-		New: func(t *testing.T) providertest.World {
-			conn := cluster(t)
-			p := provider(t, conn)
-			r := p.Resource("kafka_acl")
-			ids, err := r.(providers.Lister).List(t.Context(), "")
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, id := range ids { // of a test before this one
-				if res := r.Delete(t.Context(), []providers.Change{{ID: id}}); res[0].Err != nil {
-					t.Fatal(res[0].Err)
-				}
-			}
-			return providertest.World{Provider: p, Any: conn}
-		},
+		New:    emptied("kafka_acl"),
 		Create: acl(""),
 		Others: []string{
 			acl(`
@@ -422,4 +408,23 @@ func TestSubjectConforms(t *testing.T) {
 		},
 		Denied: denied,
 	})
+}
+
+// emptied makes a world without objects of a kind, of which a test before this one may have left some.
+func emptied(kind string) func(*testing.T) providertest.World {
+	return func(t *testing.T) providertest.World {
+		conn := cluster(t)
+		p := provider(t, conn)
+		r := p.Resource(kind)
+		ids, err := r.(providers.Lister).List(t.Context(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range ids {
+			if res := r.Delete(t.Context(), []providers.Change{{ID: id}}); res[0].Err != nil {
+				t.Fatal(res[0].Err)
+			}
+		}
+		return providertest.World{Provider: p, Any: conn}
+	}
 }

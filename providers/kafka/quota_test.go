@@ -27,21 +27,7 @@ func TestQuotaConforms(t *testing.T) {
 	providertest.Run(t, providertest.Suite{
 		Lacks: lacks,
 		Kind:  kafka.Quota, Kinds: kafka.Kinds(),
-		New: func(t *testing.T) providertest.World {
-			conn := cluster(t)
-			p := provider(t, conn)
-			r := p.Resource("kafka_quota")
-			ids, err := r.(providers.Lister).List(t.Context(), "")
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, id := range ids { // of a test before this one
-				if res := r.Delete(t.Context(), []providers.Change{{ID: id}}); res[0].Err != nil {
-					t.Fatal(res[0].Err)
-				}
-			}
-			return providertest.World{Provider: p, Any: conn}
-		},
+		New:    emptied("kafka_quota"),
 		Create: quota(user1, rate),
 		Others: []string{
 			quota(`client_id = "mkt"`, "consumer_byte_rate = 1", "request_percentage = 12.5"),
