@@ -208,7 +208,7 @@ func checkFieldColumn(p *Pipeline) (found []Finding) {
 	return found
 }
 
-func are(n int) string {
+func have(n int) string {
 	if n == 1 {
 		return "has"
 	}
@@ -230,7 +230,7 @@ func checkFieldDropped(p *Pipeline) (found []Finding) {
 		}
 		if len(dropped) > 0 {
 			found = append(found, Finding{At: m.Table.End(), Others: []End{m.Subject.End("schema"), m.Pipe.End("copy")},
-				Detail: fmt.Sprintf("%s of the schema %s %s no column here, so the values stay out of the table. Add a column, or silence this if they are not wanted.", list(quoted(dropped)), m.Schema.Name, are(len(dropped)))})
+				Detail: fmt.Sprintf("%s of the schema %s %s no column here, so the values stay out of the table. Add a column, or silence this if they are not wanted.", list(quoted(dropped)), m.Schema.Name, have(len(dropped)))})
 		}
 	}
 	return found

@@ -64,7 +64,7 @@ func (s *systems) provider(system string) providers.Provider {
 			}
 			return nil
 		}
-		s.diags = append(s.diags, failure("Provider not usable", "The %s provider cannot be used: %s.%s", system, err, hint(err)))
+		s.diags = append(s.diags, failure("Provider not usable", "The %s provider cannot be used: %s", system, sentence(err)))
 		return nil
 	}
 	s.providers[system] = p
