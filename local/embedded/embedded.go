@@ -162,9 +162,10 @@ func open(ctx context.Context, dir string, log *slog.Logger) (r *run, err error)
 		return nil, err
 	}
 	r = &run{failed: make(chan error, 8)}
+	opened := r // a failed open returns nil
 	defer func() {
 		if err != nil {
-			_ = r.close()
+			_ = opened.close()
 		}
 	}()
 	r.AccountKey, r.ManagementToken = c.AccountKey, c.ManagementToken

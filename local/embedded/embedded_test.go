@@ -131,6 +131,18 @@ func TestEnsureSaysWhyItDidNotStart(t *testing.T) {
 	}
 }
 
+// What stops it half-way through its start is said, and is no crash.
+func TestStartInAFolderThatWillNotDo(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "100%d")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	err := Serve(t.Context(), dir, "test", slog.New(slog.DiscardHandler))
+	if err == nil || !strings.Contains(err.Error(), "a folder whose path has a % or ?") {
+		t.Errorf("a folder that the warehouse cannot be in gave %v", err)
+	}
+}
+
 func TestSecretsAreForTheOwner(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "local")
 	d := daemon(t, dir)

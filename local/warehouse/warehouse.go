@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -105,6 +106,9 @@ func Open(cfg Config) (*Warehouse, error) {
 }
 
 func (w *Warehouse) open() error {
+	if strings.ContainsAny(w.cfg.Dir, "%?") { // duckdb-go takes the path for a URL
+		return errors.New("the database cannot be in a folder whose path has a % or ?: move or rename it")
+	}
 	if err := os.MkdirAll(w.cfg.Dir, 0o700); err != nil {
 		return err
 	}
