@@ -46,8 +46,12 @@ func ApplyEventJSON(w io.Writer, e planner.Event) error {
 	return json.NewEncoder(w).Encode(j)
 }
 
-// ApplyReport writes how an apply ended. Where something is left it is a table of what is done, failed and not started.
-func (v *View) ApplyReport(r *planner.Report) {
+// ApplyReport writes how an apply, or a destroy, ended. Where something is left it is a table of what is done, failed and not started.
+func (v *View) ApplyReport(r *planner.Report, destroy bool) {
+	head, again := "Apply", "apply"
+	if destroy {
+		head, again = "Destroy", "destroy"
+	}
 	done, failed, left := r.Counts()
 	waiting := r.Waiting()
 	if failed+left+len(waiting) > 0 {
@@ -70,16 +74,16 @@ func (v *View) ApplyReport(r *planner.Report) {
 	}
 	switch {
 	case failed > 0:
-		v.Printf("\n%s %d done, %d failed, %d not started%s. What is done is recorded; apply again goes on from here.\n",
-			v.paint("Apply failed:", text.Bold, text.FgRed), done, failed, left, also)
+		v.Printf("\n%s %d done, %d failed, %d not started%s. What is done is recorded; `mkt %s` goes on from here.\n",
+			v.paint(head+" failed:", text.Bold, text.FgRed), done, failed, left, also, again)
 	case r.Interrupted || left > 0:
-		v.Printf("\n%s %d done, %d not started%s. What is done is recorded; apply again goes on from here.\n",
-			v.paint("Apply interrupted:", text.Bold, text.FgYellow), done, left, also)
+		v.Printf("\n%s %d done, %d not started%s. What is done is recorded; `mkt %s` goes on from here.\n",
+			v.paint(head+" interrupted:", text.Bold, text.FgYellow), done, left, also, again)
 	case len(waiting) > 0:
 		v.Printf("\n%s %d done, %d waiting (exit code 3). Do the above, then apply again: it goes on from here.\n",
 			v.paint("Waiting for a person:", text.Bold, text.FgYellow), done, len(waiting))
 	default:
-		v.Printf("\n%s %s.\n", v.paint("Apply complete:", text.Bold, text.FgGreen), plural(int64(done), "change", "changes"))
+		v.Printf("\n%s %s.\n", v.paint(head+" complete:", text.Bold, text.FgGreen), plural(int64(done), "change", "changes"))
 	}
 }
 

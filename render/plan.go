@@ -102,16 +102,16 @@ func (v *View) named(p *planner.Plan) {
 	default:
 		flags := make([]string, len(unnamed))
 		for i, addr := range unnamed {
-			flags[i] = "-allow-destroy=" + shellWord(addr.String())
+			flags[i] = "-allow-destroy=" + ShellWord(addr.String())
 		}
 		v.Printf("What holds data is destroyed only when it is named: %s\n", strings.Join(flags, " "))
 	}
 }
 
-// shellWord quotes an address where a shell would take it apart.
-func shellWord(s string) string {
-	if strings.ContainsAny(s, "[\"") {
-		return "'" + s + "'"
+// ShellWord quotes a word of a command where a shell would take it apart.
+func ShellWord(s string) string {
+	if s == "" || strings.ContainsAny(s, " \t\n[]\"'*?$&|;<>(){}\\`!#~%") {
+		return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 	}
 	return s
 }

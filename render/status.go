@@ -99,7 +99,7 @@ type ResourceStatusJSON struct {
 
 // JSON returns s in its JSON form.
 func (s Status) JSON() StatusJSON {
-	out := StatusJSON{Resources: []ResourceStatusJSON{}, Consumers: []ConsumerLagJSON{}, Pipes: s.Pipes}
+	out := StatusJSON{Resources: []ResourceStatusJSON{}, Consumers: []ConsumerLagJSON{}, Pipes: append([]PipeStatus{}, s.Pipes...)}
 	for _, c := range s.Consumers {
 		out.Consumers = append(out.Consumers, ConsumerLagJSON{c.Name, c.Topic, c.Group, c.lag(), NewLagJSON(c.Lags)})
 	}

@@ -48,7 +48,7 @@ func (p *StreamProgress) Progress(s stream.Snapshot) {
 		fmt.Fprintf(&b, "\x1b[%dA", p.lines)
 	}
 	for _, l := range lines {
-		b.WriteString("\x1b[2K" + text.Trim(l, max(p.View.Width-1, 20)) + "\n")
+		b.WriteString("\x1b[2K" + text.Trim(l, max(p.View.Width-1, 1)) + "\n")
 	}
 	p.lines = max(p.lines, len(lines))
 	for range p.lines - len(lines) { // a line that went leaves an empty one: the cursor has to end where it was

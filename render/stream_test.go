@@ -119,6 +119,16 @@ func TestStreamTerminal(t *testing.T) {
 	}
 }
 
+// However narrow a terminal is, no line is wider: a line that wraps would be redrawn in the wrong place.
+func TestStreamNarrow(t *testing.T) {
+	var out bytes.Buffer
+	p := render.StreamProgress{View: &render.View{W: &out, Width: 12, Terminal: true}, Pipes: pipes}
+	for _, s := range run() {
+		p.Progress(s)
+	}
+	screen(t, 12, out.String())
+}
+
 // In a pipe a run says nothing for ten seconds, and never moves the cursor.
 func TestStreamPipe(t *testing.T) {
 	var out bytes.Buffer

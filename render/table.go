@@ -5,6 +5,10 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"io"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -44,12 +48,29 @@ func (v *View) Table(t Table) {
 			if cell == nil {
 				row[i] = v.dim("NULL")
 			} else {
-				row[i] = *cell
+				row[i] = visible(*cell)
 			}
 		}
 		w.AppendRow(row)
 	}
 	w.Render()
+}
+
+// visible is a text of elsewhere as it may be shown to a person: characters that command a terminal stand for themselves.
+func visible(s string) string {
+	plain := func(r rune) bool { return r == '\n' || r == '\t' || !unicode.IsControl(r) && r != utf8.RuneError }
+	if strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
+		return s
+	}
+	var b strings.Builder
+	for i, r := range s {
+		if _, n := utf8.DecodeRuneInString(s[i:]); plain(r) || r == utf8.RuneError && n > 1 {
+			b.WriteRune(r)
+		} else {
+			b.WriteString(strings.Trim(strconv.Quote(s[i:i+n]), `"`))
+		}
+	}
+	return b.String()
 }
 
 // CSV writes t with a header line; NULL is an empty field.

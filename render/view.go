@@ -39,7 +39,7 @@ func (v *View) Printf(format string, args ...any) { fmt.Fprintf(v.W, format, arg
 
 // Error writes one error that points at no source.
 func (v *View) Error(err error) {
-	fmt.Fprintf(v.W, "%s %s\n", v.paint("Error:", text.Bold, text.FgRed), err)
+	fmt.Fprintf(v.W, "%s %s\n", v.paint("Error:", text.Bold, text.FgRed), visible(err.Error()))
 }
 
 // Diagnostics writes each diagnostic with the excerpt of its source.
@@ -55,6 +55,13 @@ func (v *View) Diagnostics(diags hcl.Diagnostics, files map[string]*hcl.File) {
 func JSON(w io.Writer, v any) error {
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+// JSONLine writes v on one line, for outputs that are read line by line.
+func JSONLine(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	return enc.Encode(v)
 }

@@ -14,6 +14,7 @@ import (
 	"mkt/planner"
 	"mkt/spec"
 	"mkt/stream"
+	"mkt/stream/source"
 )
 
 // app evaluates the blocks of the given app kinds with the values that their resources have now. names limits them to
@@ -90,7 +91,7 @@ func (s *session) appBlocks(kinds, names []string) ([]*spec.Block, error) {
 	}
 	for _, n := range names {
 		if wanted[block(n)] {
-			return nil, fmt.Errorf("the stack has no %q: it has %s", n, strings.Join(has, ", "))
+			return nil, fmt.Errorf("the stack has no %q: it has %s", n, orNone(has))
 		}
 	}
 	return blocks, nil
@@ -150,8 +151,8 @@ func producerConfig(inst *spec.Instance, dir string) (stream.Producer, error) {
 	if key := text(v, "key"); key != rowNumber {
 		p.Key = key
 	}
-	if path := p.Paths[0]; path != "-" && !filepath.IsAbs(path) {
-		p.Paths[0] = filepath.Join(dir, path)
+	if p.Paths[0] != source.Stdin {
+		p.Paths[0] = sourcePath(dir, p.Paths[0])
 	}
 	if d := text(src, "delimiter"); d != "" {
 		p.Delimiter = d[0]
@@ -174,6 +175,22 @@ func producerConfig(inst *spec.Instance, dir string) (stream.Producer, error) {
 		p.Rate = 0
 	}
 	return p, err
+}
+
+// sourcePath is a source's path as a pattern for all of it: the stack's directory, which is no pattern, may have any name.
+func sourcePath(dir, path string) string {
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(dir, path)
+	}
+	if rest, inside := strings.CutPrefix(path, dir+string(filepath.Separator)); inside {
+		return filepath.Join(globEscape(dir), rest)
+	}
+	return path
+}
+
+// globEscape is a path as a pattern that matches nothing else.
+func globEscape(path string) string {
+	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(path)
 }
 
 // rowNumber is what the language calls the row's number: key = row.index.

@@ -1,10 +1,11 @@
 package main
 
 import (
-	"bufio"
 	"context"
+	"errors"
 	"fmt"
-	"strings"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -37,7 +38,11 @@ Azure. apply says what to do, makes all other changes, and ends with exit code 3
 exit code is 0 when all is done, 1 when something failed, and 130 when it was interrupted.`,
 		Args: takes(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			c.lines = true
 			if len(args) == 1 {
+				if len(o.targets)+len(o.adopt) > 0 {
+					return errors.New("a saved plan says itself what is changed and taken over: leave -target and -adopt out, or plan again with them")
+				}
 				var err error
 				if o.saved, err = planner.LoadSaved(args[0]); err != nil {
 					return err
@@ -61,7 +66,10 @@ func newDestroy(c *cli) *cobra.Command {
 		Long: `destroy shows what would be deleted and what is lost with it, and asks. With -auto-approve nobody sees that, so what
 holds data has to be named: -allow-destroy=ADDRESS, or -allow-destroy=all.`,
 		Args: takes(0, 0),
-		RunE: func(cmd *cobra.Command, _ []string) error { return c.change(cmd.Context(), "destroy", o) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c.lines = true
+			return c.change(cmd.Context(), "destroy", o)
+		},
 	}
 	o.register(cmd)
 	cmd.Flags().StringArrayVar(&o.targets, "target", nil, "delete only this address and what depends on it; may be repeated")
@@ -120,7 +128,7 @@ func (c *cli) change(ctx context.Context, operation string, o applyOptions) erro
 		return c.report(diags, s.stack.Files)
 	}
 	if !o.approve {
-		if err := c.ask(operation, p); err != nil {
+		if err := c.ask(ctx, operation); err != nil {
 			return err
 		}
 	}
@@ -133,11 +141,13 @@ func (c *cli) change(ctx context.Context, operation string, o applyOptions) erro
 // apply does what the plan says and prints how it went.
 func (c *cli) apply(ctx context.Context, s *session, p *planner.Plan, lost <-chan struct{}, lossAgreed bool, warnings diagnostics) error {
 	v := c.view(c.out)
+	signal.Ignore(syscall.SIGPIPE) // who stops to read what is printed must not stop it half-way
+	defer signal.Reset(syscall.SIGPIPE)
 	report, diags := planner.Apply(ctx, p, planner.ApplyOptions{
 		Ledger: s.store, Lost: lost, Hard: c.stopped, LossAgreed: lossAgreed, Parallelism: c.parallelism,
 		Events: func(e planner.Event) {
 			if c.json {
-				_ = render.ApplyEventJSON(c.out, e) // a closed pipe must not stop an apply half-way
+				_ = render.ApplyEventJSON(c.out, e)
 				return
 			}
 			v.ApplyEvent(e)
@@ -148,7 +158,7 @@ func (c *cli) apply(ctx context.Context, s *session, p *planner.Plan, lost <-cha
 			return err
 		}
 	} else {
-		v.ApplyReport(report)
+		v.ApplyReport(report, p.Destroy)
 		c.view(c.err).Diagnostics(diags, s.stack.Files)
 		if !diags.HasErrors() {
 			v.Outputs(report.Outputs)
@@ -166,18 +176,23 @@ func (c *cli) apply(ctx context.Context, s *session, p *planner.Plan, lost <-cha
 }
 
 // ask wants "yes" before anything is changed. Without a person to ask it refuses.
-func (c *cli) ask(operation string, p *planner.Plan) error {
+func (c *cli) ask(ctx context.Context, operation string) error {
 	if c.json {
+		if operation == "forget" {
+			return errors.New("forget -json cannot ask: add -auto-approve")
+		}
 		return fmt.Errorf("%s -json cannot ask: add -auto-approve, or apply a saved plan", operation)
 	}
-	v := c.view(c.out)
-	v.Printf("\nDo you want to %s this? Only \"yes\" will do: ", operation)
-	answer, err := bufio.NewReader(c.in).ReadString('\n')
-	if err != nil && answer == "" {
-		return fmt.Errorf("nobody answered: %s needs a terminal, -auto-approve or a saved plan", operation)
-	}
-	if strings.TrimSpace(answer) != "yes" {
-		return fmt.Errorf("not approved, nothing was changed")
+	switch yes, err := c.yes(ctx, "\nDo you want to %s this?", operation); {
+	case errors.Is(err, errNobody):
+		if operation == "forget" {
+			return fmt.Errorf("%w: forget needs a terminal or -auto-approve", err)
+		}
+		return fmt.Errorf("%w: %s needs a terminal, -auto-approve or a saved plan", err, operation)
+	case err != nil:
+		return fmt.Errorf("%w, nothing was changed", err)
+	case !yes:
+		return errors.New("not approved, nothing was changed")
 	}
 	return nil
 }

@@ -30,6 +30,7 @@ type pipe struct {
 	table     string // likewise
 	container string // URL
 	path      string // folder that it loads from, "kafka-messages/"
+	copy      cty.Value
 	match     string // how keys find columns: CASE_INSENSITIVE, CASE_SENSITIVE or NONE
 
 	stage      string    // that it loads from, qualified
@@ -82,7 +83,7 @@ func (s *session) findPipes(ctx context.Context) ([]pipe, hcl.Diagnostics, error
 			out = append(out, pipe{
 				stage: text(copy, "from"), sasExpires: expires,
 				name: c.ID, table: text(copy, "into"), container: text(stage, "container"),
-				path: text(stage, "path") + text(copy, "path"), match: text(copy, "match_by_column_name"),
+				path: text(stage, "path") + text(copy, "path"), copy: copy, match: text(copy, "match_by_column_name"),
 			})
 		}
 	}
@@ -155,7 +156,7 @@ func (s *session) await(ctx context.Context, db *sql.DB, w wait) error {
 				return err
 			}
 			if len(failed) > 0 {
-				return fmt.Errorf("pipe %s refused %d of %d files, the first is %s: %s",
+				return fmt.Errorf("pipe %s refused %d of %d files, the first is %s: %s; mend the cause, and `mkt audit` shows the statement that loads them",
 					w.pipe.name, len(failed), len(files), strings.TrimPrefix(failed[0].File, w.pipe.url(w.pipe.path)), failed[0].Problem)
 			}
 			return nil

@@ -23,7 +23,7 @@ func newAudit(c *cli) *cobra.Command {
 		Short: "Prove that no row was lost or doubled; exit 1 if one was",
 		Long: `audit reads the sources, the topics, the files and the tables again and compares each hop with the one before it, row by
 row and by content. It changes nothing. Where a pipe has not heard of files, it shows the statement that has it load them.`,
-		Args: cobra.NoArgs,
+		Args: takes(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
 			s, err := c.open(ctx)

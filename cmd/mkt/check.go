@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -89,9 +88,7 @@ func clientProperty(kind, name, value string) error {
 // sourceFiles reads the beginnings of a source's files for the checks.
 func sourceFiles(stack *spec.Stack) func(check.SourceConfig) ([]check.SourceFile, error) {
 	return func(c check.SourceConfig) ([]check.SourceFile, error) {
-		if !filepath.IsAbs(c.Path) {
-			c.Path = filepath.Join(stack.Dir, c.Path)
-		}
+		c.Path = sourcePath(stack.Dir, c.Path)
 		cfg := source.Config{Paths: []string{c.Path}, Format: c.Format, Delimiter: c.Delimiter, Drop: c.Drop}
 		headers, err := source.Headers(cfg)
 		if err != nil || len(headers) == 0 {

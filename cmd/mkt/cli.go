@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -28,6 +29,7 @@ type cli struct {
 	stackPath   string
 	local       bool
 	json        bool
+	lines       bool // -json is an object a line, also where it is an error
 	noColor     bool
 	vars        []string
 	varFiles    []string
@@ -35,7 +37,7 @@ type cli struct {
 }
 
 func newCLI(stopped context.Context) *cli {
-	return &cli{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv, stopped: stopped}
+	return &cli{in: os.Stdin, out: &results{File: os.Stdout}, err: os.Stderr, getenv: os.Getenv, stopped: stopped}
 }
 
 func newRoot(c *cli) *cobra.Command {
@@ -48,8 +50,12 @@ was lost or doubled. With -local everything runs on this machine against an embe
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.ArbitraryArgs,
+		Version:       version,
 		RunE:          group,
+
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return c.checkEnv(cmd.Flags().Changed("local")) },
 	}
+	root.SetVersionTemplate("mkt {{.Version}}\n")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w; `%s -help` lists the flags", err, cmd.CommandPath())
 	})
@@ -116,6 +122,20 @@ func group(cmd *cobra.Command, args []string) error {
 	return err
 }
 
+// checkEnv refuses settings of the environment that say nothing: MKT_LOCAL=yes must not be taken for the clouds. The flag -local wins over it.
+func (c *cli) checkEnv(localSet bool) error {
+	if v := c.getenv("MKT_LOCAL"); v != "" && !localSet {
+		if _, err := strconv.ParseBool(v); err != nil {
+			return fmt.Errorf("MKT_LOCAL=%q is neither yes nor no: write 1 for the embedded stack, or 0", v)
+		}
+	}
+	var level slog.Level
+	if v := c.getenv("MKT_LOG"); v != "" && level.UnmarshalText([]byte(v)) != nil {
+		return fmt.Errorf("MKT_LOG=%q is no level: write debug, info, warn or error", v)
+	}
+	return nil
+}
+
 func envOr(getenv func(string) string, name, otherwise string) string {
 	if v := getenv(name); v != "" {
 		return v
@@ -126,13 +146,16 @@ func envOr(getenv func(string) string, name, otherwise string) string {
 // view returns where people read, with colour and width as the terminal has them.
 func (c *cli) view(w io.Writer) *render.View {
 	v := &render.View{W: w, Width: 100}
+	if r, ok := w.(*results); ok {
+		w, v.W = r.File, r
+	}
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		v.Terminal = true
+		v.Terminal = c.getenv("TERM") != "dumb" // which cannot redraw lines
 		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
 			v.Width = width
 		}
 	}
-	v.Color = v.Terminal && !c.noColor && c.getenv("NO_COLOR") == "" && c.getenv("TERM") != "dumb"
+	v.Color = v.Terminal && !c.noColor && c.getenv("NO_COLOR") == ""
 	return v
 }
 
@@ -144,7 +167,7 @@ func (c *cli) fail(err error) {
 		return
 	}
 	if c.json {
-		_ = render.JSON(c.out, map[string]any{"error": err.Error()})
+		_ = render.JSONLine(c.out, map[string]any{"error": err.Error()})
 		return
 	}
 	c.view(c.err).Error(err)

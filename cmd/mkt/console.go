@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -84,24 +83,22 @@ func (c *cli) console(ctx context.Context, scope *spec.Scope, files map[string]*
 		return c.dialogue(scope, files, in)
 	}
 	failed := false
-	lines := bufio.NewScanner(c.in)
-	lines.Buffer(nil, 1<<20)
-	for ctx.Err() == nil && lines.Scan() {
-		line := strings.TrimSpace(lines.Text())
+	err := eachLine(ctx, c.in, func(line string) {
+		line = strings.TrimSpace(line)
 		if line == "" || strings.HasPrefix(line, "#") {
-			continue
+			return
 		}
 		if err := c.evaluate(c.out, c.err, scope, files, line); err != nil {
 			failed = true
 		}
-	}
-	if err := lines.Err(); err != nil {
+	})
+	if err != nil {
 		return fmt.Errorf("read expressions: %w", err)
 	}
 	if failed {
 		return exitError(exitFailed)
 	}
-	return ctx.Err()
+	return nil
 }
 
 // dialogue asks for expressions at a terminal.

@@ -88,7 +88,7 @@ that does not has to run once more to bring a producer's rows to the table.`,
 			add := func(of, topic string, r stream.Replay) {
 				one := render.Replayed{Of: of, Rows: r.Rows, Files: r.Files, Failed: r.Failed, Target: topic, Examples: []string{}}
 				for _, e := range r.Examples {
-					one.Examples = append(one.Examples, e.Error())
+					one.Examples = append(one.Examples, s.below(e.Error()))
 				}
 				out.Replays = append(out.Replays, one)
 				failed = failed || r.Failed > 0
@@ -155,6 +155,11 @@ func (c *cli) streamOf(ctx context.Context, names []string) (*session, stream.Co
 	return s, cfg, err
 }
 
+// below is a text that begins with a path, as seen from the stack's directory.
+func (s *session) below(text string) string {
+	return strings.TrimPrefix(text, s.stack.Dir+string(filepath.Separator))
+}
+
 // listRows adds the dead letters of a producer. Files below dir are shown as seen from there.
 func listRows(ctx context.Context, cfg stream.Config, admin *kafka.AdminClient, p stream.Producer, dir string, limit int, list *render.DeadLettersJSON) error {
 	home, err := stream.DescribeTopic(ctx, admin, p.Topic)
@@ -171,10 +176,7 @@ func listRows(ctx context.Context, cfg stream.Config, admin *kafka.AdminClient, 
 	err = dead.Each(ctx, cfg.Kafka, func(l stream.Letter) error {
 		total.Add(l.Reason)
 		if shown++; shown <= limit {
-			file := l.File
-			if below, err := filepath.Rel(dir, file); err == nil && filepath.IsLocal(below) {
-				file = below
-			}
+			file := strings.TrimPrefix(l.File, dir+string(filepath.Separator))
 			list.Letters = append(list.Letters, render.DeadLetter{Of: total.Of, Where: fmt.Sprintf("%s:%d", file, l.Line), When: l.Time, Reason: l.Reason,
 				Text: string(l.Raw), File: l.File, Line: l.Line, Row: l.Row, Topic: p.DeadLetters(), Partition: l.Partition, Offset: l.Offset})
 		}

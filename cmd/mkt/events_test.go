@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -50,4 +52,40 @@ func TestLostEvents(t *testing.T) {
 	s.exactlyOnce(3000)
 	s.run(0, "stream")
 	s.exactlyOnce(3000)
+}
+
+// A file that a pipe refused is never tried again by it: audit shows a statement that loads it once its cause is mended, and just it.
+func TestRefusedFile(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	s.edit("VARCHAR(256)", "VARCHAR(5)")
+	s.prices(2000)
+	s.run(0, "apply", "-auto-approve")
+	s.run(0, "stream")
+	path := filepath.Join(s.dir, "data", "prices.csv")
+	rows, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, append(rows, "TOOLONG,2000-01-03,1,2,3,4,5,2001,7\n"...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out := s.run(1, "stream"); !strings.Contains(out, "`mkt audit` shows the statement that loads them") {
+		t.Errorf("stream does not say what to do:\n%s", out)
+	}
+	out := strings.Join(strings.Fields(s.run(1, "audit")), " ")
+	load := regexp.MustCompile(`COPY INTO "MARKET"\."RAW"\."PRICES" FROM .* FILES = \('[^']+'\)`).FindString(out)
+	if load == "" {
+		t.Fatalf("audit does not say how to mend it:\n%s", out)
+	}
+	s.edit("VARCHAR(5)", "VARCHAR(256)")
+	s.run(0, "apply", "-auto-approve")
+	for range 2 { // twice does no more than once
+		s.run(0, "query", load)
+	}
+	s.run(0, "audit")
+	s.run(0, "stream")
+	if got := s.run(0, "query", "-csv", "SELECT COUNT(*), COUNT(DISTINCT Volume) FROM market.raw.prices"); !strings.HasSuffix(got, "\n2001,2001\n") {
+		t.Error(got)
+	}
 }

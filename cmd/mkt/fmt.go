@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/spf13/cobra"
 
+	"mkt/render"
 	"mkt/spec"
 )
 
@@ -28,18 +29,25 @@ directories below the stack's as well, where its modules are.`,
 			if err != nil {
 				return err
 			}
-			var changed int
+			changed := []string{}
 			for _, name := range files {
 				differs, err := c.format(name, check)
 				if err != nil {
 					return err
 				}
 				if differs {
-					changed++
-					fmt.Fprintln(c.out, name)
+					changed = append(changed, name)
+					if !c.json {
+						fmt.Fprintln(c.out, name)
+					}
 				}
 			}
-			if check && changed > 0 {
+			if c.json {
+				if err := render.JSON(c.out, map[string]any{"changed": changed}); err != nil {
+					return err
+				}
+			}
+			if check && len(changed) > 0 {
 				return exitError(exitFailed)
 			}
 			return nil
@@ -72,7 +80,18 @@ func (c *cli) stackFiles(args []string, recursive bool) ([]string, error) {
 	case !info.IsDir():
 		return []string{c.stackPath}, nil
 	}
-	return filepath.Glob(filepath.Join(c.stackPath, "*.hcl"))
+	return hclFiles(c.stackPath)
+}
+
+// hclFiles returns the files of the language in a directory, whatever characters its name has.
+func hclFiles(dir string) (files []string, err error) {
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		if !e.IsDir() && filepath.Ext(e.Name()) == ".hcl" && !strings.HasPrefix(e.Name(), ".") {
+			files = append(files, filepath.Join(dir, e.Name()))
+		}
+	}
+	return files, err
 }
 
 // filesBelow returns the files of the language in a directory and those below it.
@@ -106,9 +125,13 @@ func (c *cli) format(name string, check bool) (bool, error) {
 	if bytes.Equal(src, out) || check {
 		return !bytes.Equal(src, out), nil
 	}
-	info, err := os.Stat(name)
+	target, err := filepath.EvalSymlinks(name) // a link stays one
 	if err != nil {
 		return false, err
 	}
-	return true, renameio.WriteFile(name, out, info.Mode().Perm())
+	info, err := os.Stat(target)
+	if err != nil {
+		return false, err
+	}
+	return true, renameio.WriteFile(target, out, info.Mode().Perm())
 }

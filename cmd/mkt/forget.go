@@ -56,9 +56,11 @@ The object stays as it is. While its block is in the stack, the next plan finds 
 			}
 			if !approve {
 				for _, a := range addrs {
-					c.view(c.out).Printf("%s\n", a)
+					if !c.json {
+						c.view(c.out).Printf("%s\n", a)
+					}
 				}
-				if err := c.ask("forget", nil); err != nil {
+				if err := c.ask(ctx, "forget"); err != nil {
 					return err
 				}
 			}

@@ -46,7 +46,7 @@ half-way, it is run again.`,
 			}
 			where := ""
 			if dir != "." {
-				where = "cd " + dir + " && "
+				where = "cd " + render.ShellWord(dir) + " && "
 			}
 			view.Printf("\nTry: %smkt apply -local && mkt stream -local && mkt query -local coverage\n", where)
 			return nil
@@ -57,8 +57,8 @@ half-way, it is run again.`,
 // writeInitial writes the first stack into dir and returns the paths of its files, or writes nothing. What an init that was killed has left
 // is gone on from: each file is there whole or not at all, and the stack comes last.
 func writeInitial(dir string) ([]string, error) {
-	stacks, err := filepath.Glob(filepath.Join(dir, "*.hcl"))
-	if err != nil {
+	stacks, err := hclFiles(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	if len(stacks) > 0 {

@@ -3,9 +3,11 @@ package main
 import (
 	"bytes"
 	"errors"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -37,9 +39,18 @@ func (p *process) text() string {
 
 func (s *stack) start(args ...string) *process {
 	s.t.Helper()
+	return s.startWith(nil, args...)
+}
+
+// startWith starts it with a standard input, nil for none.
+func (s *stack) startWith(in *os.File, args ...string) *process {
+	s.t.Helper()
 	p := &process{t: s.t, done: make(chan struct{})}
 	p.cmd = s.command(nil, args...)
 	p.cmd.Stdout, p.cmd.Stderr = p, p
+	if in != nil {
+		p.cmd.Stdin = in
+	}
 	if err := p.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
@@ -165,4 +176,72 @@ func TestInterruptApply(t *testing.T) {
 	}
 	s.run(0, "destroy", "-auto-approve", "-allow-destroy=all")
 	s.run(2, "plan", "-detailed-exitcode")
+}
+
+// TestInterruptQuestion: who is asked and interrupts has answered. Nothing is waited for, nothing is changed and the lock is let go.
+func TestInterruptQuestion(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	for _, c := range []struct{ args, says, then string }{
+		{"apply", `Only "yes" will do: $`, "interrupted before an answer, nothing was changed"},
+		{"console", `^$`, "Interrupted."}, // reads expressions from a pipe that nobody writes to
+	} {
+		in, nobody, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer nobody.Close()
+		p := s.startWith(in, c.args)
+		in.Close()
+		p.says(c.says)
+		if c.args == "console" { // that it reads by now cannot be seen from outside
+			time.Sleep(time.Second)
+		}
+		p.interrupt()
+		if code := p.wait(10 * time.Second); code != exitInterrupted {
+			t.Errorf("%s: exit code %d\n%s", c.args, code, p.text())
+		}
+		p.says(regexp.QuoteMeta(c.then))
+	}
+	s.run(0, "apply", "-auto-approve")
+}
+
+// TestReaderGone: an apply whose reader goes away is done all the same. A disk that is full is no success.
+func TestReaderGone(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := s.command(nil, "apply", "-auto-approve", "-json")
+	var errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = w, &errs
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	if _, err := r.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("%v\n%s", err, errs.String())
+	}
+	s.run(0, "plan", "-detailed-exitcode")
+
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip("this machine has no /dev/full:", err)
+	}
+	defer full.Close()
+	for _, args := range [][]string{{"plan"}, {"status", "-json"}, {"version"}, {"output"}} {
+		cmd := s.command(nil, args...)
+		var errs bytes.Buffer
+		cmd.Stdout, cmd.Stderr = full, &errs
+		var exit *exec.ExitError
+		if err := cmd.Run(); !errors.As(err, &exit) || exit.ExitCode() != exitFailed || !strings.Contains(errs.String(), "write the results: ") {
+			t.Errorf("%v: %v\n%s", args, err, errs.String())
+		}
+	}
 }

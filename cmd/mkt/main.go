@@ -87,10 +87,18 @@ func (c *cli) execute(ctx context.Context, args []string) int {
 	root := newRoot(c)
 	root.SetArgs(longFlags(args))
 	err := root.ExecuteContext(ctx)
+	if r, ok := c.out.(*results); ok && r.err() != nil && (err == nil || errors.Is(err, r.err())) {
+		c.view(c.err).Error(fmt.Errorf("write the results: %w", r.err()))
+		return exitFailed
+	}
 	var code exitError
 	switch {
 	case ctx.Err() != nil:
-		if err != nil && !errors.As(err, &code) {
+		switch {
+		case err == nil || errors.As(err, &code):
+		case cutOff(err) && !c.json:
+			c.view(c.err).Printf("Interrupted.\n")
+		default:
 			c.fail(err)
 		}
 		return exitInterrupted
@@ -101,6 +109,12 @@ func (c *cli) execute(ctx context.Context, args []string) int {
 		return exitFailed
 	}
 	return exitDone
+}
+
+// cutOff reports whether an error says no more than that the command was interrupted.
+func cutOff(err error) bool {
+	text := err.Error()
+	return strings.HasSuffix(text, context.Canceled.Error()) && !strings.Contains(text, "\n")
 }
 
 // longFlags lets -json stand for --json, as people who come from Terraform type it. mkt has no one-letter flags but -h.

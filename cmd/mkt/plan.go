@@ -36,6 +36,11 @@ replaced or deleted. It changes nothing.`,
 			if err != nil {
 				return err
 			}
+			if out != "" && !diags.HasErrors() { // first: -json prints one object, the plan or why it was not saved
+				if err := planner.Save(out, p); err != nil {
+					return err
+				}
+			}
 			if format == "markdown" && !diags.HasErrors() {
 				err = render.PlanMarkdown(c.out, p, diags)
 			} else {
@@ -45,9 +50,6 @@ replaced or deleted. It changes nothing.`,
 				return err
 			}
 			if out != "" {
-				if err := planner.Save(out, p); err != nil {
-					return err
-				}
 				c.view(c.err).Printf("Saved to %s. `mkt apply %s` does just this, or refuses if anything changed meanwhile.\n", out, out)
 			}
 			if detailed && !p.Empty() {

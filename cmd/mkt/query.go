@@ -90,7 +90,14 @@ func findQuery(app []*spec.Instance, arg string) (string, error) {
 	if isSQL(arg) {
 		return arg, nil
 	}
-	return "", fmt.Errorf("the stack has no query %q: it has %s; SQL is told from a name by the spaces in it", arg, strings.Join(names, ", "))
+	return "", fmt.Errorf("the stack has no query %q: it has %s; SQL is told from a name by the spaces in it", arg, orNone(names))
+}
+
+func orNone(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
 }
 
 func isSQL(s string) bool {

@@ -63,7 +63,11 @@ func (c *cli) report(diags hcl.Diagnostics, files map[string]*hcl.File) error {
 	case len(diags) == 0:
 		return nil
 	case c.json && diags.HasErrors():
-		if err := render.JSON(c.out, map[string]any{"diagnostics": render.DiagnosticsJSON(diags)}); err != nil {
+		write := render.JSON
+		if c.lines {
+			write = render.JSONLine
+		}
+		if err := write(c.out, map[string]any{"diagnostics": render.DiagnosticsJSON(diags)}); err != nil {
 			return err
 		}
 	case !c.json:
@@ -207,6 +211,9 @@ func (s *session) plan(ctx context.Context, o planOptions) (*planner.Plan, hcl.D
 		}
 	}
 	p, diags := planner.New(ctx, in)
+	if diags.HasErrors() {
+		diags = append(diags, s.otherLedger(ctx)...)
+	}
 	diags = append(s.recovered(), diags...)
 	if o.saved != nil && !diags.HasErrors() {
 		diags = append(diags, o.saved.Verify(p)...)

@@ -26,6 +26,7 @@ no row is lost or doubled. The first Ctrl-C or SIGTERM finishes what is under wa
 With -metrics-addr it answers /metrics to Prometheus, and /healthz and /readyz to Kubernetes. Where the environment has
 OTEL_EXPORTER_OTLP_ENDPOINT it sends a trace of the run to that collector.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			c.lines = true
 			ctx := cmd.Context()
 			s, err := c.open(ctx)
 			if err != nil {
@@ -49,7 +50,7 @@ OTEL_EXPORTER_OTLP_ENDPOINT it sends a trace of the run to that collector.`,
 				return err
 			}
 			if dry {
-				return c.dryRun(ctx, cfg)
+				return s.dryRun(ctx, cfg)
 			}
 			cfg.Follow = follow
 			report, err := watched.run(ctx, s, cfg)
@@ -72,7 +73,8 @@ OTEL_EXPORTER_OTLP_ENDPOINT it sends a trace of the run to that collector.`,
 }
 
 // dryRun says what the producers would send, were nothing sent yet.
-func (c *cli) dryRun(ctx context.Context, cfg stream.Config) error {
+func (s *session) dryRun(ctx context.Context, cfg stream.Config) error {
+	c := s.c
 	done, err := stream.DryRun(ctx, cfg, 10)
 	if err != nil {
 		return err
@@ -85,17 +87,17 @@ func (c *cli) dryRun(ctx context.Context, cfg stream.Config) error {
 		bad = bad || d.Bad > 0
 		examples := []string{}
 		for _, e := range d.Examples {
-			examples = append(examples, e.Error())
+			examples = append(examples, s.below(e.Error()))
 		}
 		if c.json {
-			err = render.JSON(c.out, map[string]any{"type": "dry_run", "producer": d.Name, "topic": d.Topic, "rows": d.Rows, "bytes": d.Bytes, "bad": d.Bad, "examples": examples})
+			err = render.JSONLine(c.out, map[string]any{"type": "dry_run", "producer": d.Name, "topic": d.Topic, "rows": d.Rows, "bytes": d.Bytes, "bad": d.Bad, "examples": examples})
 			if err != nil {
 				return err
 			}
 			continue
 		}
 		view := c.view(c.out)
-		view.Printf("producer %s: %s rows, %s, for %s; %s bad\n", d.Name, humanize.Comma(d.Rows), humanize.Bytes(uint64(d.Bytes)), d.Topic, humanize.Comma(d.Bad))
+		view.Printf("producer %s: %s, %s, for %s; %s bad\n", d.Name, count(int(d.Rows), "row"), humanize.Bytes(uint64(d.Bytes)), d.Topic, humanize.Comma(d.Bad))
 		for _, e := range examples {
 			view.Printf("  %s\n", e)
 		}

@@ -55,7 +55,7 @@ func TestView(t *testing.T) {
 		{"terminal", tty, nil, false, true, true, 57},
 		{"NO_COLOR", tty, map[string]string{"NO_COLOR": "1"}, false, true, false, 57},
 		{"an empty NO_COLOR is none", tty, map[string]string{"NO_COLOR": ""}, false, true, true, 57},
-		{"dumb", tty, map[string]string{"TERM": "dumb"}, false, true, false, 57},
+		{"dumb: it cannot redraw lines", tty, map[string]string{"TERM": "dumb"}, false, false, false, 57},
 		{"-no-color", tty, nil, true, true, false, 57},
 		{"file", file, nil, false, false, false, 100},
 	} {

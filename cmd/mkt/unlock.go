@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -59,17 +57,16 @@ func (c *cli) breakLock(ctx context.Context, team *blob.Store, approve bool) err
 	if held == nil {
 		return c.unlocked(nil, "Nobody holds the lock of the ledger.")
 	}
-	v := c.view(c.out)
 	if !approve {
 		if c.json {
 			return errors.New("unlock -json cannot ask: add -auto-approve")
 		}
-		v.Printf("The ledger is locked by %s.\nDo you want to break the lock? Only \"yes\" will do: ", held.Holder)
-		answer, err := bufio.NewReader(c.in).ReadString('\n')
-		if err != nil && answer == "" {
-			return errors.New("nobody answered: unlock needs a terminal or -auto-approve")
-		}
-		if strings.TrimSpace(answer) != "yes" {
+		switch yes, err := c.yes(ctx, "The ledger is locked by %s.\nDo you want to break the lock?", held.Holder); {
+		case errors.Is(err, errNobody):
+			return fmt.Errorf("%w: unlock needs a terminal or -auto-approve", err)
+		case err != nil:
+			return fmt.Errorf("%w, the lock was not broken", err)
+		case !yes:
 			return errors.New("not approved, the lock was not broken")
 		}
 	}

@@ -23,7 +23,7 @@ func newValidate(c *cli) *cobra.Command {
 			if c.json {
 				return render.JSON(c.out, map[string]any{"valid": true, "diagnostics": render.DiagnosticsJSON(diags)})
 			}
-			c.view(c.out).Printf("The stack %q is valid: %d blocks.\n", stack.Name, len(stack.Blocks()))
+			c.view(c.out).Printf("The stack %q is valid: %s.\n", stack.Name, count(len(stack.Blocks()), "block"))
 			return nil
 		},
 	}

@@ -134,6 +134,18 @@ func (c copyInto) SQL() string {
 	return b.String()
 }
 
+// CopyFiles writes the statement that loads just these files of a pipe's copy block, by the table's own load history and not the pipe's. The
+// names are as seen from where the block copies from, and at most 1000 (Snowflake: "COPY INTO <table>", FILES).
+func CopyFiles(copy cty.Value, files []string) string {
+	c := copyOf(objectOf(copy))
+	c.pattern = "" // they are named
+	names := make([]string, len(files))
+	for i, f := range files {
+		names[i] = literal(f)
+	}
+	return c.SQL() + " FILES = (" + strings.Join(names, ", ") + ")"
+}
+
 // parseCopy reads the definition of a pipe. Names that are not qualified belong to the pipe's own schema.
 func parseCopy(definition string, schema Name) (copyInto, error) {
 	p := copyParser{src: definition, ws: words(definition), schema: schema}

@@ -51,6 +51,9 @@ type Load struct {
 // Loaded says whether the whole file is in the table.
 func (l Load) Loaded() bool { return strings.EqualFold(l.Status, "Loaded") }
 
+// Refused says whether nothing of the file is in the table, and the pipe will not try it again.
+func (l Load) Refused() bool { return strings.EqualFold(l.Status, "Load failed") }
+
 // historyReach is how far COPY_HISTORY reaches back (Snowflake: "COPY_HISTORY"); keptReach how long its rows are kept, which
 // is longer than any REFRESH reaches.
 const (
