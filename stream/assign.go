@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,18 +19,19 @@ func (c *consumer) assigned(ctx context.Context, ids []int32) error {
 	if err != nil {
 		return fmt.Errorf("find where to go on in topic %q: %w", c.cfg.Topic, err)
 	}
+	offsets := map[int32]int64{}
 	for id, at := range starts {
 		c.epoch++
 		// A start that is not committed is: other members, and whoever comes
 		// next, then know it.
-		commits := int64(-1)
+		p := &partition{id: id, epoch: c.epoch, start: at.offset, next: at.offset, forced: at.end, commit: at.offset, commits: -1}
 		if was, ok := committed[id]; ok {
-			commits = was
+			p.commits, p.told = was.offset, was.end
 		}
-		c.parts[id] = &partition{id: id, epoch: c.epoch, start: at, next: at, commit: at, commits: commits}
+		c.parts[id], offsets[id] = p, at.offset
 	}
 	c.paused = false // a new partition is not
-	if err := c.client.Assign(starts); err != nil {
+	if err := c.client.Assign(offsets); err != nil {
 		return fmt.Errorf("take over partitions of topic %q: %w", c.cfg.Topic, err)
 	}
 	return nil
@@ -48,18 +50,21 @@ func (c *consumer) revoked(ids []int32) error {
 	return nil
 }
 
-// committed is the group's committed offset of each partition that has one
-// for this incarnation of the topic. Each commit carries the topic's id: the
-// offsets of a topic that is gone say nothing about its successor.
-func (c *consumer) committed(ids []int32) (map[int32]int64, error) {
+// place is where the chain of a partition goes on. end is where the file that
+// starts there has to end, 0 for anywhere: somebody may have written it.
+type place struct{ offset, end int64 }
+
+// committed is what the group has committed of each partition, if that is of
+// this incarnation of the topic.
+func (c *consumer) committed(ids []int32) (map[int32]place, error) {
 	got, err := c.client.Committed(ids, answerLimit)
 	if err != nil {
 		return nil, fmt.Errorf("read committed offsets of group %q: %w", c.cfg.Group, err)
 	}
-	out := map[int32]int64{}
+	out := map[int32]place{}
 	for _, at := range got {
-		if at.Offset >= 0 && (at.Meta == "" || at.Meta == c.topic.ID) {
-			out[at.Partition] = at.Offset
+		if end, ok := readNote(at.Meta, c.topic.ID, c.cfg.By); ok && at.Offset >= 0 {
+			out[at.Partition] = place{at.Offset, end}
 		}
 	}
 	return out, nil
@@ -69,14 +74,14 @@ func (c *consumer) committed(ids []int32) (map[int32]int64, error) {
 // follow the committed offset; without one behind the last file of the
 // partition; without files at the start of the log, or at its end for a new
 // group that wants the latest. It returns what is committed beside it.
-func (c *consumer) positions(ctx context.Context, ids []int32) (out, committed map[int32]int64, err error) {
+func (c *consumer) positions(ctx context.Context, ids []int32) (out, committed map[int32]place, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.UploadTimeout)
 	defer cancel()
-	committed, err = retry(ctx, answerLimit, func(context.Context) (map[int32]int64, error) { return c.committed(ids) })
+	committed, err = retry(ctx, answerLimit, func(context.Context) (map[int32]place, error) { return c.committed(ids) })
 	if err != nil {
 		return nil, nil, err
 	}
-	out = map[int32]int64{}
+	out = map[int32]place{}
 	for id, at := range committed {
 		if out[id], err = c.follow(ctx, id, at); err != nil {
 			return nil, nil, err
@@ -94,7 +99,7 @@ func (c *consumer) positions(ctx context.Context, ids []int32) (out, committed m
 	latest := false
 	if c.cfg.From == "latest" && len(out) == 0 {
 		// A partition that the topic gained later is read from its start.
-		all, err := retry(ctx, answerLimit, func(context.Context) (map[int32]int64, error) { return c.committed(c.topic.Partitions) })
+		all, err := retry(ctx, answerLimit, func(context.Context) (map[int32]place, error) { return c.committed(c.topic.Partitions) })
 		if err != nil {
 			return nil, nil, err
 		}
@@ -110,13 +115,13 @@ func (c *consumer) positions(ctx context.Context, ids []int32) (out, committed m
 			return nil, nil, err
 		}
 		if !found {
-			at = bounds.Start[id]
+			at.offset = bounds.Start[id]
 			if latest {
-				at = bounds.Committed[id]
+				at.offset = bounds.Committed[id]
 			}
 		}
 		out[id] = at
-		first = append(first, engine.Position{Partition: id, Offset: at, Meta: c.topic.ID})
+		first = append(first, engine.Position{Partition: id, Offset: at.offset, Meta: note(c.topic.ID, c.cfg.By, at.end)})
 	}
 	if latest {
 		// Without this a crash before the first file would move the start.
@@ -131,10 +136,10 @@ func (c *consumer) positions(ctx context.Context, ids []int32) (out, committed m
 // chainEnd is where the files of a partition end. The last file may lack its
 // dead letters, if its writer died between the two: then the file itself is
 // the place to go on, and it will be adopted.
-func (c *consumer) chainEnd(ctx context.Context, id int32) (int64, bool, error) {
+func (c *consumer) chainEnd(ctx context.Context, id int32) (place, bool, error) {
 	files, err := ListFiles(ctx, c.blobs, c.cfg.Prefix, c.topic, id)
 	if err != nil || len(files) == 0 {
-		return 0, false, err
+		return place{}, false, err
 	}
 	last := files[0]
 	for _, f := range files[1:] {
@@ -143,28 +148,30 @@ func (c *consumer) chainEnd(ctx context.Context, id int32) (int64, bool, error) 
 		}
 	}
 	if whole, err := c.lettersOf(ctx, last); err != nil || whole {
-		return last.End, true, err
+		return place{offset: last.End}, true, err
 	}
 	if !c.named(last) {
-		return 0, false, c.unfinished(last)
+		return place{}, false, c.unfinished(last)
 	}
-	return last.Start, true, nil
+	return place{last.Start, last.End}, true, nil
 }
 
 // follow goes on from a committed offset along the files that are there, of
 // whatever format or compression: a file of another format has a name that
 // creating ours would not find. It stops at a file whose dead letters are
-// missing: that will be adopted.
-func (c *consumer) follow(ctx context.Context, id int32, at int64) (int64, error) {
+// missing: that will be adopted. Where there is none at the committed offset, it
+// has to end where the group was told: it may have been loaded and removed.
+func (c *consumer) follow(ctx context.Context, id int32, from place) (place, error) {
+	at, told := from.offset, from.end
 	var inDirs map[int64]File // by their start, nil before they are asked for
 	for {
 		files, err := listFiles(ctx, c.blobs, c.cfg.Prefix+c.topic.Name+"/", filePath(c.cfg.Prefix, c.topic, id, at))
 		if err != nil {
-			return at, err
+			return place{}, err
 		}
 		if len(files) == 0 && inDirs == nil {
 			if inDirs, err = c.inDirectories(ctx, id); err != nil {
-				return at, err
+				return place{}, err
 			}
 		}
 		f, found := inDirs[at]
@@ -172,20 +179,20 @@ func (c *consumer) follow(ctx context.Context, id int32, at int64) (int64, error
 			f, found = files[0], true
 		}
 		if !found {
-			return at, nil
+			return place{at, told}, nil
 		}
 		whole, err := c.lettersOf(ctx, f)
 		switch {
 		case err != nil:
-			return at, err
+			return place{}, err
 		case !whole && c.named(f):
-			return at, nil
+			return place{at, f.End}, nil
 		case !whole:
-			return at, c.unfinished(f)
+			return place{}, c.unfinished(f)
 		case f.End <= at:
-			return at, fmt.Errorf("%s: its metadata says that it ends at %d, before it starts", f.Name, f.End)
+			return place{}, fmt.Errorf("%s: its metadata says that it ends at %d, before it starts", f.Name, f.End)
 		}
-		at = f.End
+		at, told = f.End, 0
 		c.counts.adopted.Add(1)
 	}
 }
@@ -226,15 +233,51 @@ func (c *consumer) unfinished(f File) error {
 		" run once as it was before, then change the format", f.Name)
 }
 
-// commitAll commits the chain ends that are new. A commit that a rebalance
-// refuses is tried again while the partition is still owned.
+// note is the text that is committed with an offset: the topic's id, since the
+// offsets of a topic that is gone say nothing about its successor, and where the
+// file that starts there will end, if somebody is about to write it. A successor
+// with other directories would name that file otherwise.
+func note(topicID string, by By, end int64) string {
+	if end == 0 {
+		return topicID
+	}
+	return strings.TrimSpace(fmt.Sprintf("%s %d %s", topicID, end, by.text()))
+}
+
+// readNote says whether an offset was committed for this incarnation of the
+// topic, and where the file that starts there has to end, 0 for anywhere.
+func readNote(text, topicID string, by By) (end int64, ok bool) {
+	id, rest, _ := strings.Cut(text, " ")
+	if id != "" && id != topicID {
+		return 0, false
+	}
+	number, directories, _ := strings.Cut(rest, " ")
+	if end, err := strconv.ParseInt(number, 10, 64); err == nil && directories == by.text() {
+		return end, true
+	}
+	return 0, true
+}
+
+// commitAll commits the chain ends that are new, and where the next files will
+// end; then these are sent. A commit that a rebalance refuses is tried again
+// while the partition is still owned.
 func (c *consumer) commitAll() error {
 	var ends []engine.Position
 	for id, p := range c.parts {
-		if p.commit > p.commits {
-			ends = append(ends, engine.Position{Partition: id, Offset: p.commit, Meta: c.topic.ID})
+		if p.telling = p.willEnd(); p.commit > p.commits || p.telling != 0 && p.telling != p.told {
+			ends = append(ends, engine.Position{Partition: id, Offset: p.commit, Meta: note(c.topic.ID, c.cfg.By, p.telling)})
 		}
 	}
+	if err := c.commitThese(ends); err != nil {
+		return err
+	}
+	for _, p := range c.parts {
+		c.send(p)
+	}
+	return nil
+}
+
+func (c *consumer) commitThese(ends []engine.Position) error {
 	if len(ends) == 0 {
 		return nil
 	}
@@ -249,7 +292,7 @@ func (c *consumer) commitAll() error {
 	}
 	for _, at := range done {
 		if p := c.parts[at.Partition]; p != nil {
-			p.commits = max(p.commits, at.Offset)
+			p.commits, p.told = max(p.commits, at.Offset), p.telling
 		}
 	}
 	return nil
@@ -282,7 +325,7 @@ func lostOwnership(err error) bool {
 // rewind drops what is buffered of a partition and reads on from an offset.
 func (c *consumer) rewind(p *partition, at int64) error {
 	c.epoch++
-	*p = partition{id: p.id, epoch: c.epoch, start: at, next: at, commit: p.commit, commits: p.commits}
+	*p = partition{id: p.id, epoch: c.epoch, start: at, next: at, commit: p.commit, commits: p.commits, told: p.told}
 	if err := c.client.Seek(p.id, at); err != nil {
 		return fmt.Errorf("go back to offset %d of topic %q, partition %d: %w", at, c.cfg.Topic, p.id, err)
 	}

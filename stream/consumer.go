@@ -35,6 +35,7 @@ type consumer struct {
 	targets  map[int32]int64 // where the topic ended when the last producer had ended
 	draining bool
 	paused   bool // uploads are behind
+	sealed   bool // files are full, or uploads have ended, since the last commit
 	others   others
 	checked  time.Time // when the topic's incarnation was last looked at
 
@@ -57,10 +58,20 @@ type partition struct {
 	sending bool    // queue[0] is being uploaded
 	commit  int64   // end of the chain that is written
 	commits int64   // end of the chain that is committed
+	told    int64   // where the file that starts there will end, as committed; 0 for nowhere
+	telling int64   // what is being committed as that
 }
 
 func (p *partition) idle() bool {
 	return p.open == nil && len(p.queue) == 0 && p.commit == p.commits
+}
+
+// willEnd is where the next file to be written ends, 0 if it is not full.
+func (p *partition) willEnd() int64 {
+	if p.forced == 0 && len(p.queue) > 0 {
+		return p.queue[0].end
+	}
+	return p.forced
 }
 
 const (

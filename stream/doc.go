@@ -67,15 +67,18 @@
 // "by/" in the partition's; a file then holds records of one directory, that of
 // its first record. The chain is the same.
 //
-// After the last record of a file was read, the topic is looked at: it must
+// When a file is full, its start is committed as the group's offset, with the
+// topic's id and the file's end beside it. Then the topic is looked at: it must
 // have the id it had. The file is uploaded, then its dead letters under the same
 // name and another prefix, then the offset, which is the chain's end, is
-// committed with the topic's id beside it. Where a file was created but its dead letters were
+// committed. Where a file was created but its dead letters were
 // not, the range is read again to write them.
 //
 // A consumer goes on behind the files that follow the committed offset; without
 // one, behind the last file in the container; without any, at the start of the
-// log; and commits where that is. An offset that
+// log; and commits where that is. Where no file is at the committed offset, it
+// ends its own where the commit says: the name may have been loaded by a pipe,
+// and the file removed. An offset that
 // is no longer in the log stops it: nothing is reset silently. A partition
 // that is taken away is dropped without a flush.
 //

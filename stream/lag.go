@@ -77,7 +77,11 @@ func groupOffsets(ctx context.Context, admin *kafka.AdminClient, group string, t
 	at := map[int32]int64{}
 	for _, group := range res.ConsumerGroupsTopicPartitions {
 		for _, p := range group.Partitions {
-			if p.Offset >= 0 && p.Error == nil && (p.Metadata == nil || *p.Metadata == "" || *p.Metadata == t.ID) {
+			var text string
+			if p.Metadata != nil {
+				text = *p.Metadata
+			}
+			if _, ok := readNote(text, t.ID, By{}); ok && p.Offset >= 0 && p.Error == nil {
 				at[p.Partition] = int64(p.Offset)
 			}
 		}

@@ -161,8 +161,8 @@ func (c *consumer) seal(p *partition) error {
 		if p.forced == 0 {
 			return nil
 		}
-		// The range to write again holds no record any more.
-		return fmt.Errorf("topic %q, partition %d: the records of [%d, %d) are gone before their dead letters were written",
+		return fmt.Errorf("topic %q, partition %d: the records of [%d, %d) are gone before their file, or its dead letters, was sure to be there;"+
+			" mkt audit says what is missing",
 			c.cfg.Topic, p.id, p.start, p.forced)
 	}
 	f.end = p.next
@@ -175,6 +175,6 @@ func (c *consumer) seal(p *partition) error {
 	}
 	p.open, p.start = nil, f.end
 	p.queue = append(p.queue, f)
-	c.send(p)
+	c.sealed = true
 	return nil
 }

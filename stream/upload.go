@@ -20,10 +20,11 @@ type outcome struct {
 	err       error
 }
 
-// send starts the upload of the next full file of a partition. There is one
-// at a time: whether the next file's start holds is known only afterwards.
+// send starts the upload of the next full file of a partition, once it is
+// committed where the file starts and will end. There is one at a time: whether
+// the next file's start holds is known only afterwards.
 func (c *consumer) send(p *partition) {
-	if p.sending || len(p.queue) == 0 {
+	if p.sending || len(p.queue) == 0 || p.commits != p.queue[0].start || p.told != p.queue[0].end {
 		return
 	}
 	p.sending = true
@@ -123,23 +124,24 @@ func (c *consumer) stands(ctx context.Context, name string, f *file, info FileIn
 	}
 }
 
-// collect settles the uploads that have ended and commits their offsets.
+// collect settles the uploads that have ended, and commits their offsets and
+// where the next files will end.
 func (c *consumer) collect() error {
-	some := false
 	for {
 		select {
 		case r := <-c.results:
-			some = true
+			c.sealed = true
 			if err := c.settle(r); err != nil {
 				return err
 			}
 			continue
 		default:
 		}
-		if some {
-			return c.commitAll()
+		if !c.sealed {
+			return nil
 		}
-		return nil
+		c.sealed = false
+		return c.commitAll()
 	}
 }
 
@@ -179,6 +181,5 @@ func (c *consumer) settle(r outcome) error {
 	p.queue[0] = nil
 	p.queue = p.queue[1:]
 	p.sending = false
-	c.send(p)
 	return nil
 }

@@ -20,6 +20,12 @@ import (
 // two apart is that the other process works under the id: its transaction is
 // open, or the epoch is newer by more than one.
 //
+// A process that has begun with the id and opened no transaction yet is not
+// told apart: Kafka calls its state Empty, and so does the embedded broker one
+// that it gave up itself. The sender then fences it in turn, and one of them
+// stops as soon as the other's transaction is open. Rows are committed once
+// all the same.
+//
 // KIP-588 has another way, asking for the next epoch with the old one beside it,
 // which a broker refuses to a process that is fenced; the embedded one does not.
 

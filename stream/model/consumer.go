@@ -17,6 +17,8 @@ type ConsumerRules struct {
 	ListedUncommitted bool // where the files end is not committed by who finds it
 	FormatIgnored     bool // files of another format are not looked for
 	OthersOnly        bool // and if they are, the way along the chain ends at the first of one's own
+	Untold            bool // files are written without having committed where they will end
+	LateCommits       bool // (of the broker) commits of a former owner are taken although Remove is set
 }
 
 // ConsumerCase is an instance of the consumer model: two members that may
@@ -32,7 +34,9 @@ type ConsumerCase struct {
 	Recreate bool // the topic is deleted and created again
 	Reformat bool // files get another suffix, while no member runs
 	Pipe     bool // events arrive late and in any order; otherwise with the file
-	Remove   bool // outside the assumptions: a file is removed after it was loaded
+	// Remove: a file is removed after it was loaded. The broker then refuses the
+	// commits of a former owner; otherwise it takes them.
+	Remove bool
 }
 
 // Invariants of the consumer.
@@ -87,7 +91,8 @@ type uploadPhase uint8
 
 const (
 	uNone    uploadPhase = iota
-	uCheck               // sealed
+	uTell                // sealed
+	uCheck               // has committed where the file will end
 	uCreate              // the topic was the same after the last record was read
 	uExists              // the name is taken
 	uLetters             // the file is there
@@ -107,6 +112,7 @@ type member struct {
 	upRows, upDead set
 
 	pending uint8 // chain end to commit, 0 for none
+	current bool  // nobody was assigned the partition since
 }
 
 func (m *member) open() bool { return m.rows|m.dead != 0 }
@@ -119,6 +125,7 @@ type consumerState struct {
 	files   [blobMax]file
 	offset  uint8 // committed
 	offsets uint8 // incarnation that the commit says it is of, 0: nothing is committed
+	told    uint8 // end of the file at offset that somebody is about to write, as committed; 0 for none
 	members [2]member
 	once    set // ghost: records in the table
 	twice   set // ghost: records in the table more than once
@@ -343,6 +350,13 @@ func (s *consumerState) canonical() {
 	}
 }
 
+func number(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
 func (m *member) less(o *member) bool {
 	for _, d := range [...]int{
 		int(m.phase) - int(o.phase), int(m.topic) - int(o.topic), int(m.suffix) - int(o.suffix),
@@ -350,7 +364,7 @@ func (m *member) less(o *member) bool {
 		int(m.rows) - int(o.rows), int(m.dead) - int(o.dead),
 		int(m.upload) - int(o.upload), int(m.upStart) - int(o.upStart), int(m.upEnd) - int(o.upEnd),
 		int(m.upRows) - int(o.upRows), int(m.upDead) - int(o.upDead),
-		int(m.pending) - int(o.pending),
+		int(m.pending) - int(o.pending), number(m.current) - number(o.current),
 	} {
 		if d != 0 {
 			return d < 0

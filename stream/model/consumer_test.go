@@ -20,12 +20,15 @@ var consumerCases = []struct {
 	{"late and reordered events", false, ConsumerCase{Log: "rcr", Pipe: true}},
 	{"the topic is re-created", false, ConsumerCase{Log: "rr", Recreate: true}},
 	{"another file format", false, ConsumerCase{Log: "rdr", Reformat: true}},
+	{"loaded files are removed", false, ConsumerCase{Log: "rdr", One: true, Pipe: true, Remove: true}},
+	{"loaded files are removed, two members", false, ConsumerCase{Log: "rr", Pipe: true, Remove: true}},
 	{"one member and all of it", false, ConsumerCase{Log: "rd", One: true, Pipeline: true, Pipe: true, Recreate: true, Reformat: true}},
 
 	{"two members, more records", true, ConsumerCase{Log: "rdcrd"}},
 	{"two members, more to read while they upload", true, ConsumerCase{Log: "rdcr", Pipeline: true}},
 	{"more late and reordered events", true, ConsumerCase{Log: "rcrr", Pipe: true}},
 	{"the topic is re-created with dead letters", true, ConsumerCase{Log: "rdr", Recreate: true}},
+	{"loaded files are removed, more of it", true, ConsumerCase{Log: "rdr", Pipe: true, Remove: true}},
 	{"two members and all of it", true, ConsumerCase{Log: "rd", Pipeline: true, Pipe: true, Recreate: true, Reformat: true}},
 }
 
@@ -59,9 +62,10 @@ var consumerVariants = []struct {
 	{"leave the topic's id out of the commit", ConsumerCase{Log: "r", Recreate: true, Rules: ConsumerRules{CommitWithoutID: true}}, Committed},
 	{"look at the topic's id now and then", ConsumerCase{Log: "rr", Recreate: true, Rules: ConsumerRules{LateTopicCheck: true}}, FiledOnce},
 	{"look for files of the present format only", ConsumerCase{Log: "rr", Reformat: true, Rules: ConsumerRules{FormatIgnored: true}}, FiledOnce},
-	{"follow files of other formats only", ConsumerCase{Log: "rrr", One: true, Reformat: true, Rules: ConsumerRules{OthersOnly: true}}, FiledOnce},
+	{"follow files of other formats only, whose ends nobody has said", ConsumerCase{Log: "rrr", One: true, Reformat: true, Rules: ConsumerRules{OthersOnly: true, Untold: true}}, FiledOnce},
 	{"go on behind the last file without committing that", ConsumerCase{Log: "r", Rules: ConsumerRules{ListedUncommitted: true}}, Progress},
-	{"(assumption) files are removed before they are committed", ConsumerCase{Log: "rr", One: true, Pipe: true, Remove: true}, LoadedOnce},
+	{"write a file without having said where it ends", ConsumerCase{Log: "rr", One: true, Pipe: true, Remove: true, Rules: ConsumerRules{Untold: true}}, LoadedOnce},
+	{"(assumption) loaded files are removed, and the broker takes late commits", ConsumerCase{Log: "rr", Pipe: true, Remove: true, Rules: ConsumerRules{LateCommits: true}}, FiledOnce},
 }
 
 func TestConsumerVariants(t *testing.T) {

@@ -22,40 +22,51 @@ func (c ConsumerCase) member(s consumerState, i int, emit func(Step, consumerSta
 		emit(Step{who, "notices that the topic was re-created and stops", -1, false}, with(member{}))
 	}
 	if m.phase == cJoined {
-		at, ok := c.position(&s, m)
+		at, forced, ok := c.position(&s, m)
 		if !ok {
 			emit(Step{who, "stops: dead letters of another format are missing", -1, false}, with(member{}))
 			return
 		}
-		m.phase, m.start, m.next = cOwner, at, at
+		m.phase, m.start, m.next, m.forced, m.current = cOwner, at, at, forced, true
 		if at > 0 && !(c.speaksOf(&s, m.topic) && at == s.offset) && !c.Rules.ListedUncommitted {
 			m.pending = at
 		}
-		emit(Step{who, "is assigned the partition and goes on at", int8(at), false}, with(m))
+		to := with(m)
+		to.members[1-i].current = false
+		emit(Step{who, "is assigned the partition and goes on at", int8(at), false}, to)
 		return
 	}
 	emit(Step{who, "loses the partition", -1, true}, with(member{phase: cJoined, topic: m.topic, suffix: m.suffix}))
 	c.read(s, i, emit)
 	c.upload(s, i, emit)
-	if m.pending > 0 {
+	if m.pending > 0 && c.refuses(m) {
+		emit(Step{who, "is refused a commit: somebody else owns the partition", -1, false}, with(member{phase: cJoined, topic: m.topic, suffix: m.suffix}))
+	} else if m.pending > 0 {
 		to := with(m)
-		to.offset, to.offsets = m.pending, m.topic
+		to.offset, to.offsets, to.told = m.pending, m.topic, 0
 		emit(Step{who, "commits, and does not hear of it, offset", int8(m.pending), true}, to)
 		to.members[i].pending = 0
 		emit(Step{who, "commits offset", int8(m.pending), false}, to)
 	}
 }
 
+// refuses says whether the broker refuses a member's commits.
+func (c ConsumerCase) refuses(m member) bool {
+	return c.Remove && !c.Rules.LateCommits && !m.current
+}
+
 // position is where a new owner goes on: behind the last file. From a committed
 // offset it follows the chain, without one it lists. A file whose dead letters
-// are missing is adopted and made good by its name, so that one of another
-// format stops the member.
-func (c ConsumerCase) position(s *consumerState, m member) (at uint8, ok bool) {
+// are missing is written again up to its end and made good by its name, so that
+// one of another format stops the member. Where no file follows the committed offset and it
+// was committed where that file will end, it has to end there: somebody may have
+// written it, and it may have been loaded and removed.
+func (c ConsumerCase) position(s *consumerState, m member) (at, forced uint8, ok bool) {
 	committed := c.speaksOf(s, m.topic)
 	if committed {
 		at = s.offset
 		if c.Rules.FormatIgnored {
-			return at, true
+			return at, 0, true
 		}
 	}
 	for _, f := range s.files { // in the order of their starts
@@ -63,14 +74,17 @@ func (c ConsumerCase) position(s *consumerState, m member) (at uint8, ok bool) {
 			continue
 		}
 		if c.Rules.OthersOnly && committed && f.suffix == m.suffix {
-			return at, true
+			return at, 0, true
 		}
 		if f.dead != 0 && !f.written && !c.Rules.NoRepair {
-			return f.start, f.suffix == m.suffix
+			return f.start, f.end, f.suffix == m.suffix
 		}
 		at = f.end
 	}
-	return at, true
+	if committed && at == s.offset {
+		forced = s.told
+	}
+	return at, forced, true
 }
 
 func (c ConsumerCase) pathOf(topic uint8) uint8 {
@@ -106,15 +120,18 @@ func (c ConsumerCase) read(s consumerState, i int, emit func(Step, consumerState
 	}
 	to = s
 	n := &to.members[i]
-	n.upload, n.upStart, n.upEnd, n.upRows, n.upDead = uCheck, m.start, m.next, m.rows, m.dead
+	n.upload, n.upStart, n.upEnd, n.upRows, n.upDead = uTell, m.start, m.next, m.rows, m.dead
 	n.start, n.rows, n.dead, n.forced = m.next, 0, 0, 0
 	if c.Rules.FirstRecord {
 		for n.upStart < m.next && (m.rows|m.dead)&bit(s.topic, n.upStart) == 0 {
 			n.upStart++
 		}
 	}
+	if c.Rules.Untold {
+		n.upload = uCheck
+	}
 	if c.Rules.CommitFirst {
-		n.pending = m.next
+		n.upload, n.pending = uCheck, m.next
 	}
 	emit(Step{who, "cuts its file at", int8(m.next), false}, to)
 }
@@ -129,6 +146,16 @@ func (c ConsumerCase) upload(s consumerState, i int, emit func(Step, consumerSta
 		name.last = m.upEnd
 	}
 	switch m.upload {
+	case uTell:
+		if c.refuses(m) {
+			to.members[i] = member{phase: cJoined, topic: m.topic, suffix: m.suffix}
+			emit(Step{who, "is refused a commit: somebody else owns the partition", -1, false}, to)
+			return
+		}
+		to.offset, to.offsets, to.told = m.upStart, m.topic, m.upEnd
+		emit(Step{who, "commits, and does not hear of it, that its file will end at", int8(m.upEnd), true}, to)
+		n.upload, n.pending = uCheck, 0
+		emit(Step{who, "commits that its file will end at", int8(m.upEnd), false}, to)
 	case uCheck:
 		if m.topic != s.topic && !c.Rules.LateTopicCheck {
 			return // it stops
@@ -158,6 +185,8 @@ func (c ConsumerCase) upload(s consumerState, i int, emit func(Step, consumerSta
 	case uExists:
 		at, found := s.find(name)
 		if !found || s.files[at].removed {
+			to.members[i] = member{}
+			emit(Step{who, "stops: the file that it was to adopt is gone", -1, false}, to)
 			return
 		}
 		theirs := s.files[at]
