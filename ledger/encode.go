@@ -62,33 +62,33 @@ func (l *Ledger) Encode() ([]byte, error) {
 		line(",\n\"lineage\": ", l.Lineage),
 		line(",\n\"serial\": ", l.Serial),
 		line(",\n\"key\": ", l.key))
-	before := ",\n\"resources\": [\n"
-	for _, addr := range l.Addrs() {
-		errs = append(errs, line(before, fileEntry{addr.String(), *l.Entries[addr]}))
-		before = ",\n"
+	list := func(before string, entries []any) {
+		if len(entries) == 0 {
+			out.WriteString(before)
+		}
+		for _, e := range entries {
+			errs = append(errs, line(before, e))
+			before = ",\n"
+		}
 	}
-	if len(l.Entries) == 0 {
-		out.WriteString(before)
-	}
-	before = "\n],\n\"intents\": [\n"
-	for _, addr := range slices.SortedFunc(maps.Keys(l.Intents), spec.Addr.Compare) {
-		errs = append(errs, line(before, fileIntent{addr.String(), l.Intents[addr]}))
-		before = ",\n"
-	}
-	if len(l.Intents) == 0 {
-		out.WriteString(before)
-	}
-	before = "\n],\n\"waits\": [\n"
-	for _, addr := range slices.SortedFunc(maps.Keys(l.Waits), spec.Addr.Compare) {
-		errs = append(errs, line(before, fileWait{addr.String(), l.Waits[addr]}))
-		before = ",\n"
-	}
+	list(",\n\"resources\": [\n", inOrder(l.Entries, func(addr string, e *Entry) any { return fileEntry{addr, *e} }))
+	list("\n],\n\"intents\": [\n", inOrder(l.Intents, func(addr string, i Intent) any { return fileIntent{addr, i} }))
+	list("\n],\n\"waits\": [\n", inOrder(l.Waits, func(addr string, w Wait) any { return fileWait{addr, w} }))
 	errs = append(errs, line("\n],\n\"outputs\": ", l.Outputs))
 	if l.Recovered != nil {
 		errs = append(errs, line(",\n\"recovered\": ", l.Recovered))
 	}
 	fmt.Fprintf(&out, "%s%016x\"\n}\n", sumLine, xxhash.Sum64(out.Bytes()))
 	return out.Bytes(), errors.Join(errs...)
+}
+
+// inOrder returns what is written for each value, by address.
+func inOrder[V any](values map[spec.Addr]V, entry func(addr string, v V) any) []any {
+	entries := make([]any, 0, len(values))
+	for _, addr := range slices.SortedFunc(maps.Keys(values), spec.Addr.Compare) {
+		entries = append(entries, entry(addr.String(), values[addr]))
+	}
+	return entries
 }
 
 const sumLine = ",\n\"sum\": \""
@@ -136,29 +136,29 @@ func Decode(text []byte) (*Ledger, error) {
 	}
 	l := New()
 	l.Lineage, l.Serial, l.key = f.Lineage, f.Serial, f.Key
-	for _, e := range f.Entries {
-		addr, ok := spec.ParseAddr(e.Address)
+	var errs []error
+	parse := func(text string) spec.Addr {
+		addr, ok := spec.ParseAddr(text)
 		if !ok {
-			return nil, fmt.Errorf("it is damaged: %q is no address", e.Address)
+			errs = append(errs, fmt.Errorf("it is damaged: %q is no address", text))
 		}
+		return addr
+	}
+	for _, e := range f.Entries {
+		addr := parse(e.Address)
 		if l.Entries[addr] != nil {
-			return nil, fmt.Errorf("it is damaged: %s is in it twice", addr)
+			errs = append(errs, fmt.Errorf("it is damaged: %s is in it twice", addr))
 		}
 		l.Entries[addr] = &e.Entry
 	}
 	for _, i := range f.Intents {
-		addr, ok := spec.ParseAddr(i.Address)
-		if !ok {
-			return nil, fmt.Errorf("it is damaged: %q is no address", i.Address)
-		}
-		l.Intents[addr] = i.Intent
+		l.Intents[parse(i.Address)] = i.Intent
 	}
 	for _, w := range f.Waits {
-		addr, ok := spec.ParseAddr(w.Address)
-		if !ok {
-			return nil, fmt.Errorf("it is damaged: %q is no address", w.Address)
-		}
-		l.Waits[addr] = w.Wait
+		l.Waits[parse(w.Address)] = w.Wait
+	}
+	if len(errs) > 0 {
+		return nil, errs[0]
 	}
 	maps.Copy(l.Outputs, f.Outputs)
 	l.Recovered = f.Recovered
