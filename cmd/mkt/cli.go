@@ -68,7 +68,7 @@ was lost or doubled. With -local everything runs on this machine against an embe
 	flags.BoolVar(&c.json, "json", false, "print JSON")
 	flags.BoolVar(&c.noColor, "no-color", false, "print no colour (or set NO_COLOR)")
 	flags.StringArrayVar(&c.vars, "var", nil, "set a variable: name=value; may be repeated")
-	flags.StringArrayVar(&c.varFiles, "var-file", nil, "read variables from an HCL file; may be repeated")
+	flags.StringArrayVar(&c.varFiles, "var-file", nil, "read variables from a file, in HCL or (.json) JSON; may be repeated")
 	flags.IntVar(&c.parallelism, "parallelism", 8, "most groups of changes under way at once")
 
 	root.AddGroup(
