@@ -298,23 +298,25 @@ func (t *topics) awaitReassigned(ctx context.Context, names map[string]int) map[
 	policy := backoff.NewExponentialBackOff()
 	policy.InitialInterval, policy.MaxInterval = 50*time.Millisecond, 5*time.Second
 	started, last := time.Now(), -1
-	moving, err := backoff.Retry(ctx, func() (kadm.ListPartitionReassignmentsResponses, error) {
-		moving, err := providers.Retry(ctx, func(ctx context.Context) (kadm.ListPartitionReassignmentsResponses, error) {
+	var moving kadm.ListPartitionReassignmentsResponses // what the brokers said last; nil before they said anything
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		now, err := providers.Retry(ctx, func(ctx context.Context) (kadm.ListPartitionReassignmentsResponses, error) {
 			return t.moving(ctx, names)
 		})
 		if err != nil {
-			return moving, backoff.Permanent(err)
+			return struct{}{}, backoff.Permanent(err)
 		}
-		n := len(moving.Sorted())
+		n := len(now.Sorted())
 		if n == 0 {
-			return nil, nil
+			return struct{}{}, nil
 		}
+		moving = now
 		if n != last {
 			slog.Debug("replicas are being copied", "component", "kafka", "partitions", n, "since", time.Since(started).Round(time.Second))
 			policy.Reset()
 		}
 		last = n
-		return moving, errors.New("replicas are being copied")
+		return struct{}{}, errors.New("replicas are being copied")
 	}, backoff.WithBackOff(policy), backoff.WithMaxElapsedTime(0))
 	if err == nil {
 		return nil
