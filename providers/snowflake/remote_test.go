@@ -19,6 +19,7 @@ import (
 
 	"github.com/zclconf/go-cty/cty"
 
+	"mkt/planner"
 	"mkt/providers"
 	"mkt/providers/providertest"
 	"mkt/providers/snowflake"
@@ -132,6 +133,28 @@ func through(t *testing.T, before func(http.ResponseWriter, *http.Request, strin
 	}))
 	t.Cleanup(s.Close)
 	return at(t, s.URL)
+}
+
+// TestStatementEndsWithTheLimits cuts the connection at each try of a statement that changes something: it ends a few times the limit later,
+// and not when the driver gives up.
+func TestStatementEndsWithTheLimits(t *testing.T) {
+	conn := through(t, func(w http.ResponseWriter, _ *http.Request, body string) bool {
+		if !strings.Contains(body, "CREATE DATABASE") {
+			return false
+		}
+		if c, _, err := http.NewResponseController(w).Hijack(); err == nil {
+			_ = c.Close()
+		}
+		return true
+	})
+	b := providertest.NewBench(t, snowflake.Kinds(), map[string]providers.Provider{"snowflake": provider(t, conn)})
+	p := b.MustPlan(t, `snowflake_database "cut" {}`)
+	hard := providers.WithLimits(t.Context(), providers.Limits{Call: 500 * time.Millisecond, Retry: 500 * time.Millisecond, Connect: 500 * time.Millisecond})
+	start := time.Now()
+	_, diags := planner.Apply(t.Context(), p, planner.ApplyOptions{Ledger: b.Store(), Hard: hard})
+	if took := time.Since(start); !strings.Contains(providertest.Text(diags), "Could not create: snowflake_database.cut") || took > 4*time.Second {
+		t.Errorf("it took %s: %s", took, providertest.Text(diags))
+	}
 }
 
 func TestOneShowReadsWholeSchema(t *testing.T) {
