@@ -47,8 +47,11 @@ func (v *View) Diagnostics(diags hcl.Diagnostics, files map[string]*hcl.File) {
 	if len(diags) == 0 {
 		return
 	}
-	w := hcl.NewDiagnosticTextWriter(v.W, files, uint(max(v.Width, 40)), v.Color)
-	_ = w.WriteDiagnostics(diags) // writing to a view does not fail in a way that anybody could be told
+	for _, d := range diags {
+		d, files := excerpt(d, files)
+		w := hcl.NewDiagnosticTextWriter(v.W, files, uint(max(v.Width, 40)), v.Color)
+		_ = w.WriteDiagnostic(d) // writing to a view does not fail in a way that anybody could be told
+	}
 }
 
 // JSON writes v indented, as every -json output is.
