@@ -206,7 +206,8 @@ func passes(p point) bool {
 			r.Name == "SASLAuthenticate" || // the next connection is let in
 			kafkaAsks[r.Name] && r.N == 1 || p.phase.name == "destroy" && r.N > 1
 	case p.phase.name == "destroy":
-		return strings.HasPrefix(r.Name, "query SHOW ") || strings.HasPrefix(r.Name, "query SELECT ") || strings.HasPrefix(r.Name, "GET ") && r.N > 1
+		return strings.HasPrefix(r.Name, "query SHOW ") || strings.HasPrefix(r.Name, "query SELECT ") ||
+			strings.HasPrefix(r.Name, "GET ") && (r.N > 1 || strings.Contains(r.Name, "comp=list"))
 	}
 	return false
 }
