@@ -32,9 +32,9 @@ const (
 // to a minute; every command may be killed, so nothing is lost by not waiting for them.
 const abortGrace = 3 * time.Second
 
-// gcPercent trades a tenth more CPU in the plan of ten thousand objects for a sixth of its memory. In the stream, where no
-// row allocates, it saves 20 MB.
-const gcPercent = 50
+// gcPercent is 100 where nobody sets it. A quarter less costs the plan of ten thousand objects a twentieth more time and
+// saves an eighth of its memory; in the stream, where no row allocates, it saves some MB.
+const gcPercent = 75
 
 // exitError ends the process with a code after everything worth saying was said.
 type exitError int
