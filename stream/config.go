@@ -228,6 +228,19 @@ func (p Producer) Compile(schema *codec.Schema, file string, header []string) (*
 	return nil, fmt.Errorf("%s:1: the header does not fit subject %q: %w", file, p.Subject, err)
 }
 
+// keyColumn is the column that rows are keyed by, -1 for the row's number.
+func (p Producer) keyColumn(file string, header []string) (int, error) {
+	if p.Key == "" {
+		return -1, nil
+	}
+	for i, col := range header {
+		if col == p.Key || p.Rename[col] == p.Key {
+			return i, nil
+		}
+	}
+	return -1, fmt.Errorf("%s:1: there is no column %q to key by", file, p.Key)
+}
+
 // DeadLetters is the dead-letter topic's name.
 func (p Producer) DeadLetters() string {
 	if p.DeadLetterTopic != "" {

@@ -144,14 +144,8 @@ func (p *producer) prepare(ctx context.Context) error {
 		return err
 	}
 	p.schema = schema
-	headers, err := source.Headers(p.cfg.Source.config(schema, p.run.cfg.Stdin))
-	if err != nil {
+	if err := p.cfg.fits(schema, p.run.cfg.Stdin); err != nil {
 		return err
-	}
-	for _, h := range headers {
-		if err := p.compile(h.File, h.Columns); err != nil {
-			return err
-		}
 	}
 	if p.topic, err = DescribeTopic(ctx, p.run.admin, p.cfg.Topic); err != nil {
 		return err
@@ -177,20 +171,12 @@ func (p *producer) compile(file string, header []string) error {
 	if err != nil {
 		return err
 	}
-	p.plan, p.planFor, p.key = plan, header, -1
+	p.plan, p.planFor = plan, header
 	if p.clock, err = p.cfg.clock(plan, file); err != nil {
 		return err
 	}
-	if p.cfg.Key == "" {
-		return nil
-	}
-	for i, col := range header {
-		if col == p.cfg.Key || p.cfg.Rename[col] == p.cfg.Key {
-			p.key = i
-			return nil
-		}
-	}
-	return fmt.Errorf("%s:1: there is no column %q to key by", file, p.cfg.Key)
+	p.key, err = p.cfg.keyColumn(file, header)
+	return err
 }
 
 // skipTo reads up to the last committed row and checks that the source is

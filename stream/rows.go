@@ -80,6 +80,27 @@ func (p Producer) outside(t time.Time) bool {
 	return !t.IsZero() && (!p.From.IsZero() && t.Before(p.From) || !p.To.IsZero() && !t.Before(p.To))
 }
 
+// fits says what is wrong with the headers of a source, of files without rows too.
+func (p Producer) fits(schema *codec.Schema, stdin io.Reader) error {
+	headers, err := source.Headers(p.Source.config(schema, stdin))
+	if err != nil {
+		return err
+	}
+	for _, h := range headers {
+		plan, err := p.Compile(schema, h.File, h.Columns)
+		if err != nil {
+			return err
+		}
+		if _, err := p.clock(plan, h.File); err != nil {
+			return err
+		}
+		if _, err := p.keyColumn(h.File, h.Columns); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Dry is what a producer would send.
 type Dry struct {
 	Name, Topic string
@@ -104,6 +125,9 @@ func DryRun(ctx context.Context, cfg Config, examples int) ([]Dry, error) {
 		}
 		d := Dry{Name: p.Name, Topic: p.Topic}
 		schema, err := schemas.Latest(ctx, p.Subject)
+		if err == nil {
+			err = p.fits(schema, cfg.Stdin)
+		}
 		if err == nil {
 			err = p.EachRow(ctx, schema, cfg.Stdin, func(r *source.Row, datum []byte, bad error) error {
 				if bad == nil {

@@ -2,6 +2,8 @@ package stream
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +13,43 @@ import (
 	"mkt/stream/source"
 	"mkt/stream/streamtest"
 )
+
+// A dry run says of a header what the real run would say, also where no row is under it.
+func TestDryRunOfHeaders(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, 1)
+	path := filepath.Join(s.Dir, "data.csv")
+	const right = "Index,Date,Close,Adj Close,Volume"
+	for _, test := range []struct {
+		text   string
+		change func(p *Producer)
+		want   string
+	}{
+		{right + "\n", func(*Producer) {}, ""},
+		{"Index,Dote\n", func(*Producer) {}, "data.csv:1: the header does not fit"},
+		{"", func(*Producer) {}, "a header is needed"},
+		{right + "\n", func(p *Producer) { p.Key = "Nope" }, `no column "Nope" to key by`},
+		{right + "\nNYA,2020-01-02,1,1,1\n", func(p *Producer) { p.Key = "Nope" }, `no column "Nope" to key by`},
+		{right + "\n", func(p *Producer) { p.Speed, p.Time = 1, "Close" }, "neither a date nor a timestamp"},
+	} {
+		if err := os.WriteFile(path, []byte(test.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cfg := s.config(path)
+		test.change(&cfg.Producers[0])
+		all, err := DryRun(t.Context(), cfg, 1)
+		if test.want == "" {
+			if err != nil || len(all) != 1 || all[0].Rows+all[0].Bad != 0 {
+				t.Errorf("%q: %+v, %v", test.text, all, err)
+			}
+			continue
+		}
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%q: %+v, %v, want %q", test.text, all, err, test.want)
+		}
+		s.fails(cfg, test.want)
+	}
+}
 
 // Rows outside of a span of time are no rows of the source, here and when it
 // goes on; a dry run counts what would be sent, and sends nothing.
