@@ -9,6 +9,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 
+	"mkt/internal/shell"
 	"mkt/stream"
 	"mkt/stream/codec"
 	"mkt/stream/source"
@@ -67,7 +68,7 @@ func (a *auditor) producer(ctx context.Context, p stream.Producer) error {
 		h.Notes = append(h.Notes, fmt.Sprintf("%d rows were dead letters and have been sent again since", dead.Replayed))
 	}
 	if len(mended) > 0 {
-		h.Notes = append(h.Notes, fmt.Sprintf("%d of the dead letters would be taken now; `mkt dlq replay %s` sends them", len(mended), of))
+		h.Notes = append(h.Notes, fmt.Sprintf("%d of the dead letters would be taken now; `mkt dlq replay %s` sends them", len(mended), shell.Word(of)))
 	}
 	return nil
 }

@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/user"
 	"time"
+
+	"mkt/internal/shell"
 )
 
 // Store keeps one ledger. A save that returned nil is on stable storage. Store retries what is transient; callers retry nothing.
@@ -201,7 +203,7 @@ func (e *DamagedError) Error() string {
 	}
 	restore := e.Restore
 	if restore == "" {
-		restore = "cp " + e.Previous + " " + e.Where
+		restore = "cp " + shell.Word(e.Previous) + " " + shell.Word(e.Where)
 	}
 	if e.Previous != "" {
 		out = fmt.Sprintf("%s; the previous generation (serial %d) is whole: %s", out, e.Serial, restore)

@@ -8,6 +8,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 	"golang.org/x/sync/errgroup"
 
+	"mkt/internal/shell"
 	"mkt/ledger"
 	"mkt/providers"
 	"mkt/spec"
@@ -119,7 +120,7 @@ func (p *planning) planLeaving(l leaver) {
 	case l.entry != nil && replacedOutside(l.entry, reading):
 		p.diags = append(p.diags, failureAt(c.Range, "Replaced by someone else",
 			"%s: the %s %q is not the object that mkt made; somebody deleted it and created another one of that name. mkt never deletes what somebody else made. Remove it from the ledger with `mkt ledger forget %s`.",
-			l.addr, l.kind.Name, l.id, l.addr))
+			l.addr, l.kind.Name, l.id, shell.Word(l.addr.String())))
 		return
 	default:
 		c.Before, c.live.incarnation = reading.State, reading.Incarnation

@@ -7,6 +7,7 @@ import (
 
 	"github.com/zclconf/go-cty/cty"
 
+	"mkt/internal/shell"
 	"mkt/ledger"
 	"mkt/providers"
 	"mkt/spec"
@@ -124,7 +125,7 @@ func (p *planning) differsFromLost(w *wanted, c *Change) {
 		differs = "differs from its block in " + strings.Join(names, ", ")
 	}
 	p.exists(w, fmt.Sprintf("The ledger was recovered from serial %d, which does not have it, and it %s, so nothing proves that mkt made it. "+
-		"If it is this stack's, take it over with `mkt apply -adopt '%s'`.", p.in.Ledger.Recovered.Serial, differs, c.Addr))
+		"If it is this stack's, take it over with `mkt apply -adopt %s`.", p.in.Ledger.Recovered.Serial, differs, shell.Word(c.Addr.String())))
 }
 
 // intent returns the intent of an interrupted apply that covers the instance's object.
@@ -148,8 +149,9 @@ func replacedOutside(e *ledger.Entry, r providers.Reading) bool {
 func (p *planning) exists(w *wanted, why string) {
 	addr := w.inst.Addr
 	if why == "" {
-		why = "It is not in this stack's ledger, so mkt did not make it and will not touch it. Take it over with `mkt apply -adopt '" +
-			addr.String() + "'` or `mkt import '" + addr.String() + "' '" + w.id + "'`, or choose another name."
+		word := shell.Word(addr.String())
+		why = "It is not in this stack's ledger, so mkt did not make it and will not touch it. Take it over with `mkt apply -adopt " +
+			word + "` or `mkt import " + word + " " + shell.Word(w.id) + "`, or choose another name."
 	}
 	p.diags = append(p.diags, failureAt(blame(w.inst, w.inst.Block.Range, nil), "Object exists already",
 		"%s: the %s %q exists already. %s", addr, addr.Kind, w.id, why))

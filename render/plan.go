@@ -10,6 +10,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/zclconf/go-cty/cty"
 
+	"mkt/internal/shell"
 	"mkt/planner"
 	"mkt/spec"
 )
@@ -102,18 +103,10 @@ func (v *View) named(p *planner.Plan) {
 	default:
 		flags := make([]string, len(unnamed))
 		for i, addr := range unnamed {
-			flags[i] = "-allow-destroy=" + ShellWord(addr.String())
+			flags[i] = "-allow-destroy=" + shell.Word(addr.String())
 		}
 		v.Printf("What holds data is destroyed only when it is named: %s\n", strings.Join(flags, " "))
 	}
-}
-
-// ShellWord quotes a word of a command where a shell would take it apart.
-func ShellWord(s string) string {
-	if s == "" || strings.ContainsAny(s, " \t\n[]\"'*?$&|;<>(){}\\`!#~%") {
-		return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-	}
-	return s
 }
 
 func (v *View) action(a planner.Action) string { return v.paint(string(a), actionColors[a]...) }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mkt/examples"
+	"mkt/internal/shell"
 	"mkt/render"
 )
 
@@ -46,7 +47,7 @@ half-way, it is run again.`,
 			}
 			where := ""
 			if dir != "." {
-				where = "cd " + render.ShellWord(dir) + " && "
+				where = "cd " + shell.Word(dir) + " && "
 			}
 			view.Printf("\nTry: %smkt apply -local && mkt stream -local && mkt query -local coverage\n", where)
 			return nil

@@ -8,8 +8,8 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 
+	"mkt/internal/shell"
 	"mkt/ledger"
-	"mkt/render"
 )
 
 // otherLedger warns where a stack without a ledger finds its objects made already, and a ledger of another name in the same folder has
@@ -41,7 +41,7 @@ func (s *session) otherLedger(ctx context.Context) hcl.Diagnostics {
 		return hcl.Diagnostics{{Severity: hcl.DiagWarning, Summary: "Another ledger in this folder",
 			Detail: fmt.Sprintf("This stack is called %q and has no ledger yet. In its folder is the ledger of a stack called %q, which owns objects of %s of these addresses. "+
 				"A stack is called like its directory, or like its file where -stack names one. If it is the same stack, name it as before (-stack), or rename the ledger: mv %s %s",
-				s.stack.Name, strings.TrimSuffix(filepath.Base(path), suffix), count(known, "block"), render.ShellWord(path), render.ShellWord(own.Path()))}}
+				s.stack.Name, strings.TrimSuffix(filepath.Base(path), suffix), count(known, "block"), shell.Word(path), shell.Word(own.Path()))}}
 	}
 	return nil
 }
