@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/snowflakedb/gosnowflake/v2"
 
@@ -105,15 +108,47 @@ func (r *redacted) Unwrap() error { return r.err }
 
 func redact(err error, secrets []string) error {
 	text := err.Error()
-	for _, s := range secrets {
-		if s != "" {
-			text = strings.ReplaceAll(text, s, "***")
-		}
+	// The longest first: what is part of another one would leave the rest of it behind.
+	for _, s := range slices.SortedFunc(slices.Values(secrets), func(a, b string) int { return len(b) - len(a) }) {
+		text = conceal(text, s)
 	}
 	if text == err.Error() {
 		return err
 	}
 	return &redacted{text: text, err: errors.New(text)}
+}
+
+// shortSecret is the length in bytes under which a secret is looked for between words only, or a password of one letter
+// would make every sentence unreadable. Snowflake's own passwords have 8 characters or more (CREATE PASSWORD POLICY, PASSWORD_MIN_LENGTH).
+const shortSecret = 8
+
+// conceal cuts a secret out of a text.
+func conceal(text, secret string) string {
+	for from := 0; secret != ""; {
+		i := strings.Index(text[from:], secret)
+		if i < 0 {
+			break
+		}
+		i += from
+		end := i + len(secret)
+		from = i + 1
+		if len(secret) >= shortSecret || !goesOn(text[:i], text[i:]) && !goesOn(text[:end], text[end:]) {
+			text = text[:i] + hidden + text[end:]
+			from = i + len(hidden)
+		}
+	}
+	return text
+}
+
+// hidden is what stands for a secret.
+const hidden = "***"
+
+// goesOn reports whether a word goes on from the end of one text to the beginning of the next.
+func goesOn(before, after string) bool {
+	last, _ := utf8.DecodeLastRuneInString(before)
+	first, _ := utf8.DecodeRuneInString(after)
+	inWord := func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
+	return inWord(last) && inWord(first)
 }
 
 // wrap says what was being done when an error came, and keeps its code and hint.

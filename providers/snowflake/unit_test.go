@@ -123,6 +123,27 @@ func TestSecretsAreCutOutOfErrors(t *testing.T) {
 	}
 }
 
+// A short secret is cut out where it stands alone, and leaves words as they are.
+func TestShortSecretsAreCutOutOfErrors(t *testing.T) {
+	for _, test := range []struct {
+		message, want string
+		secrets       []string
+	}{
+		{"Incorrect username or password was specified: s", "Incorrect username or password was specified: ***", []string{"s"}},
+		{"user:s@host, 's' and s", "user:***@host, '***' and ***", []string{"s"}},
+		{"the name of an object, ö and ön", "the name of an object, *** and ön", []string{"ö"}},
+		{"role DEV1, not DEV", "role DEV1, not ***", []string{"DEV"}},
+		{"-p-p-", "***-", []string{"-p-p"}},
+		{"xhunter2hunter2x", "x***x", []string{"hunter2hunter2", "hunter2"}},
+		{"xhunter22x hunter2", "x***x ***", []string{"hunter2", "hunter22"}},
+		{"nothing is there", "nothing is there", []string{"", "is th"}},
+	} {
+		if got := redact(errors.New(test.message), test.secrets).Error(); got != test.want {
+			t.Errorf("%q without %q: %q, want %q", test.message, test.secrets, got, test.want)
+		}
+	}
+}
+
 func TestCopyIsReadBack(t *testing.T) {
 	schema := Name{"MARKET", "RAW"}
 	for _, c := range []struct{ definition, want string }{
