@@ -109,6 +109,17 @@ func DiagnosticsJSON(diags hcl.Diagnostics) []Diagnostic {
 	return out
 }
 
+// ValidationJSON writes whether a stack is valid, which it is with warnings too, and what was said of it.
+func ValidationJSON(w io.Writer, diags hcl.Diagnostics) error {
+	errors := len(diags.Errs()) // as hcl has it: warnings are none
+	return JSON(w, struct {
+		Valid       bool         `json:"valid"`
+		Errors      int          `json:"error_count"`
+		Warnings    int          `json:"warning_count"`
+		Diagnostics []Diagnostic `json:"diagnostics"`
+	}{errors == 0, errors, len(diags) - errors, DiagnosticsJSON(diags)})
+}
+
 // plural returns "1 row" or "5,105 rows".
 func plural(n int64, one, many string) string {
 	if n == 1 {

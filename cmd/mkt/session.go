@@ -38,14 +38,23 @@ func noStack(path string, err error) error {
 
 // load reads the stack. What is wrong with it is printed, and the error is then an exitError.
 func (c *cli) load() (*spec.Stack, error) {
+	stack, diags, err := c.read()
+	if err != nil {
+		return nil, err
+	}
+	return stack, c.report(diags, stack.Files)
+}
+
+// read reads the stack and says what is wrong with it; the error is of the flags.
+func (c *cli) read() (*spec.Stack, hcl.Diagnostics, error) {
 	if c.parallelism < 1 {
-		return nil, fmt.Errorf("-parallelism %d does nothing at all: write 1 or more", c.parallelism)
+		return nil, nil, fmt.Errorf("-parallelism %d does nothing at all: write 1 or more", c.parallelism)
 	}
 	vars := map[string]string{}
 	for _, v := range c.vars {
 		name, value, ok := strings.Cut(v, "=")
 		if !ok {
-			return nil, fmt.Errorf("-var %q is not of the form name=value", v)
+			return nil, nil, fmt.Errorf("-var %q is not of the form name=value", v)
 		}
 		vars[name] = value
 	}
@@ -54,7 +63,7 @@ func (c *cli) load() (*spec.Stack, error) {
 		Vars: vars, VarFiles: c.varFiles, Getenv: c.getenv, Version: strings.TrimPrefix(version, "v"),
 	})
 	c.files = stack.Files
-	return stack, c.report(diags, stack.Files)
+	return stack, diags, nil
 }
 
 // report prints diagnostics; with an error among them it returns an exitError. Under -json errors go to the results.
