@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mkt/internal/shell"
 	"mkt/planner"
 	"mkt/render"
 )
@@ -20,12 +21,13 @@ func newPlan(c *cli) *cobra.Command {
 replaced or deleted. It changes nothing.`,
 		Args: takes(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			switch format {
-			case "text", "markdown":
-			case "json":
+			switch {
+			case format == "json":
 				c.json = true
-			default:
+			case format != "text" && format != "markdown":
 				return fmt.Errorf("-format %q is none: write text, markdown or json", format)
+			case c.json && cmd.Flags().Changed("format"):
+				return fmt.Errorf("-json and -format %s are two ways to print one plan: write one of them", format)
 			}
 			s, err := c.open(cmd.Context())
 			if err != nil {
@@ -50,7 +52,7 @@ replaced or deleted. It changes nothing.`,
 				return err
 			}
 			if out != "" {
-				c.view(c.err).Printf("Saved to %s. `mkt apply %s` does just this, or refuses if anything changed meanwhile.\n", out, out)
+				c.view(c.err).Printf("Saved to %s. `mkt apply %s` does just this, or refuses if anything changed meanwhile.\n", out, shell.Word(out))
 			}
 			if detailed && !p.Empty() {
 				return exitError(exitChanges)
