@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/renameio/v2"
@@ -157,29 +158,46 @@ func (s *Saved) Options(in *Input) error {
 	return nil
 }
 
-// Verify compares a plan made now with the saved one and names all that differs; nothing may be applied then.
+// Verify compares a plan made now with the saved one; where they differ nothing may be applied, and one error says all that differs.
 func (s *Saved) Verify(p *Plan) hcl.Diagnostics {
-	now := bind(p, s.Key)
-	stale := func(format string, args ...any) hcl.Diagnostics {
-		return hcl.Diagnostics{failure("Saved plan is stale", format+" Nothing was done: plan again, and look at the new plan.", args...)}
+	reasons := s.differences(bind(p, s.Key))
+	if len(reasons) == 0 {
+		return nil
 	}
+	return hcl.Diagnostics{failure("Saved plan is stale", "%s\nNothing was done: plan again, and look at the new plan.", strings.Join(reasons, "\n"))}
+}
+
+// differences says, a sentence each, in what the plan is not what it was.
+func (s *Saved) differences(now *Saved) (reasons []string) {
 	if s.Lineage != now.Lineage && s.Serial+now.Serial > 0 { // one that was never saved has none
 		if s.Serial == 0 {
-			return stale("It was made before anything was applied, and something has been since, perhaps this very plan.")
+			return []string{"It was made before anything was applied, and something has been since, perhaps this very plan."}
 		}
-		return stale("It was made with another ledger.")
+		return []string{"It was made with another ledger."}
 	}
-	var diags hcl.Diagnostics
 	for _, name := range unionKeys(s.Variables, now.Variables) {
 		if s.Variables[name] != now.Variables[name] {
-			diags = append(diags, stale("The variable %q has another value than when it was made.", name)...)
+			reasons = append(reasons, fmt.Sprintf("The variable %q has another value than when it was made.", name))
 		}
 	}
-	if len(diags) == 0 && s.Config != now.Config {
-		diags = append(diags, stale("The stack's files, or files and variables that they read, changed since it was made.")...)
+	if len(reasons) == 0 && s.Config != now.Config {
+		reasons = append(reasons, "The stack's files, or files and variables that they read, changed since it was made.")
 	}
 	if s.Serial != now.Serial {
-		diags = append(diags, stale("The ledger has changed since it was made (serial %d, now %d): something was applied in between.", s.Serial, now.Serial)...)
+		reasons = append(reasons, fmt.Sprintf("The ledger has changed since it was made (serial %d, now %d): something was applied in between.", s.Serial, now.Serial))
+	}
+	return append(reasons, s.changed(now)...)
+}
+
+// changed says which blocks would become something else, with those of one reason in one sentence.
+func (s *Saved) changed(now *Saved) (reasons []string) {
+	addrs := map[string][]string{} // by what is said of them
+	say := func(addr, format string, args ...any) {
+		text := fmt.Sprintf(format, args...)
+		if addrs[text] == nil {
+			reasons = append(reasons, text)
+		}
+		addrs[text] = append(addrs[text], addr)
 	}
 	then := map[string]SavedChange{}
 	for _, c := range s.Changes {
@@ -191,21 +209,24 @@ func (s *Saved) Verify(p *Plan) hcl.Diagnostics {
 		switch {
 		case old == c:
 		case !known:
-			diags = append(diags, stale("%s was not in it.", c.Address)...)
+			say(c.Address, "not in the saved plan")
 		case old.Action != c.Action:
-			diags = append(diags, stale("%s: it says %s, and now it would be %s.", c.Address, actionText(old.Action), actionText(c.Action))...)
+			say(c.Address, "it says %s, and now it would be %s", actionText(old.Action), actionText(c.Action))
 		case old.Before != c.Before:
-			diags = append(diags, stale("%s: the object changed since it was made.", c.Address)...)
+			say(c.Address, "the object changed since it was made")
 		default:
-			diags = append(diags, stale("%s: it would become something else than was shown.", c.Address)...)
+			say(c.Address, "it would become something else than was shown")
 		}
 	}
 	for _, c := range s.Changes {
 		if _, left := then[c.Address]; left {
-			diags = append(diags, stale("%s was in it, and is not any more.", c.Address)...)
+			say(c.Address, "in the saved plan, and not in one made now")
 		}
 	}
-	return diags
+	for i, text := range reasons {
+		reasons[i] = names(addrs[text]) + ": " + text + "."
+	}
+	return reasons
 }
 
 func actionText(action string) string {

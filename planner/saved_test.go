@@ -1,6 +1,7 @@
 package planner_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -70,6 +71,24 @@ mem_box "b" { label = "revision ${mem_box.a.revision}" }
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
+	}
+}
+
+// However much differs, it is one error; blocks of one reason are named together, and not all of many.
+func TestSavedPlanIsStaleOnce(t *testing.T) {
+	_, b := bench(t)
+	stack := func(n int) string {
+		return fmt.Sprintf("mem_box \"gone\" {\n for_each = toset(%d == 1 ? [\"x\"] : [])\n name = each.key\n}\nmem_box \"many\" {\n for_each = toset([for i in range(9) : tostring(i)])\n name = each.key\n size = %[1]d\n}", n)
+	}
+	saved := planner.NewSaved(b.MustPlan(t, stack(1)))
+	p, _ := b.Plan(t, stack(2))
+	diags := saved.Verify(p)
+	const want = "The stack's files, or files and variables that they read, changed since it was made.\n" +
+		`mem_box.many["0"], mem_box.many["1"], mem_box.many["2"], mem_box.many["3"], mem_box.many["4"] and 4 more: it would become something else than was shown.` + "\n" +
+		`mem_box.gone["x"]: in the saved plan, and not in one made now.` + "\n" +
+		"Nothing was done: plan again, and look at the new plan."
+	if len(diags) != 1 || diags[0].Summary != "Saved plan is stale" || diags[0].Detail != want {
+		t.Errorf("%d errors, %s", len(diags), providertest.Text(diags))
 	}
 }
 
