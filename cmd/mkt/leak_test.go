@@ -57,7 +57,7 @@ func TestNoSecretLeaks(t *testing.T) {
 		env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "MKT_STACK=stack.hcl", "MKT_LOG=debug", "MKT_VAR_token=" + variable, "NO_COLOR=1"}
 		for name, value := range map[string]string{
 			"KAFKA_BOOTSTRAP_SERVERS": e.KafkaBootstrap, "KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "KAFKA_API_KEY": e.User, "KAFKA_API_SECRET": password,
-			"SCHEMA_REGISTRY_URL": strings.Replace(e.RegistryURL, "://", "://"+e.User+":"+password+"@", 1),
+			"SCHEMA_REGISTRY_URL": strings.Replace(e.RegistryURL, "://", "://"+url.UserPassword(e.User, password).String()+"@", 1),
 			"AZURE_STORAGE_KEY":   key, "AZURE_STORAGE_BLOB_ENDPOINT": e.BlobURL, "AZURE_STORAGE_QUEUE_ENDPOINT": e.QueueURL, "AZURE_ACCESS_TOKEN": token,
 			"AZURE_RESOURCE_MANAGER_ENDPOINT": e.ManagementURL, "AZURE_SUBSCRIPTION_ID": "00000000-0000-0000-0000-000000000000", "AZURE_RESOURCE_GROUP": "local",
 			"SNOWFLAKE_ACCOUNT": e.SnowflakeAccount, "SNOWFLAKE_USER": e.User, "SNOWFLAKE_PASSWORD": password,
@@ -77,7 +77,7 @@ func TestNoSecretLeaks(t *testing.T) {
 	}
 	secrets := []string{variable}
 	for _, secret := range []string{e.Password, e.AccountKey, e.ManagementToken, "wr0ng-p4ssword", base64.StdEncoding.EncodeToString([]byte("wr0ng-key")), "wr0ng-t0ken"} {
-		secrets = append(secrets, secret, url.QueryEscape(secret), base64.StdEncoding.EncodeToString([]byte(secret)), base64.StdEncoding.EncodeToString([]byte(e.User+":"+secret)))
+		secrets = append(secrets, secret, url.QueryEscape(secret), url.UserPassword("", secret).String(), base64.StdEncoding.EncodeToString([]byte(secret)), base64.StdEncoding.EncodeToString([]byte(e.User+":"+secret)))
 	}
 	secrets = append(secrets, "sig=", "sig%3D") // of a minted shared access signature
 	leaks := func(t *testing.T, where, text string) {
