@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/zclconf/go-cty/cty"
@@ -39,7 +40,17 @@ func TestFunctions(t *testing.T) {
 		`join(",", [for k, v in merge({ a = 1 }, { b = 2 }) : "${k}${v}"])`: "a1,b2",
 		`basename(dirname("/a/b/c"))`:                                       "b",
 		`urlencode("a b")`:                                                  "a+b",
-		`nonsensitive(sensitive("x"))`:                                      "x",
+		`join(",", [alltrue([true, false]), alltrue([true, 1 == 1]), alltrue([]), alltrue([null])])`: "false,true,true,false",
+		`join(",", [anytrue([true, false]), anytrue([false, null]), anytrue([])])`:                   "true,false,false",
+		`tostring(sum([1, 2.5, 3]) + sum(toset([4])))`:                                               "10.5",
+		`coalesce(null, "", "x", "y")`:                                                               "x",
+		`tostring(coalesce(null, 0))`:                                                                "0",
+		`one(["x"])`:                                                                                 "x",
+		`one(toset(["x"]))`:                                                                          "x",
+		`one([]) == null ? "none" : "some"`:                                                          "none",
+		`join(",", setsymmetricdifference(["a", "b"], ["b", "c"]))`:                                  "a,c",
+		`substr(sha256("x"), 0, 8)`:                                                                  "2d711642",
+		`nonsensitive(sensitive("x"))`:                                                               "x",
 	} {
 		out, diags := sc.Eval(src)
 		if diags.HasErrors() || !out.Value.RawEquals(cty.StringVal(want)) || out.Sensitive {
@@ -48,7 +59,7 @@ func TestFunctions(t *testing.T) {
 	}
 	for _, src := range []string{
 		`file("no")`, `file("raw.bin")`, `file(".")`, `env("NOT_SET")`, `templatefile("t.tmpl", {})`, `templatefile("t.tmpl", [])`,
-		`base64decode("%")`, `length(1)`, `timestamp()`, `uuid()`, `fileset(".", "[")`, `1 +`, `nope`,
+		`base64decode("%")`, `length(1)`, `one(["a", "b"])`, `one("a")`, `coalesce(null, "")`, `coalesce()`, `sum([])`, `sum([null])`, `sum(["x"])`, `alltrue(["x"])`, `timestamp()`, `uuid()`, `fileset(".", "[")`, `1 +`, `nope`,
 	} {
 		if out, diags := sc.Eval(src); !diags.HasErrors() {
 			t.Errorf("%s = %#v without an error", src, out.Value)
@@ -56,5 +67,19 @@ func TestFunctions(t *testing.T) {
 	}
 	if out, diags := sc.Eval(`upper(sensitive("x"))`); diags.HasErrors() || !out.Sensitive {
 		t.Errorf("a mark is lost: %#v %v", out, diags)
+	}
+}
+
+func TestEveryFunctionIsDescribed(t *testing.T) {
+	fns := (&Stack{}).newFunctions()
+	for name, fn := range fns {
+		if text := describe(name, fn); !strings.HasSuffix(text, ".") {
+			t.Errorf("%s is described as %q", name, text)
+		}
+	}
+	for name := range descriptions {
+		if _, ok := fns[name]; !ok {
+			t.Errorf("there is a description of %s, and no such function", name)
+		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // Reference writes the reference pages from the kinds' descriptions: Markdown by file name, one page for each kind
-// ("kafka_topic.md", "provider_kafka.md") and an index, "README.md". The same kinds give the same pages.
+// ("kafka_topic.md", "provider_kafka.md") the functions, and an index, "README.md". The same kinds give the same pages.
 func Reference(kinds []*Kind) map[string]string {
 	pages := map[string]string{}
 	groups := map[string][]*Kind{}
@@ -31,6 +31,12 @@ func Reference(kinds []*Kind) map[string]string {
 			fmt.Fprintf(&b, "- [%s](%s): %s\n", titleOf(k), pageName(k), sentence(k.Doc))
 		}
 	}
+	pages["functions.md"] = functionsPage()
+	b.WriteString("\n## The language and the commands\n\n" +
+		"A stack is written in [HCL](https://github.com/hashicorp/hcl/blob/main/hclsyntax/spec.md), as Terraform's files are. There, a block that stands on\none line has one attribute at most.\n\n" +
+		"- [Functions](functions.md) of its expressions.\n" +
+		"- [Checks](checks.md) across systems, which validate and plan ask.\n" +
+		"- [Commands](commands.md), with their flags and exit codes.\n")
 	b.WriteString("\n## Schemas\n\n" +
 		"- [language.schema.json](language.schema.json): the language in its JSON syntax, for editors and for programs that write stacks.\n" +
 		"- [plan.schema.json](plan.schema.json): what `mkt plan -json` prints.\n\n" +
