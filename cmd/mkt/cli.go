@@ -84,9 +84,9 @@ was lost or doubled. With -local everything runs on this machine against an embe
 		}
 	}
 	add("main", newPlan(c), newApply(c), newStream(c), newQuery(c), newDestroy(c))
-	add("look", newStatus(c), newAudit(c), newDLQ(c), newShow(c), newOutput(c), newGraph(c), newDrift(c), newLedger(c), newUnlock(c))
+	add("look", newStatus(c), newAudit(c), newDLQ(c), newShow(c), newOutput(c), newGraph(c), newDrift(c), newLedger(c))
 	add("write", newInit(c), newValidate(c), newFmt(c), newConsole(c), newImport(c), newDocs(c))
-	add("machine", newLocal(c), newDoctor(c), newVersion(c))
+	add("machine", newLocal(c), newDoctor(c), newUnlock(c), newVersion(c))
 	root.SetHelpCommandGroupID("machine")
 	root.SetCompletionCommandGroupID("machine")
 	root.InitDefaultCompletionCmd()

@@ -22,7 +22,7 @@ func newDocs(c *cli) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "docs DIR",
 		Short: "Write the reference pages of this version",
-		Long: `docs writes one Markdown page per kind of block and one for the commands into DIR, from the same descriptions that
+		Long: `docs writes one Markdown page per kind of block, and one each for the functions, the checks and the commands, into DIR, from the same descriptions that
 mkt itself works by, and the JSON schemas of the language and of what plan -json prints.`,
 		Args: takes(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -39,6 +39,12 @@ mkt itself works by, and the JSON schemas of the language and of what plan -json
 			stale, err := writePages(args[0], pages, dry)
 			if err != nil {
 				return err
+			}
+			if c.json {
+				if err := render.JSON(c.out, map[string]any{"changed": append([]string{}, stale...)}); err != nil || len(stale) == 0 || !dry {
+					return err
+				}
+				return exitError(exitFailed)
 			}
 			for _, name := range stale {
 				fmt.Fprintln(c.out, name)

@@ -65,7 +65,7 @@ replaced or deleted. It changes nothing.`,
 	cmd.Flags().BoolVar(&o.destroy, "destroy", false, "plan the removal of everything that the stack owns")
 	o.allowFlag(cmd)
 	cmd.Flags().StringVar(&out, "out", "", "save the plan to a file for apply")
-	cmd.Flags().StringVar(&format, "format", "text", "text, markdown (for a pull request) or json")
+	cmd.Flags().StringVar(&format, "format", "text", "text, markdown (for a pull request) or json, which is -json")
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 2 when there is something to do")
 	return cmd
 }
