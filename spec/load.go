@@ -123,7 +123,11 @@ func (s *Stack) parse(varFiles []string) ([]*hclsyntax.Body, hcl.Diagnostics) {
 	}
 	dir, names := s.Path, []string{s.Path}
 	if info.IsDir() {
-		names = without(stackFiles(s.Path), varFiles)
+		all, err := Files(s.Path)
+		if err != nil {
+			return nil, hcl.Diagnostics{errorNowhere("No stack found", "The directory %q cannot be read: %s.", s.Path, reason(err))}
+		}
+		names = without(all, varFiles)
 		if len(names) == 0 {
 			return nil, hcl.Diagnostics{errorNowhere("No stack found", "The directory %q holds no .hcl file.", s.Path)}
 		}
@@ -141,13 +145,17 @@ func (s *Stack) parse(varFiles []string) ([]*hclsyntax.Body, hcl.Diagnostics) {
 	return s.parseFiles(names)
 }
 
-// stackFiles returns the files of the language in a directory, sorted.
-func stackFiles(dir string) []string {
-	names, _ := filepath.Glob(filepath.Join(globEscape(dir), "*.hcl"))
-	inJSON, _ := filepath.Glob(filepath.Join(globEscape(dir), "*"+jsonSuffix))
-	names = append(names, inJSON...)
-	sort.Strings(names)
-	return names
+// Files returns the paths of a directory's files in the language, in either syntax, sorted. Hidden files are none.
+func Files(dir string) (paths []string, err error) {
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		name := e.Name()
+		ours := strings.HasSuffix(name, ".hcl") || strings.HasSuffix(name, jsonSuffix)
+		if ours && !strings.HasPrefix(name, ".") && !e.IsDir() {
+			paths = append(paths, filepath.Join(dir, name))
+		}
+	}
+	return paths, err
 }
 
 func (s *Stack) parseFiles(names []string) (bodies []*hclsyntax.Body, diags hcl.Diagnostics) {
@@ -209,9 +217,6 @@ func without(names, others []string) []string {
 	}
 	var kept []string
 	for _, name := range names {
-		if strings.HasPrefix(filepath.Base(name), ".") {
-			continue
-		}
 		if abs, err := filepath.Abs(name); err != nil || !drop[abs] {
 			kept = append(kept, name)
 		}

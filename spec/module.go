@@ -247,8 +247,8 @@ func (s *Stack) loadModule(shown string, rng hcl.Range) (*module, hcl.Diagnostic
 	} else if m != nil {
 		return nil, nil
 	}
-	names := without(stackFiles(shown), nil)
-	if info, err := os.Stat(shown); err != nil || !info.IsDir() || len(names) == 0 {
+	names, err := Files(shown)
+	if err != nil || len(names) == 0 {
 		return nil, hcl.Diagnostics{errorAt(rng, "No module found", "There is no module at %q: it is no directory that holds .hcl files.", shown)}
 	}
 	m := s.newModule(dir, shown)

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/google/renameio/v2"
@@ -80,19 +81,12 @@ func (c *cli) stackFiles(args []string, recursive bool) ([]string, error) {
 	case !info.IsDir():
 		return []string{c.stackPath}, nil
 	}
-	return hclFiles(c.stackPath)
+	files, err := spec.Files(c.stackPath)
+	return slices.DeleteFunc(files, inJSON), err
 }
 
-// hclFiles returns the files of the language in a directory, whatever characters its name has.
-func hclFiles(dir string) (files []string, err error) {
-	entries, err := os.ReadDir(dir)
-	for _, e := range entries {
-		if !e.IsDir() && filepath.Ext(e.Name()) == ".hcl" && !strings.HasPrefix(e.Name(), ".") {
-			files = append(files, filepath.Join(dir, e.Name()))
-		}
-	}
-	return files, err
-}
+// inJSON reports whether a file is in the language's JSON syntax, which fmt leaves as it is.
+func inJSON(name string) bool { return filepath.Ext(name) == ".json" }
 
 // filesBelow returns the files of the language in a directory and those below it.
 func filesBelow(dir string) (files []string, err error) {
@@ -113,6 +107,9 @@ func filesBelow(dir string) (files []string, err error) {
 
 // format brings one file into the standard layout and tells whether it was in another.
 func (c *cli) format(name string, check bool) (bool, error) {
+	if inJSON(name) {
+		return false, fmt.Errorf("%s is in JSON, which fmt leaves as it is: name .hcl files", name)
+	}
 	src, err := os.ReadFile(name)
 	if err != nil {
 		return false, err

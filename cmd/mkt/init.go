@@ -14,6 +14,7 @@ import (
 	"mkt/examples"
 	"mkt/internal/shell"
 	"mkt/render"
+	"mkt/spec"
 )
 
 // initial is what init writes besides the shipped example: a few rows of it.
@@ -58,7 +59,7 @@ half-way, it is run again.`,
 // writeInitial writes the first stack into dir and returns the paths of its files, or writes nothing. What an init that was killed has left
 // is gone on from: each file is there whole or not at all, and the stack comes last.
 func writeInitial(dir string) ([]string, error) {
-	stacks, err := hclFiles(dir)
+	stacks, err := spec.Files(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
