@@ -15,8 +15,6 @@ import (
 	"mkt/render"
 )
 
-type diagnostics = hcl.Diagnostics
-
 // applyOptions are the flags of apply and destroy.
 type applyOptions struct {
 	planOptions
@@ -108,18 +106,7 @@ func (c *cli) change(ctx context.Context, operation string, o applyOptions) erro
 		return err
 	}
 	if p.Empty() {
-		saved, err := s.saveRecovered(ctx, p.Complete())
-		if err != nil {
-			return err
-		}
-		if saved && !c.json {
-			c.view(c.out).Printf("The ledger is whole again, at serial %d.\n", s.owned.Serial)
-		}
-		if c.json {
-			return render.ApplyReportJSON(c.out, &planner.Report{Outputs: p.Outputs}, render.DiagnosticsJSON(warnings))
-		}
-		c.view(c.out).Outputs(p.Outputs)
-		return nil
+		return c.unchanged(ctx, s, p, warnings)
 	}
 	// Who is shown what destroy destroys and says yes to it has agreed to the loss. An apply has other things to do as
 	// well, and a yes to those is none to a loss that may go unnoticed.
@@ -138,8 +125,24 @@ func (c *cli) change(ctx context.Context, operation string, o applyOptions) erro
 	return c.apply(ctx, s, p, lock.Lost(), agreed, warnings)
 }
 
+// unchanged is change where there is nothing to do but to make a recovered ledger whole.
+func (c *cli) unchanged(ctx context.Context, s *session, p *planner.Plan, warnings hcl.Diagnostics) error {
+	saved, err := s.saveRecovered(ctx, p.Complete())
+	if err != nil {
+		return err
+	}
+	if c.json {
+		return render.ApplyReportJSON(c.out, &planner.Report{Outputs: p.Outputs}, render.DiagnosticsJSON(warnings))
+	}
+	if saved {
+		c.view(c.out).Printf("The ledger is whole again, at serial %d.\n", s.owned.Serial)
+	}
+	c.view(c.out).Outputs(p.Outputs)
+	return nil
+}
+
 // apply does what the plan says and prints how it went.
-func (c *cli) apply(ctx context.Context, s *session, p *planner.Plan, lost <-chan struct{}, lossAgreed bool, warnings diagnostics) error {
+func (c *cli) apply(ctx context.Context, s *session, p *planner.Plan, lost <-chan struct{}, lossAgreed bool, warnings hcl.Diagnostics) error {
 	v := c.view(c.out)
 	signal.Ignore(syscall.SIGPIPE) // who stops to read what is printed must not stop it half-way
 	defer signal.Reset(syscall.SIGPIPE)

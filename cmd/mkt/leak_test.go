@@ -28,7 +28,7 @@ var (
 		{"show"}, {"show", "-json"}, {"output"}, {"output", "-json"}, {"output", "token"}, {"drift"}, {"status"}, {"status", "-json"},
 		{"ledger", "list"}, {"ledger", "show", "snowflake_stage.market"}, {"ledger", "show", "-json", "snowflake_stage.market"}, {"ledger", "restore"},
 		{"stream"}, {"stream", "-json"}, {"query", "SELECT 1"}, {"audit"}, {"audit", "-json"}, {"dlq", "list"}, {"dlq", "replay"},
-		{"console"}, {"import", "kafka_topic.other"}, {"import", "-all", "kafka"}, {"ledger", "forget", "azure_queue.events"}, {"forget", "azure_queue.events"}, {"unlock", "-force"}, {"destroy", "-auto-approve"},
+		{"console"}, {"import", "kafka_topic.other"}, {"import", "-all", "kafka"}, {"ledger", "forget", "-auto-approve", "azure_queue.events"}, {"unlock", "-force"}, {"destroy", "-auto-approve"},
 	}
 	serving = []string{"local", "completion", "help"}
 )

@@ -59,11 +59,7 @@ values and no secrets.`,
 }
 
 func (c *cli) loadLedger(cmd *cobra.Command) (*ledger.Ledger, error) {
-	stack, err := c.load()
-	if err != nil {
-		return nil, err
-	}
-	store, err := c.ledgerStore(stack)
+	store, err := c.openLedger()
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 
+	"github.com/hashicorp/hcl/v2"
 	"github.com/spf13/cobra"
 
 	"mkt/internal/shell"
@@ -77,7 +78,7 @@ func (o *planOptions) allowFlag(cmd *cobra.Command) {
 }
 
 // showPlan prints a plan with its diagnostics; a plan with errors is not shown, and the error is an exitError.
-func (c *cli) showPlan(s *session, p *planner.Plan, diags diagnostics) error {
+func (c *cli) showPlan(s *session, p *planner.Plan, diags hcl.Diagnostics) error {
 	if c.json && !diags.HasErrors() {
 		return render.JSON(c.out, render.NewPlanJSON(p, diags))
 	}

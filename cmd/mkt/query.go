@@ -87,7 +87,7 @@ func findQuery(app []*spec.Instance, arg string) (string, error) {
 		}
 		names = append(names, q.Addr.Label())
 	}
-	if isSQL(arg) {
+	if strings.ContainsAny(arg, " \t\n") {
 		return arg, nil
 	}
 	return "", fmt.Errorf("the stack has no query %q: it has %s; SQL is told from a name by the spaces in it", arg, orNone(names))
@@ -98,15 +98,6 @@ func orNone(names []string) string {
 		return "none"
 	}
 	return strings.Join(names, ", ")
-}
-
-func isSQL(s string) bool {
-	for _, r := range s {
-		if r == ' ' || r == '\n' || r == '\t' {
-			return true
-		}
-	}
-	return false
 }
 
 // runQuery asks and returns the whole result.

@@ -88,6 +88,15 @@ func (c *cli) report(diags hcl.Diagnostics, files map[string]*hcl.File) error {
 	return nil
 }
 
+// openLedger loads the stack and returns where its ledger is, for commands that ask no system.
+func (c *cli) openLedger() (ledger.Store, error) {
+	stack, err := c.load()
+	if err != nil {
+		return nil, err
+	}
+	return c.ledgerStore(stack)
+}
+
 // open loads the stack, finds its ledger and makes ready to reach its systems. The caller closes the session.
 func (c *cli) open(ctx context.Context) (*session, error) {
 	stack, err := c.load()

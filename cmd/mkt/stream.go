@@ -28,27 +28,16 @@ OTEL_EXPORTER_OTLP_ENDPOINT it sends a trace of the run to that collector.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c.lines = true
 			ctx := cmd.Context()
-			s, err := c.open(ctx)
-			if err != nil {
-				return err
-			}
-			defer s.Close()
 			watched, err := c.observe(ctx, metricsAddr)
 			if err != nil {
 				return err
 			}
 			defer watched.close()
-			app, err := s.app(ctx, []string{"producer", "consumer"}, args...)
+			s, cfg, err := c.streamOf(ctx, args)
 			if err != nil {
 				return err
 			}
-			if len(app) == 0 {
-				return errors.New("the stack has no producer and no consumer")
-			}
-			cfg, err := s.streamConfig(ctx, app)
-			if err != nil {
-				return err
-			}
+			defer s.Close()
 			if dry {
 				return s.dryRun(ctx, cfg)
 			}

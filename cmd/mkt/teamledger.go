@@ -57,11 +57,7 @@ func newRestore(c *cli) *cobra.Command {
 alone. What the generation before does not know yet is found by the next plan.`,
 		Args: takes(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			stack, err := c.load()
-			if err != nil {
-				return err
-			}
-			store, err := c.ledgerStore(stack)
+			store, err := c.openLedger()
 			if err != nil {
 				return err
 			}

@@ -23,11 +23,7 @@ began is in the ledger, so the next apply goes on from there. The lock of a ledg
 kernel releases it when its process ends.`,
 		Args: takes(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			stack, err := c.load()
-			if err != nil {
-				return err
-			}
-			store, err := c.ledgerStore(stack)
+			store, err := c.openLedger()
 			if err != nil {
 				return err
 			}
