@@ -115,11 +115,14 @@ func parseAt(src []byte, name string, at hcl.Pos) (*hclsyntax.Body, hcl.Diagnost
 // pieceEnd is where the first line behind size bytes ends that holds a closing
 // brace alone.
 func pieceEnd(src []byte, size int) int {
-	if size < len(src) {
-		for _, end := range []string{"\n}\n", "\n}\r\n"} {
-			if i := bytes.Index(src[size:], []byte(end)); i >= 0 {
-				return size + i + len(end)
-			}
+	for at := size; at < len(src); {
+		i := bytes.Index(src[at:], []byte("\n}"))
+		if i < 0 {
+			break
+		}
+		at += i + len("\n}")
+		if rest := bytes.TrimPrefix(src[at:], []byte("\r")); bytes.HasPrefix(rest, []byte("\n")) {
+			return len(src) - len(rest) + 1
 		}
 	}
 	return len(src)
