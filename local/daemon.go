@@ -94,10 +94,20 @@ func Status(dir string) (Daemon, error) {
 	if err := json.Unmarshal(data, &d); err != nil {
 		return Daemon{}, fmt.Errorf("read %s: %w", daemonFile, err)
 	}
-	if d.Dir != dir || syscall.Kill(d.PID, 0) != nil {
+	if !sameFolder(d.Dir, dir) || syscall.Kill(d.PID, 0) != nil {
 		return Daemon{}, ErrNotRunning // copied, or left by a process that was killed; the owner of the lock is starting
 	}
 	return d, nil
+}
+
+// sameFolder tells whether two paths lead to one folder, which may have several by symbolic links.
+func sameFolder(a, b string) bool {
+	one, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	other, err := os.Stat(b)
+	return err == nil && os.SameFile(one, other)
 }
 
 // locked tells whether a process owns dir.
