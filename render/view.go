@@ -113,11 +113,12 @@ func DiagnosticsJSON(diags hcl.Diagnostics) []Diagnostic {
 func ValidationJSON(w io.Writer, diags hcl.Diagnostics) error {
 	errors := len(diags.Errs()) // as hcl has it: warnings are none
 	return JSON(w, struct {
-		Valid       bool         `json:"valid"`
-		Errors      int          `json:"error_count"`
-		Warnings    int          `json:"warning_count"`
-		Diagnostics []Diagnostic `json:"diagnostics"`
-	}{errors == 0, errors, len(diags) - errors, DiagnosticsJSON(diags)})
+		FormatVersion string       `json:"format_version"`
+		Valid         bool         `json:"valid"`
+		Errors        int          `json:"error_count"`
+		Warnings      int          `json:"warning_count"`
+		Diagnostics   []Diagnostic `json:"diagnostics"`
+	}{"1", errors == 0, errors, len(diags) - errors, DiagnosticsJSON(diags)})
 }
 
 // plural returns "1 row" or "5,105 rows".
