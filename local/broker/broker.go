@@ -145,7 +145,7 @@ func start(ctx context.Context, cfg Config) (*Broker, error) {
 		return nil, err
 	}
 	addChecks(cluster, cfg.User, cfg.Password)
-	wholeFetches(cluster)
+	WholeFetches(cluster)
 	begun.watch(cluster)
 	factors, err := loadReplicas(cfg.Dir, cluster)
 	if err != nil {

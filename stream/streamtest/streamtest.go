@@ -85,6 +85,7 @@ func (s *Stack) startKafka(partitions int32) {
 	if err != nil {
 		s.T.Fatal(err)
 	}
+	broker.WholeFetches(c)
 	s.T.Cleanup(c.Close)
 	stop, err := broker.WatchMembers(c)
 	if err != nil {
