@@ -45,13 +45,12 @@ func TestFetchTellsWhatWasAborted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, topic := range res.(*kmsg.FetchResponse).Topics {
-		for _, p := range topic.Partitions {
-			if p.ErrorCode != 0 || len(p.RecordBatches) == 0 || len(p.AbortedTransactions) != 1 || p.AbortedTransactions[0].FirstOffset != 0 {
-				t.Errorf("code %d, %d bytes, aborted %+v", p.ErrorCode, len(p.RecordBatches), p.AbortedTransactions)
-			}
-			return
-		}
+	answers := res.(*kmsg.FetchResponse).Topics
+	if len(answers) != 1 || len(answers[0].Partitions) != 1 {
+		t.Fatalf("the answer is for %+v", answers)
 	}
-	t.Error("no partition was answered for")
+	p := answers[0].Partitions[0]
+	if p.ErrorCode != 0 || len(p.RecordBatches) == 0 || len(p.AbortedTransactions) != 1 || p.AbortedTransactions[0].FirstOffset != 0 {
+		t.Errorf("code %d, %d bytes, aborted %+v", p.ErrorCode, len(p.RecordBatches), p.AbortedTransactions)
+	}
 }
