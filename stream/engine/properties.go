@@ -207,14 +207,12 @@ func only(values ...string) setting {
 	}
 }
 
-// compression refuses none: with records that are not compressed, files have held rows of transactions that were aborted
-// (docs/explanation/exactly-once.md, "An open defect").
 func compression(value string) (kgo.Opt, error) {
-	codecs := map[string]kgo.CompressionCodec{"gzip": kgo.GzipCompression(), "snappy": kgo.SnappyCompression(),
+	codecs := map[string]kgo.CompressionCodec{"none": kgo.NoCompression(), "gzip": kgo.GzipCompression(), "snappy": kgo.SnappyCompression(),
 		"lz4": kgo.Lz4Compression(), "zstd": kgo.ZstdCompression()}
 	codec, ok := codecs[value]
 	if !ok {
-		return nil, fmt.Errorf("%q is none of gzip, lz4, snappy, zstd", value)
+		return nil, fmt.Errorf("%q is none of gzip, lz4, none, snappy, zstd", value)
 	}
 	return kgo.ProducerBatchCompression(codec), nil
 }
