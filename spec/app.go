@@ -62,7 +62,7 @@ func Producer() *Kind {
 			{Name: "on_error", Type: cty.String, Default: cty.StringVal("stop"), Check: OneOf("stop", "skip", "dead_letter"),
 				Doc: "What to do with a row that does not fit the schema: `stop`, `skip` it, or keep it as a `dead_letter` and go on."},
 			{Name: "properties", Type: cty.Map(cty.String),
-				Doc: "Settings of the Kafka client that sends, by librdkafka's names, such as `\"linger.ms\" = \"50\"`, `compression.codec`, `message.max.bytes` or `transaction.timeout.ms`. The connection's belong to the provider; what would lose or double rows is refused."},
+				Doc: "Settings of the Kafka client that sends, by librdkafka's names, such as `\"linger.ms\" = \"50\"`, `message.max.bytes` or `transaction.timeout.ms`. Records go as they are unless `compression.type` says otherwise, as with librdkafka: `snappy` or `zstd` cost a tenth to a quarter more CPU, and save half and more of what crosses a network that is metered or slow. The connection's belong to the provider; what would lose or double rows is refused."},
 		},
 		Blocks: []Nested{
 			{Name: "source", Label: "type", Min: 1, Max: 1,

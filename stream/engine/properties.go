@@ -151,7 +151,7 @@ func foreign(name string) error {
 func senderOptions(props map[string]string) ([]kgo.Opt, error) {
 	opts := []kgo.Opt{
 		kgo.TransactionTimeout(transactionTimeout), kgo.ProducerLinger(20 * time.Millisecond), kgo.ProducerBatchMaxBytes(mostRecord + batchOverhead),
-		kgo.ProducerBatchCompression(kgo.SnappyCompression()), kgo.MaxBufferedRecords(mostQueued), kgo.RecordDeliveryTimeout(5 * time.Minute),
+		kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.MaxBufferedRecords(mostQueued), kgo.RecordDeliveryTimeout(5 * time.Minute),
 	}
 	var problems []error
 	for _, name := range slices.Sorted(maps.Keys(props)) {

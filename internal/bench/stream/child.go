@@ -153,7 +153,7 @@ func encode(path string, n int) (*messages, error) {
 // sending and receiving are librdkafka's settings for much at a time, with the
 // compression that mkt has.
 var (
-	sending = map[string]string{"linger.ms": "20", "batch.size": "1000000", "batch.num.messages": "100000", "compression.type": "snappy",
+	sending = map[string]string{"linger.ms": "20", "batch.size": "1000000", "batch.num.messages": "100000", "compression.type": "none",
 		"queue.buffering.max.messages": "20000", "queue.buffering.max.kbytes": "65536", "enable.idempotence": "true", "acks": "all",
 		"partitioner": "murmur2_random", "log_level": "0"}
 	receiving = map[string]string{"fetch.queue.backoff.ms": "5", "fetch.wait.max.ms": "100", "queued.max.messages.kbytes": "2048",

@@ -90,7 +90,7 @@ output:
     topic: %[7]q
     key: ${! meta("key") }
     partitioner: murmur2_hash
-    compression: lz4
+    compression: none
     max_in_flight: 256
 `
 	connectConsume = `
