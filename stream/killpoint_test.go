@@ -61,14 +61,15 @@ func TestKillPoints(t *testing.T) {
 	for i := range lines { // which wait more than they work
 		running.Go(func() {
 			protocol := []string{"classic", "consumer"}[i%2]
-			t.Run(fmt.Sprint(i, protocol), func(t *testing.T) {
+			compression := []string{"none", "none", "snappy", "zstd"}[i] // fetch answers end elsewhere with each
+			t.Run(fmt.Sprint(i, protocol, compression), func(t *testing.T) {
 				r := rand.New(rand.NewPCG(seed, uint64(i)))
 				var points []killPoint
 				for range each {
 					points = append(points, killPoints...)
 				}
 				r.Shuffle(len(points), func(a, b int) { points[a], points[b] = points[b], points[a] })
-				got := newStack(t, 3).killAt(r, protocol, points)
+				got := newStack(t, 3).killAt(r, protocol, compression, points)
 				mu.Lock()
 				defer mu.Unlock()
 				for point, n := range got {
@@ -95,11 +96,12 @@ func TestKillPoints(t *testing.T) {
 
 // killAt runs the stream until it has died at each point, then to its end, and
 // counts the deaths.
-func (s *stack) killAt(r *rand.Rand, protocol string, points []killPoint) map[string]int {
+func (s *stack) killAt(r *rand.Rand, protocol, compression string, points []killPoint) map[string]int {
 	s.t.Helper()
 	s.groups(protocol, "600", "1000")
 	const n, poisoned = 60_000, 6 // for each death beside the dead letters
 	cfg := s.config(streamtest.Generate(s.t, s.Dir, n, func(i int) bool { return i%50 == 7 }))
+	cfg.Producers[0].Properties = map[string]string{"compression.type": compression}
 	cfg.Producers[0].Rate = 1500 // in all these lives it does not come to the end
 	cfg.Consumers[0].Roll = Roll{Rows: 150, Every: 50 * time.Millisecond}
 	deaths, letters := map[string]int{}, 0
