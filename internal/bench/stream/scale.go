@@ -20,15 +20,12 @@ const (
 	twoConsumers = "two consumers with 0.15 of a core each"
 )
 
-// runScale measures one consumer and then two of one group, each held to the same share of a core.
+// runScale measures one consumer and then two of one group, each held to the same share of a core, of a topic whose partitions are
+// equally long: else who has the longest would be waited for.
 func runScale(ctx context.Context, s *stack, t *table) error {
 	t.title("mkt stream, one machine and two")
-	if _, ok := t.find(mktProducer); !ok {
-		f, err := s.stream(ctx, mktProducer, "producer."+mktTopic)
-		if err != nil {
-			return err
-		}
-		t.add(f)
+	if _, err := s.stream(ctx, mktProducer, "producer."+mktEven); err != nil {
+		return err
 	}
 	for _, r := range []struct {
 		name, part string
@@ -49,7 +46,7 @@ func runScale(ctx context.Context, s *stack, t *table) error {
 
 // held runs n processes of a part of the stack's app, each with a share of a core, until all have ended.
 func (s *stack) held(ctx context.Context, name, part string, n int) (figures, error) {
-	f := figures{name: name, rows: s.n}
+	f := figures{name: name, rows: s.n * evenTimes}
 	began := time.Now()
 	var running []*exec.Cmd
 	for i := range n {

@@ -34,6 +34,7 @@ const schema = `{"type":"record","name":"MarketData","namespace":"mkt.bench","fi
 const (
 	mktTopic     = "prices"
 	mktBoth      = "prices-both"
+	mktEven      = "prices-even"
 	cTopic       = "from-c"
 	cBareTopic   = "from-c-bare"
 	franzTopic   = "from-franz"
@@ -43,6 +44,9 @@ const (
 )
 
 const partitions = 4
+
+// evenTimes is how often the topic of equally long partitions has the rows: until a group is balanced takes seconds, whatever it has to do.
+const evenTimes = 5
 
 // stack is a stack file in a folder of its own, and the daemon that serves it.
 type stack struct {
@@ -57,15 +61,20 @@ func start(ctx context.Context, mkt, dir, rows string, n int) (*stack, error) {
 	s := &stack{mkt: mkt, dir: dir, rows: rows, n: n}
 	var b bytes.Buffer
 	b.WriteString("provider \"kafka\" {}\nprovider \"azure\" {\n  account = \"mktbench\"\n}\nazure_container \"files\" {\n  name = \"files\"\n}\n")
-	for _, topic := range []string{mktTopic, mktBoth, cTopic, cBareTopic, franzTopic, naiveTopic, connectTopic, connectBoth} {
+	for _, topic := range []string{mktTopic, mktBoth, mktEven, cTopic, cBareTopic, franzTopic, naiveTopic, connectTopic, connectBoth} {
 		fmt.Fprintf(&b, "kafka_topic %q {\n  name = %q\n  partitions = %d\n  replication_factor = 1\n}\n", topic, topic, partitions)
 		fmt.Fprintf(&b, "schema_subject %q {\n  name = \"%s-value\"\n  schema = file(\"schema.avsc\")\n}\n", topic, topic)
 	}
-	for _, topic := range []string{mktTopic, mktBoth} {
-		fmt.Fprintf(&b, "producer %q {\n  topic = kafka_topic.%s\n  subject = schema_subject.%s\n  key = row.Index\n", topic, topic, topic)
-		fmt.Fprintf(&b, "  source \"csv\" {\n    path = %q\n    rename = { \"Adj Close\" = \"Adj_Close\" }\n    null = [\"\", \"null\"]\n  }\n}\n", rows)
+	for i := range evenTimes {
+		if err := os.Link(rows, filepath.Join(dir, fmt.Sprintf("even-%d.csv", i))); err != nil {
+			return nil, err
+		}
 	}
-	for _, c := range [][4]string{{"json", mktTopic, "json", "gzip"}, {"avro", mktTopic, "avro", "zstd"}, {"one", mktTopic, "json", "gzip"}, {"two", mktTopic, "json", "gzip"}, {"both", mktBoth, "json", "gzip"}} {
+	for _, p := range [][3]string{{mktTopic, "Index", rows}, {mktBoth, "Index", rows}, {mktEven, "Date", filepath.Join(dir, "even-*.csv")}} {
+		fmt.Fprintf(&b, "producer %[1]q {\n  topic = kafka_topic.%[1]s\n  subject = schema_subject.%[1]s\n  key = row.%[2]s\n", p[0], p[1])
+		fmt.Fprintf(&b, "  source \"csv\" {\n    path = %q\n    rename = { \"Adj Close\" = \"Adj_Close\" }\n    null = [\"\", \"null\"]\n  }\n}\n", p[2])
+	}
+	for _, c := range [][4]string{{"json", mktTopic, "json", "gzip"}, {"avro", mktTopic, "avro", "zstd"}, {"one", mktEven, "json", "gzip"}, {"two", mktEven, "json", "gzip"}, {"both", mktBoth, "json", "gzip"}} {
 		fmt.Fprintf(&b, "consumer %q {\n  topic = kafka_topic.%s\n  group = %q\n  container = azure_container.files\n  prefix = \"%s/\"\n  format = %q\n  compression = %q\n}\n",
 			c[0], c[1], c[0], c[0], c[2], c[3])
 	}
