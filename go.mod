@@ -13,6 +13,7 @@ require (
 	github.com/BurntSushi/toml v1.4.0 // Snowflake's connections.toml and config.toml
 	github.com/agext/levenshtein v1.2.1 // "did you mean"
 	github.com/apache/arrow-go/v18 v18.5.1 // Arrow IPC, in which Snowflake answers a SELECT
+	github.com/bmatcuk/doublestar/v4 v4.10.0 // patterns of files with **, as in Terraform; errors of folders, which the standard library's leave out
 	github.com/cenkalti/backoff/v5 v5.0.3 // retries with jitter that obey Retry-After
 	github.com/cespare/xxhash/v2 v2.3.0 // the running digest of a source
 	github.com/confluentinc/confluent-kafka-go/v2 v2.15.1 // Kafka and registry clients, fixed by our user; @latest answers an older version

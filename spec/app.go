@@ -72,7 +72,7 @@ func Producer() *Kind {
 						Doc: "The kind of source: `csv`; `ndjson`, a JSON object a line; or `parquet`. An object's members are met by name: one that is missing takes the field's default, one that is no field makes a bad row, and nested ones cannot be read. " +
 							"The columns of `parquet` are met by name as those of `csv` are; their types say how to read them, nested ones have to be dropped, and the line of a row is its number in the file."},
 					{Name: "path", Type: cty.String, Required: true, Check: NotEmpty,
-						Doc: "The files to read, in the order of their names: a path or a pattern with `*` and `?`, `.gz` and `.zst` are unpacked, `-` is the standard input (neither for `parquet`). " +
+						Doc: "The files to read, in the order of their names: a path or a pattern with `*`, `?`, `[a-z]`, `{a,b}` and, for folders of any depth, `**`; `.gz` and `.zst` are unpacked, `-` is the standard input (neither for `parquet`). " +
 							"A relative path starts at the stack's directory."},
 					{Name: "rename", Type: cty.Map(cty.String), Default: cty.MapValEmpty(cty.String),
 						Doc: "New names for columns, from the header's (or an object's) name to the schema's field."},

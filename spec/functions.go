@@ -3,6 +3,7 @@ package spec
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/url"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/bmatcuk/doublestar/v4"
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/ext/tryfunc"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -230,9 +232,12 @@ func (s *Stack) fileSetFunc() function.Function {
 		Type:   function.StaticReturnType(cty.Set(cty.String)),
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			dir := s.resolve(args[0].AsString())
-			found, err := filepath.Glob(filepath.Join(globEscape(dir), args[1].AsString()))
+			found, err := doublestar.FilepathGlob(Pattern(dir, args[1].AsString()), doublestar.WithFilesOnly(), doublestar.WithFailOnIOErrors())
+			if errors.Is(err, doublestar.ErrBadPattern) {
+				return cty.NilVal, function.NewArgErrorf(1, "not a pattern; write names with *, ** and ?, as in \"**/*.avsc\"")
+			}
 			if err != nil {
-				return cty.NilVal, function.NewArgErrorf(1, "not a pattern; write names with * and ?, as in \"*.avsc\"")
+				return cty.NilVal, function.NewArgErrorf(0, "%s", reason(err))
 			}
 			sort.Strings(found)
 			var names []cty.Value

@@ -118,7 +118,7 @@ var descriptions = map[string]string{
 	"env":          "Returns an environment variable, or the default where it is not set.",
 	"file":         "Returns the text of a file. A relative path starts at the stack's directory.",
 	"fileexists":   "Returns whether there is a file at a path.",
-	"fileset":      "Returns the files of a directory whose names match a pattern with `*` and `?`.",
+	"fileset":      "Returns the files of a directory whose names match a pattern with `*`, `?`, `[a-z]`, `{a,b}` and, for folders of any depth, `**`.",
 	"length":       "Returns how many characters a text has, or how many elements anything else.",
 	"nonsensitive": "Returns a value that is shown although it comes from a sensitive one.",
 	"one":          "Returns the one element of a list or a set, null where it has none. More of them are an error.",
@@ -138,7 +138,7 @@ var descriptions = map[string]string{
 // functionsPage describes the functions of the language.
 func functionsPage() string {
 	var b strings.Builder
-	b.WriteString("# Functions\n\nWhat has the name of a function of Terraform's does what that does, but that a pattern of `fileset` has no `**`; `env` is mkt's own. What gives another value each time, such as\n" +
+	b.WriteString("# Functions\n\nWhat has the name of a function of Terraform's does what that does; `env` is mkt's own. What gives another value each time, such as\n" +
 		"`timestamp()` and `uuid()`, is left out: a second plan would never be empty. `mkt console` tries them out.\n\n| Function | What it does |\n|---|---|\n")
 	fns := (&Stack{}).newFunctions()
 	for _, name := range sortedKeys(fns) {

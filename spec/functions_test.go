@@ -14,6 +14,7 @@ func TestFunctions(t *testing.T) {
 	write(t, s.Dir+"/t.tmpl", "Hello ${name}%{ for n in ns } ${n}%{ endfor }")
 	write(t, s.Dir+"/n.tmpl", "${n}")
 	write(t, s.Dir+"/raw.bin", "\xff\xfe")
+	write(t, s.Dir+"/a{1,2}/b/deep.avsc", "")
 	sc := s.NewScope()
 	for src, want := range map[string]string{
 		`try(file("no"), "fallback")`:                                       "fallback",
@@ -28,6 +29,9 @@ func TestFunctions(t *testing.T) {
 		`fileexists("t.tmpl") ? "y" : "n"`:                                  "y",
 		`join("+", fileset(path.stack, "*.tmpl"))`:                          "n.tmpl+t.tmpl",
 		`join("+", fileset("${path.stack}/none", "*"))`:                     "",
+		`join("+", fileset("a{1,2}", "**/*.avsc"))`:                         "b/deep.avsc",
+		`join("+", fileset("a{1,2}", "*"))`:                                 "",
+		`join("+", fileset(".", "{t,n}.*"))`:                                "n.tmpl+t.tmpl",
 		`tostring(length("häuser") + length({ a = 1 }))`:                    "7",
 		`yamldecode("a: b").a`:                                              "b",
 		`yamlencode({ a = "b" })`:                                           "\"a\": \"b\"\n",

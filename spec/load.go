@@ -188,6 +188,11 @@ func (s *Stack) parseFile(name, summary string) (*hclsyntax.Body, hcl.Diagnostic
 	return body, diags
 }
 
+// Pattern is a pattern of files below a directory, as a pattern for all of the path: the directory may have any name.
+func Pattern(dir, pattern string) string {
+	return filepath.Join(strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`, "{", `\{`).Replace(dir), pattern)
+}
+
 // reason is an error of the file system without the path that the message has already.
 func reason(err error) string {
 	switch {
@@ -201,10 +206,6 @@ func reason(err error) string {
 		return pe.Err.Error()
 	}
 	return err.Error()
-}
-
-func globEscape(path string) string {
-	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(path)
 }
 
 // without drops hidden files (editors leave some), and those that others name as well, whatever the spelling of the path.

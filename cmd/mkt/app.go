@@ -183,14 +183,9 @@ func sourcePath(dir, path string) string {
 		path = filepath.Join(dir, path)
 	}
 	if rest, inside := strings.CutPrefix(path, dir+string(filepath.Separator)); inside {
-		return filepath.Join(globEscape(dir), rest)
+		return spec.Pattern(dir, rest)
 	}
 	return path
-}
-
-// globEscape is a path as a pattern that matches nothing else.
-func globEscape(path string) string {
-	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(path)
 }
 
 // rowNumber is what the language calls the row's number: key = row.index.

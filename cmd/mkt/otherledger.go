@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -23,8 +24,12 @@ func (s *session) otherLedger(ctx context.Context) hcl.Diagnostics {
 	if s.c.local {
 		suffix = ".json"
 	}
-	entries, _ := filepath.Glob(filepath.Join(globEscape(filepath.Dir(own.Path())), "*"+suffix))
-	for _, path := range entries {
+	entries, _ := os.ReadDir(filepath.Dir(own.Path()))
+	for _, entry := range entries {
+		path := filepath.Join(filepath.Dir(own.Path()), entry.Name())
+		if !strings.HasSuffix(path, suffix) {
+			continue
+		}
 		other, err := ledger.NewFile(path).Load(ctx)
 		if err != nil || path == own.Path() {
 			continue

@@ -15,11 +15,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"sort"
 	"strings"
 
+	"github.com/bmatcuk/doublestar/v4"
 	"github.com/cespare/xxhash/v2"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -124,8 +124,9 @@ func quoted(dst, text []byte) []byte {
 	return append(dst, '"')
 }
 
-// Files expands the globs of paths, each sorted, a file named twice read
-// once. A pattern that matches nothing is an error.
+// Files expands the globs of paths (*, **, ?, [a-z], {a,b}), each sorted, a file
+// named twice read once. A pattern that matches nothing, or a directory that
+// cannot be read, is an error.
 func Files(paths []string) ([]string, error) {
 	var out []string
 	seen := map[string]bool{}
@@ -133,7 +134,7 @@ func Files(paths []string) ([]string, error) {
 		names := []string{p}
 		if p != Stdin {
 			var err error
-			if names, err = filepath.Glob(p); err != nil {
+			if names, err = doublestar.FilepathGlob(p, doublestar.WithFilesOnly(), doublestar.WithFailOnIOErrors()); err != nil {
 				return nil, fmt.Errorf("source path %q: %w", p, err)
 			}
 			if len(names) == 0 {

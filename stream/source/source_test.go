@@ -104,6 +104,37 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// A folder that cannot be read hides no file.
+func TestFilesBelowFolders(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"b/2.csv", "a/deep/1.csv", "a/note.txt", "0.csv"} {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	below := []string{filepath.Join(dir, "**", "*.{csv,tsv}")}
+	got, err := Files(below)
+	for i := range got {
+		got[i], _ = filepath.Rel(dir, got[i])
+	}
+	if want := []string{"0.csv", "a/deep/1.csv", "b/2.csv"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %v, %v", got, err)
+	}
+	if got, err := Files([]string{filepath.Join(dir, "a")}); err == nil {
+		t.Errorf("a folder is no file, got %v", got)
+	}
+	if err := os.Symlink("loop", filepath.Join(dir, "loop")); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := Files(below); err == nil {
+		t.Errorf("a folder that cannot be opened, got %v", got)
+	}
+}
+
 func TestFilesInOrderAndCompressed(t *testing.T) {
 	dir := t.TempDir()
 	put := func(name string, data []byte) {
