@@ -183,8 +183,11 @@ func (p *planning) refuse(cmp *comparing) {
 		if !a.Sensitive && a.Before != cty.NilVal && a.After != cty.NilVal {
 			how = "from " + short(a.Before) + " to " + short(a.After)
 		}
-		p.diags = append(p.diags, failureAt(cmp.change.RangeOf(a.Path), "Change not possible",
-			"%s: %s cannot be changed %s. %s", cmp.change.Addr, PathText(a.Path), how, capital(a.Why)))
+		detail := fmt.Sprintf("%s: %s cannot be changed %s. %s", cmp.change.Addr, PathText(a.Path), how, capital(a.Why))
+		if a.Outside {
+			detail += " It was changed outside of mkt: to keep it as it is, write that into the stack."
+		}
+		p.diags = append(p.diags, failureAt(cmp.change.RangeOf(a.Path), "Change not possible", "%s", detail))
 	}
 }
 

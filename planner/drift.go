@@ -46,7 +46,7 @@ type DriftedAttr struct {
 }
 
 // FindDrift compares the objects that mkt owns with what it applied last, whatever the stack says by now, and changes nothing.
-// Attributes that the stack leaves to the server or ignores are not drift. The result is ordered by address.
+// Attributes that the stack leaves to the server or ignores are not drift, nor is what it says by now as well. The result is ordered by address.
 func FindDrift(ctx context.Context, in Input) ([]Drifted, hcl.Diagnostics) {
 	in.Destroy, in.Targets = false, nil
 	p := newPlanning(in)
@@ -119,16 +119,16 @@ func (p *planning) drift(l leaver, w *wanted) (Drifted, bool) {
 func (p *planning) driftedAttrs(l leaver, w *wanted, actual cty.Value) (attrs []DriftedAttr) {
 	applied := l.entry.Digests
 	desired := map[string]cty.Value{}
-	alike := map[string]bool{} // what the kind knows as the same although it is written differently
+	agreed := map[string]bool{} // the stack says by now what is there: there is nothing left to change back
 	if w != nil {
 		actual = completeState(l.kind, actual, w.value)
 		eachPart(l.kind, w.value, func(key string, _ cty.Path, v cty.Value) { desired[key] = v })
-		alike = p.alike(l, w.value, actual)
+		agreed = alike(l.kind, w.value, actual)
 	}
 	seen := map[string]bool{}
 	look := func(key string, path cty.Path, v cty.Value) {
 		seen[key] = true
-		if alike[path[0].(cty.GetAttrStep).Name] {
+		if agreed[path[0].(cty.GetAttrStep).Name] {
 			return
 		}
 		if digest(p.in.Ledger, v) == applied[key] || !p.watches(l, w, path, desired[key], applied[key]) {
@@ -163,31 +163,18 @@ func (p *planning) driftedAttrs(l leaver, w *wanted, actual cty.Value) (attrs []
 	return attrs
 }
 
-// alike returns the attributes and blocks that are still as applied by the stack's value, and that the kind takes for the actual one.
-func (p *planning) alike(l leaver, desired, actual cty.Value) map[string]bool {
-	moved := map[string]bool{} // the stack has changed since
-	said := map[string]bool{}
-	eachPart(l.kind, desired, func(key string, path cty.Path, v cty.Value) {
-		said[key] = true
-		name := path[0].(cty.GetAttrStep).Name
-		moved[name] = moved[name] || digest(p.in.Ledger, v) != l.entry.Digests[key]
-	})
-	for key := range l.entry.Digests {
-		if path, ok := elementPath(key); ok && !said[key] {
-			moved[path[0].(cty.GetAttrStep).Name] = true
-		}
-	}
+// alike returns the attributes and blocks whose actual value the kind takes for the stack's.
+func alike(k *spec.Kind, desired, actual cty.Value) map[string]bool {
 	alike := map[string]bool{}
 	look := func(name string, effect spec.Effect) {
-		if d := desired.GetAttr(name); effect != nil && !moved[name] && d.IsWhollyKnown() {
-			alike[name] = same(effect, actual.GetAttr(name), d)
-		}
+		d, v := desired.GetAttr(name), actual.GetAttr(name)
+		alike[name] = v.RawEquals(d) || d.IsWhollyKnown() && same(effect, v, d)
 	}
-	for i := range l.kind.Attrs {
-		look(l.kind.Attrs[i].Name, l.kind.Attrs[i].Change)
+	for i := range k.Attrs {
+		look(k.Attrs[i].Name, k.Attrs[i].Change)
 	}
-	for i := range l.kind.Blocks {
-		look(l.kind.Blocks[i].Name, l.kind.Blocks[i].Change)
+	for i := range k.Blocks {
+		look(k.Blocks[i].Name, k.Blocks[i].Change)
 	}
 	return alike
 }

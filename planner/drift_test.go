@@ -128,6 +128,31 @@ changed mem_shelf.shelf
 	}
 }
 
+// TestDriftAgreed: what the stack says by now is no drift, since no apply would find anything to do about it.
+func TestDriftAgreed(t *testing.T) {
+	m, b := bench(t)
+	b.MustApply(t, `mem_box "a" {
+  size = 2
+  tags = { a = "1" }
+}`)
+	m.Put("mem_box", "a", map[string]cty.Value{"size": cty.NumberIntVal(9), "tags": cty.MapVal(map[string]cty.Value{"b": cty.StringVal("2")})})
+	_, diags := planner.New(context.Background(), b.Input(t, `mem_box "a" { size = 2 }`))
+	if got := providertest.Text(diags); !strings.Contains(got, "cannot shrink; make another one. It was changed outside of mkt: to keep it as it is, write that into the stack.") {
+		t.Errorf("got: %s", got)
+	}
+	stack := `mem_box "a" {
+  size = 9
+  tags = { b = "2" }
+}`
+	b.MustApply(t, stack)
+	if got := drifted(t, b.Input(t, stack)); got != "" {
+		t.Errorf("got: %s", got)
+	}
+	if got := drifted(t, b.Input(t, `mem_box "a" { size = 9 }`)); !strings.Contains(got, `tags["b"]`) || strings.Contains(got, "size") {
+		t.Errorf("got: %s", got)
+	}
+}
+
 // TestDriftUnknown: what cannot be told is said, and is not drift.
 func TestDriftUnknown(t *testing.T) {
 	m, b := bench(t)
