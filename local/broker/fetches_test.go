@@ -54,3 +54,43 @@ func TestFetchTellsWhatWasAborted(t *testing.T) {
 		t.Errorf("code %d, %d bytes, aborted %+v", p.ErrorCode, len(p.RecordBatches), p.AbortedTransactions)
 	}
 }
+
+// An answer has no more bytes than the reader asks for, whatever the number of partitions.
+func TestFetchKeepsToItsBytes(t *testing.T) {
+	b := start(t, t.TempDir())
+	ctx := within(t, 30*time.Second)
+	const partitions, batches, size, most = 8, 4, 30_000, 256 << 10
+	topic, err := kadm.NewClient(franz(t, b.Addr())).CreateTopic(ctx, partitions, 1, nil, "t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := franz(t, b.Addr(), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchCompression(kgo.NoCompression()))
+	req := kmsg.NewPtrFetchRequest()
+	req.MaxBytes, req.MaxWaitMillis, req.MinBytes, req.SessionEpoch = most, 100, 1, -1
+	rt := kmsg.NewFetchRequestTopic()
+	rt.Topic, rt.TopicID = "t", topic.ID
+	for p := range int32(partitions) {
+		for range batches {
+			if err := c.ProduceSync(ctx, &kgo.Record{Topic: "t", Partition: p, Value: make([]byte, size)}).FirstErr(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		rp := kmsg.NewFetchRequestTopicPartition()
+		rp.Partition, rp.PartitionMaxBytes, rp.CurrentLeaderEpoch = p, 1<<20, -1
+		rt.Partitions = append(rt.Partitions, rp)
+	}
+	req.Topics = append(req.Topics, rt)
+	res, err := c.Request(ctx, req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	total := 0
+	for _, topic := range res.(*kmsg.FetchResponse).Topics {
+		for _, p := range topic.Partitions {
+			total += len(p.RecordBatches)
+		}
+	}
+	if total < size || total > most {
+		t.Errorf("%d bytes of at most %d", total, most)
+	}
+}
