@@ -90,6 +90,26 @@ func (p *planning) checkMoves() {
 	}
 }
 
+// checkFound reports targets, and addresses to take over, that stand for no instance.
+func (p *planning) checkFound() {
+	for _, t := range p.in.Targets {
+		if b := p.in.Stack.Block(t); t.Keyed && b != nil && b.Managed() && p.wanted[t] == nil && !p.owns(t) {
+			p.diags = append(p.diags, failure("Target not found", "There is no %s: %s has no instance with this key.", t, b.Addr))
+		}
+	}
+	for _, a := range p.in.Adopt {
+		switch b := p.in.Stack.Block(a); {
+		case b == nil || !b.Managed():
+			p.diags = append(p.diags, failure("Nothing to take over", "The stack has no resource %s; write its block first.", a))
+		case p.wanted[a] != nil || p.targets.exact[a] || !p.selects(b.Addr):
+		case !a.Keyed:
+			p.diags = append(p.diags, failure("Nothing to take over", "%s has for_each: name one of its instances, as in %s[\"key\"].", a, a))
+		default:
+			p.diags = append(p.diags, failure("Nothing to take over", "There is no %s: %s has no instance with this key.", a, b.Addr))
+		}
+	}
+}
+
 // importing reports whether an import block is about an instance and names the object that its block describes.
 func (p *planning) importing(w *wanted) (imports, ok bool) {
 	i, imports := p.imports[w.inst.Addr]

@@ -183,6 +183,9 @@ func (p *Plan) Empty() bool {
 // Complete reports whether the plan has looked at all of the stack, so that what a recovered ledger lacks is found by now.
 func (p *Plan) Complete() bool { return !p.Destroy && p.chosen == nil && !p.failed }
 
+// Targeted reports whether the plan is about a part of the stack only.
+func (p *Plan) Targeted() bool { return p.chosen != nil }
+
 // Change returns the change of an address, or nil.
 func (p *Plan) Change(addr spec.Addr) *Change { return p.index[addr] }
 

@@ -196,6 +196,9 @@ func (p *planning) evaluateFirst() bool {
 		}
 	}
 	p.checkMoves()
+	if !p.diags.HasErrors() {
+		p.checkFound()
+	}
 	if p.diags.HasErrors() || len(p.systems.diags) > 0 {
 		return false
 	}

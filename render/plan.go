@@ -52,7 +52,11 @@ func (v *View) Plan(p *planner.Plan) {
 		v.Printf("\n")
 	}
 	if shown == 0 && p.Empty() {
-		v.Printf("%s The stack and the world agree.\n", v.bold(v.paint("Nothing to do.", text.FgGreen)))
+		agree := "The stack and the world agree."
+		if p.Targeted() {
+			agree = "What was targeted is as the stack says."
+		}
+		v.Printf("%s %s\n", v.bold(v.paint("Nothing to do.", text.FgGreen)), agree)
 		return
 	}
 	v.Printf("%s\n", v.bold(Summary(p)))

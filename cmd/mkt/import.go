@@ -97,9 +97,6 @@ func (c *cli) importOne(ctx context.Context, addr spec.Addr, id string, wait tim
 		if err := c.report(diags, s.stack.Files); err != nil {
 			return err
 		}
-		if change == nil {
-			return fmt.Errorf("%s has no instance with this key", block.Addr)
-		}
 		return fmt.Errorf("there is no %s %q to import", addr.Kind, change.ID)
 	}
 	if err := planner.Own(ctx, p, addr, s.store); err != nil {
