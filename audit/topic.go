@@ -50,7 +50,7 @@ func (a *auditor) producer(ctx context.Context, p stream.Producer) error {
 	a.report.Hops = append(a.report.Hops, src)
 
 	var foreign int64
-	if err := a.topicHop(ctx, p, Topic, p.Topic, of, good, goodSum, func(bounds stream.Offsets, t stream.Topic) side {
+	if err := a.topicHop(ctx, Topic, p.Topic, of, good, goodSum, func(bounds stream.Offsets, t stream.Topic) side {
 		return a.ownRecords(ctx, p, schema, t, bounds, &foreign)
 	}, &foreign); err != nil {
 		return err
@@ -58,7 +58,7 @@ func (a *auditor) producer(ctx context.Context, p stream.Producer) error {
 	if home.ID == "" || p.OnError != stream.DeadLetter && len(dead.Waiting) == 0 {
 		return nil
 	}
-	if err := a.topicHop(ctx, p, DeadLetters, p.DeadLetters(), of, bad, badSum, func(bounds stream.Offsets, t stream.Topic) side {
+	if err := a.topicHop(ctx, DeadLetters, p.DeadLetters(), of, bad, badSum, func(bounds stream.Offsets, t stream.Topic) side {
 		return a.deadRecords(ctx, p, home, t, bounds, dead.Waiting)
 	}, new(int64)); err != nil {
 		return err
@@ -90,7 +90,7 @@ func (a *auditor) deadRows(ctx context.Context, p stream.Producer) (stream.Topic
 
 // topicHop compares source rows with a topic's records. Going through the
 // records counts those of others in foreign.
-func (a *auditor) topicHop(ctx context.Context, p stream.Producer, kind Kind, name, of string, expected side, expectedSum codec.Multiset,
+func (a *auditor) topicHop(ctx context.Context, kind Kind, name, of string, expected side, expectedSum codec.Multiset,
 	records func(stream.Offsets, stream.Topic) side, foreign *int64) error {
 	h := Hop{Kind: kind, Name: name, Of: of, Expected: int64(expectedSum.Rows)}
 	t, err := stream.DescribeTopic(ctx, a.admin, name)

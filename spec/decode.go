@@ -105,7 +105,7 @@ func (d *decoder) body(body hcl.Body, ctx *hcl.EvalContext, sh *shape, src *sour
 		attr := &sh.attrs[i]
 		path := append(at[:len(at):len(at)], cty.GetAttrStep{Name: attr.Name})
 		if len(at) > 0 && attr.Name == src.labelled {
-			values[attr.Name] = d.finish(attr, cty.StringVal(src.labelText), src.label, path)
+			values[attr.Name] = d.check(attr, cty.StringVal(src.labelText), nil, src.label, false)
 			continue
 		}
 		values[attr.Name] = d.attr(attr, content.Attributes[attr.Name], ctx, src, path)
@@ -185,7 +185,7 @@ func (d *decoder) attr(attr *Attr, a *hcl.Attribute, ctx *hcl.EvalContext, src *
 			d.fail(diag)
 			return cty.UnknownVal(cty.String)
 		}
-		return d.finish(attr, cty.StringVal(column), rng, at)
+		return d.check(attr, cty.StringVal(column), nil, rng, false)
 	}
 	v, diags := a.Expr.Value(ctx)
 	d.diags = append(d.diags, evaluated(diags)...)
@@ -227,7 +227,7 @@ func (d *decoder) attr(attr *Attr, a *hcl.Attribute, ctx *hcl.EvalContext, src *
 	if v.IsNull() {
 		return d.absent(attr, src, at)
 	}
-	return d.check(attr, v, a.Expr, rng, at, hidden)
+	return d.check(attr, v, a.Expr, rng, hidden)
 }
 
 // absent is the value of an attribute that is not set, or set to null.
@@ -239,7 +239,7 @@ func (d *decoder) absent(attr *Attr, src *source, at cty.Path) cty.Value {
 				"With for_each, every instance would get the label as its %s. Set %s with the help of each.key.", attr.Name, attr.Name))
 			return cty.UnknownVal(attr.Type)
 		}
-		return d.finish(attr, cty.StringVal(d.block.Addr.Name), src.label, at)
+		return d.check(attr, cty.StringVal(d.block.Addr.Name), nil, src.label, false)
 	case attr.Required:
 		if src.header.Filename == "" {
 			d.fail(errorNowhere("Missing attribute", "The provider %s needs %s. %s", d.kind.Name, attr.Name, sentence(attr.Doc)))
@@ -258,13 +258,8 @@ func (d *decoder) absent(attr *Attr, src *source, at cty.Path) cty.Value {
 	return cty.NullVal(attr.Type)
 }
 
-// finish checks a value that is not from an expression.
-func (d *decoder) finish(attr *Attr, v cty.Value, rng hcl.Range, at cty.Path) cty.Value {
-	return d.check(attr, v, nil, rng, at, false)
-}
-
 // check holds a value against the attribute's check and brings it into normal form.
-func (d *decoder) check(attr *Attr, v cty.Value, expr hcl.Expression, rng hcl.Range, at cty.Path, hidden bool) cty.Value {
+func (d *decoder) check(attr *Attr, v cty.Value, expr hcl.Expression, rng hcl.Range, hidden bool) cty.Value {
 	if !v.IsWhollyKnown() {
 		return v
 	}

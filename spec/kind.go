@@ -126,11 +126,6 @@ func Replaced(why string) Effect {
 	return func(_, _ cty.Value) Verdict { return Verdict{Act: Replace, Why: why} }
 }
 
-// Refused returns the effect of attributes that cannot be changed; advice says what to do instead.
-func Refused(advice string) Effect {
-	return func(_, _ cty.Value) Verdict { return Verdict{Act: Refuse, Why: advice} }
-}
-
 // Problem is something wrong with a value: where in it, what, and what to do.
 type Problem struct {
 	Path    cty.Path // into the kind's value; empty for the whole block

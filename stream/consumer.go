@@ -91,7 +91,7 @@ func (c *consumer) loop(ctx context.Context) (err error) {
 	uploads, stop := context.WithCancel(context.Background())
 	defer stop()
 	c.uploads = uploads
-	if err := c.connect(ctx); err != nil {
+	if err := c.connect(); err != nil {
 		return err
 	}
 	defer c.client.Close()
@@ -170,7 +170,7 @@ func (c *consumer) prepare(ctx context.Context) error {
 }
 
 // connect joins the group.
-func (c *consumer) connect(ctx context.Context) error {
+func (c *consumer) connect() error {
 	var err error
 	c.dirs = newDirectories(c.cfg.By)
 	c.parts, c.results = map[int32]*partition{}, make(chan outcome, 1024)

@@ -27,13 +27,6 @@ func (m *Multiset) AddHash(h uint64) {
 	m.B += mix(h)
 }
 
-// Merge takes in all rows of o.
-func (m *Multiset) Merge(o Multiset) {
-	m.Rows += o.Rows
-	m.A += o.A
-	m.B += o.B
-}
-
 // mix is the finalizer of splitmix64 (Steele, Lea, Flood 2014).
 func mix(h uint64) uint64 {
 	h += 0x9e3779b97f4a7c15
