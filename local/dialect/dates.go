@@ -15,7 +15,7 @@ var parts = func() map[string]string {
 		"second": "second s sec seconds secs", "millisecond": "millisecond ms msec milliseconds",
 		"microsecond": "microsecond us usec microseconds",
 	} {
-		for _, n := range strings.Fields(names) {
+		for n := range strings.FieldsSeq(names) {
 			m[n] = part
 		}
 	}
@@ -258,7 +258,7 @@ var intervalPart = regexp.MustCompile(`^\s*([+-]?\d+)\s*([A-Za-z]+)\s*$`)
 func parseInterval(t Token) (text string, days bool, err error) {
 	var sum []string
 	days = true
-	for _, p := range strings.Split(t.Value, ",") {
+	for p := range strings.SplitSeq(t.Value, ",") {
 		m := intervalPart.FindStringSubmatch(p)
 		if m == nil {
 			return "", false, unsupported(t, "interval "+t.Text)

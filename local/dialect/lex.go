@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -36,12 +37,7 @@ func (t Token) is(words ...string) bool {
 	if t.Kind != Ident && t.Kind != Operator {
 		return false
 	}
-	for _, w := range words {
-		if t.Value == w {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(words, t.Value)
 }
 
 // SyntaxError says where a text stops being Snowflake SQL.

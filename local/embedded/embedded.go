@@ -21,6 +21,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -248,8 +249,8 @@ func (r *run) serve(c *config, name string, h http.Handler) (string, error) {
 // close stops the servers, the last one started first.
 func (r *run) close() error {
 	var errs []error
-	for i := len(r.closers) - 1; i >= 0; i-- {
-		errs = append(errs, r.closers[i]())
+	for _, closer := range slices.Backward(r.closers) {
+		errs = append(errs, closer())
 	}
 	return errors.Join(errs...)
 }

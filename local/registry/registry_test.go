@@ -61,8 +61,7 @@ func info(schema string, refs ...schemaregistry.Reference) schemaregistry.Schema
 }
 
 func code(err error) int {
-	var e *rest.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*rest.Error](err); ok {
 		return e.Code
 	}
 	return 0

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob"
 	azcontainer "github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/sas"
@@ -41,7 +40,7 @@ func TestSharedKey(t *testing.T) {
 
 	// Metadata names in the order of which signers and bytes disagree.
 	if _, err := w.blobClient().UploadBuffer(ctx, "data", "x", nil, &azblob.UploadBufferOptions{Metadata: map[string]*string{
-		"a1": to.Ptr("1"), "a_1": to.Ptr("2"), "ab": to.Ptr("3"), "a_b": to.Ptr("4"), "Z": to.Ptr("5"),
+		"a1": new("1"), "a_1": new("2"), "ab": new("3"), "a_b": new("4"), "Z": new("5"),
 	}}); err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +111,7 @@ func TestBlobSAS(t *testing.T) {
 	cred := must[*azblob.SharedKeyCredential](t)(azblob.NewSharedKeyCredential(testAccount, testKey))
 	cc := w.blobClient().ServiceClient().NewContainerClient("data")
 	if _, err := cc.SetAccessPolicy(t.Context(), &azcontainer.SetAccessPolicyOptions{ContainerACL: []*azcontainer.SignedIdentifier{{
-		ID: to.Ptr("readers"), AccessPolicy: &azcontainer.AccessPolicy{Expiry: to.Ptr(time.Now().Add(time.Hour)), Permission: to.Ptr("r")},
+		ID: new("readers"), AccessPolicy: &azcontainer.AccessPolicy{Expiry: new(time.Now().Add(time.Hour)), Permission: new("r")},
 	}}}); err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +171,7 @@ func TestUserDelegationSAS(t *testing.T) {
 	options.Transport = sendTo(strings.TrimPrefix(strings.TrimSuffix(w.blobs, "/"+testAccount), "http://"))
 	sc := must[*azservice.Client](t)(azservice.NewClient("http://"+testAccount+".blob.example/"+testAccount, staticToken(testToken), &azservice.ClientOptions{ClientOptions: options}))
 	hour := time.Now().UTC().Add(time.Hour)
-	info := azservice.KeyInfo{Start: to.Ptr(time.Now().UTC().Format(sas.TimeFormat)), Expiry: to.Ptr(hour.Format(sas.TimeFormat))}
+	info := azservice.KeyInfo{Start: new(time.Now().UTC().Format(sas.TimeFormat)), Expiry: new(hour.Format(sas.TimeFormat))}
 	cred, err := sc.GetUserDelegationCredential(t.Context(), info, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -185,7 +184,7 @@ func TestUserDelegationSAS(t *testing.T) {
 	if got := allowed(sasCalls(t, w.blobs, strings.Replace(q.Encode(), "sp=rl", "sp=rwl", 1))); got != "" {
 		t.Errorf("widened: allowed %q", got)
 	}
-	info.Expiry = to.Ptr(time.Now().UTC().Add(8 * 24 * time.Hour).Format(sas.TimeFormat))
+	info.Expiry = new(time.Now().UTC().Add(8 * 24 * time.Hour).Format(sas.TimeFormat))
 	_, err = sc.GetUserDelegationCredential(t.Context(), info, nil)
 	wantCode(t, err, 400, "InvalidXmlNodeValue")
 	bad := must[*azservice.Client](t)(azservice.NewClient(w.blobs, staticToken("wrong"), &azservice.ClientOptions{ClientOptions: noRetry}))

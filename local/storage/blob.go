@@ -48,7 +48,7 @@ func (t *tx) commit(rq *request, c *container, old, b *blob, api string) error {
 		t.remove(old.File)
 	}
 	t.dropStaged(rq, c)
-	t.stamp(rq, b)
+	b.ETag, b.Modified = t.etag()
 	if old == nil {
 		b.Created = b.Modified
 	}
@@ -63,8 +63,6 @@ func (t *tx) dropStaged(rq *request, c *container) {
 		t.del(kindStaged, rq.key(), rq.object)
 	}
 }
-
-func (t *tx) stamp(rq *request, b *blob) { b.ETag, b.Modified = t.etag() }
 
 // putBlob is Put Blob, or Copy Blob where a source is named.
 func (s *Storage) putBlob(rq *request) error {
@@ -198,7 +196,7 @@ func (s *Storage) change(rq *request, touch, lease bool, change func(*blob) erro
 			return err
 		}
 		if touch {
-			t.stamp(rq, &b)
+			b.ETag, b.Modified = t.etag()
 		}
 		t.put(kindBlob, []string{rq.key(), rq.object}, &b)
 		setVersion(rq.w.Header(), b.ETag, b.Modified)

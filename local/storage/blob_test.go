@@ -37,7 +37,7 @@ func TestContainers(t *testing.T) {
 	w := open(t)
 	c, ctx := w.blobClient(), t.Context()
 	if _, err := c.CreateContainer(ctx, "data", &azblob.CreateContainerOptions{
-		Metadata: map[string]*string{"owner": to.Ptr("mkt")}, Access: to.Ptr(azblob.PublicAccessTypeBlob),
+		Metadata: map[string]*string{"owner": new("mkt")}, Access: to.Ptr(azblob.PublicAccessTypeBlob),
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -51,12 +51,12 @@ func TestContainers(t *testing.T) {
 	if *p.Metadata["Owner"] != "mkt" || *p.BlobPublicAccess != "blob" || p.ETag == nil || p.LastModified.IsZero() {
 		t.Fatalf("properties: %+v", p)
 	}
-	if _, err := cc.SetMetadata(ctx, &azcontainer.SetMetadataOptions{Metadata: map[string]*string{"a": to.Ptr("1"), "b": to.Ptr("2")}}); err != nil {
+	if _, err := cc.SetMetadata(ctx, &azcontainer.SetMetadataOptions{Metadata: map[string]*string{"a": new("1"), "b": new("2")}}); err != nil {
 		t.Fatal(err)
 	}
 	expiry := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
 	if _, err := cc.SetAccessPolicy(ctx, &azcontainer.SetAccessPolicyOptions{
-		ContainerACL: []*azcontainer.SignedIdentifier{{ID: to.Ptr("readers"), AccessPolicy: &azcontainer.AccessPolicy{Expiry: &expiry, Permission: to.Ptr("rl")}}},
+		ContainerACL: []*azcontainer.SignedIdentifier{{ID: new("readers"), AccessPolicy: &azcontainer.AccessPolicy{Expiry: &expiry, Permission: new("rl")}}},
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestContainers(t *testing.T) {
 		w.container(fmt.Sprintf("more-%d", i))
 	}
 	var names []string
-	pager := c.NewListContainersPager(&azblob.ListContainersOptions{MaxResults: to.Ptr(int32(2)), Include: azblob.ListContainersInclude{Metadata: true}})
+	pager := c.NewListContainersPager(&azblob.ListContainersOptions{MaxResults: new(int32(2)), Include: azblob.ListContainersInclude{Metadata: true}})
 	pages := 0
 	for pager.More() {
 		page := must[azblob.ListContainersResponse](t)(pager.NextPage(ctx))
@@ -114,8 +114,8 @@ func TestPutAndGet(t *testing.T) {
 	name := "a b/ü&<%2F+?.json"
 	body := []byte("hello, blobs")
 	up := must[azblob.UploadBufferResponse](t)(c.UploadBuffer(ctx, "data", name, body, &azblob.UploadBufferOptions{
-		HTTPHeaders: &azb.HTTPHeaders{BlobContentType: to.Ptr("application/json"), BlobContentEncoding: to.Ptr("br")},
-		Metadata:    map[string]*string{"end_offset": to.Ptr("41"), "rows": to.Ptr("7")},
+		HTTPHeaders: &azb.HTTPHeaders{BlobContentType: new("application/json"), BlobContentEncoding: new("br")},
+		Metadata:    map[string]*string{"end_offset": new("41"), "rows": new("7")},
 		Tags:        map[string]string{"k": "v 1"},
 	}))
 	if got := read(t, c, "data", name, nil); got != string(body) {
@@ -187,7 +187,7 @@ func TestConditions(t *testing.T) {
 	wantCode(t, err, 412, "ConditionNotMet")
 	_, err = put("3", &azb.ModifiedAccessConditions{IfNoneMatch: &second})
 	wantCode(t, err, 412, "ConditionNotMet")
-	_, err = put("3", &azb.ModifiedAccessConditions{IfUnmodifiedSince: to.Ptr(time.Now().Add(-time.Hour))})
+	_, err = put("3", &azb.ModifiedAccessConditions{IfUnmodifiedSince: new(time.Now().Add(-time.Hour))})
 	wantCode(t, err, 412, "ConditionNotMet")
 	if got := read(t, c, "data", "x", nil); got != "2" {
 		t.Fatalf("body is %q", got)
@@ -324,7 +324,7 @@ func TestListing(t *testing.T) {
 			t.Errorf("prefix %q delimiter %q size %d:\n got %q\nwant %q", tt.prefix, tt.delimiter, tt.size, got, tt.want)
 		}
 	}
-	pager := cc.NewListBlobsFlatPager(&azcontainer.ListBlobsFlatOptions{Marker: to.Ptr("!")})
+	pager := cc.NewListBlobsFlatPager(&azcontainer.ListBlobsFlatOptions{Marker: new("!")})
 	_, err := pager.NextPage(ctx)
 	wantCode(t, err, 400, "InvalidQueryParameterValue")
 }
@@ -335,10 +335,10 @@ func TestBlobProperties(t *testing.T) {
 	w.put("data", "x", "body")
 	c, ctx := w.blobClient(), t.Context()
 	bc := c.ServiceClient().NewContainerClient("data").NewBlobClient("x")
-	if _, err := bc.SetMetadata(ctx, map[string]*string{"k": to.Ptr("v")}, nil); err != nil {
+	if _, err := bc.SetMetadata(ctx, map[string]*string{"k": new("v")}, nil); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := bc.SetHTTPHeaders(ctx, azb.HTTPHeaders{BlobContentType: to.Ptr("text/csv")}, nil); err != nil {
+	if _, err := bc.SetHTTPHeaders(ctx, azb.HTTPHeaders{BlobContentType: new("text/csv")}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := bc.SetTags(ctx, map[string]string{"a": "1", "b": "2"}, nil); err != nil {
@@ -412,7 +412,7 @@ func TestLeases(t *testing.T) {
 	now = now.Add(11 * time.Second) // expired
 	wantCode(t, write(&id1), 412, "LeaseLost")
 	must[azlease.BlobAcquireResponse](t)(other.AcquireLease(ctx, -1, nil))
-	broken := must[azlease.BlobBreakResponse](t)(lc.BreakLease(ctx, &azlease.BlobBreakOptions{BreakPeriod: to.Ptr(int32(20))}))
+	broken := must[azlease.BlobBreakResponse](t)(lc.BreakLease(ctx, &azlease.BlobBreakOptions{BreakPeriod: new(int32(20))}))
 	if *broken.LeaseTime != 20 {
 		t.Errorf("break takes %d s", *broken.LeaseTime)
 	}
@@ -450,7 +450,7 @@ func TestRefusedByName(t *testing.T) {
 		},
 		"tag condition": func() error {
 			_, err := cc.NewBlobClient("x").GetProperties(ctx, &azb.GetPropertiesOptions{AccessConditions: &azb.AccessConditions{
-				ModifiedAccessConditions: &azb.ModifiedAccessConditions{IfTags: to.Ptr("a='b'")}}})
+				ModifiedAccessConditions: &azb.ModifiedAccessConditions{IfTags: new("a='b'")}}})
 			return err
 		},
 	} {

@@ -18,7 +18,7 @@ import (
 func storageQueue(name string) *armeventgrid.StorageQueueEventSubscriptionDestination {
 	return &armeventgrid.StorageQueueEventSubscriptionDestination{
 		EndpointType: to.Ptr(armeventgrid.EndpointTypeStorageQueue),
-		Properties:   &armeventgrid.StorageQueueEventSubscriptionDestinationProperties{ResourceID: to.Ptr(testScope), QueueName: to.Ptr(name)},
+		Properties:   &armeventgrid.StorageQueueEventSubscriptionDestinationProperties{ResourceID: new(testScope), QueueName: new(name)},
 	}
 }
 
@@ -28,11 +28,11 @@ func subscriptionFor(queue, container, prefix string) armeventgrid.EventSubscrip
 		Destination:         storageQueue(queue),
 		EventDeliverySchema: to.Ptr(armeventgrid.EventDeliverySchemaEventGridSchema),
 		Filter: &armeventgrid.EventSubscriptionFilter{
-			IncludedEventTypes: []*string{to.Ptr(blobCreated)},
-			SubjectBeginsWith:  to.Ptr("/blobServices/default/containers/" + container + "/blobs/" + prefix),
+			IncludedEventTypes: []*string{new(blobCreated)},
+			SubjectBeginsWith:  new("/blobServices/default/containers/" + container + "/blobs/" + prefix),
 			AdvancedFilters: []armeventgrid.AdvancedFilterClassification{&armeventgrid.StringInAdvancedFilter{
-				Key: to.Ptr("data.api"), OperatorType: to.Ptr(armeventgrid.AdvancedFilterOperatorTypeStringIn),
-				Values: []*string{to.Ptr("CopyBlob"), to.Ptr("PutBlob"), to.Ptr("PutBlockList"), to.Ptr("FlushWithClose"), to.Ptr("SftpCommit")},
+				Key: new("data.api"), OperatorType: to.Ptr(armeventgrid.AdvancedFilterOperatorTypeStringIn),
+				Values: []*string{new("CopyBlob"), new("PutBlob"), new("PutBlockList"), new("FlushWithClose"), new("SftpCommit")},
 			}},
 		},
 	}}
@@ -54,7 +54,7 @@ func (w *world) events(queue string) []map[string]any {
 	w.t.Helper()
 	var out []map[string]any
 	for {
-		resp := must[azqueue.DequeueMessagesResponse](w.t)(w.queueClient().NewQueueClient(queue).DequeueMessages(w.t.Context(), &azqueue.DequeueMessagesOptions{NumberOfMessages: to.Ptr(int32(32))}))
+		resp := must[azqueue.DequeueMessagesResponse](w.t)(w.queueClient().NewQueueClient(queue).DequeueMessages(w.t.Context(), &azqueue.DequeueMessagesOptions{NumberOfMessages: new(int32(32))}))
 		if len(resp.Messages) == 0 {
 			return out
 		}
@@ -117,7 +117,7 @@ func TestEventSubscription(t *testing.T) {
 	if _, err := cc.NewBlobClient("in/copy").StartCopyFromURL(ctx, cc.NewBlobClient("out/x").URL(), nil); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := cc.NewBlobClient("in/put").SetMetadata(ctx, map[string]*string{"a": to.Ptr("b")}, nil); err != nil {
+	if _, err := cc.NewBlobClient("in/put").SetMetadata(ctx, map[string]*string{"a": new("b")}, nil); err != nil {
 		t.Fatal(err)
 	}
 	apis := map[string]string{}

@@ -40,8 +40,7 @@ func badXML(err error) error {
 }
 
 func asFault(err error) *fault {
-	var f *fault
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*fault](err); ok {
 		return f
 	}
 	return &fault{status: http.StatusInternalServerError, code: "InternalError", msg: err.Error()}

@@ -317,7 +317,7 @@ func FuzzListNames(f *testing.F) {
 			t.Skip()
 		}
 		c := &container{blobs: map[string]*blob{}}
-		for _, name := range strings.Split(joined, ",") {
+		for name := range strings.SplitSeq(joined, ",") {
 			c.apply(kindBlob, []string{name}, &blob{})
 		}
 		wantNames, wantPrefixes, next := listNames(c.names, page{prefix: prefix, max: 1 << 20}, delimiter)

@@ -77,8 +77,8 @@ func (l lease) check(rq *request, now time.Time, what string, required bool) err
 	return nil
 }
 
-func leaseConflict(code, format string, args ...any) error {
-	return fail(http.StatusConflict, code, format, args...)
+func leaseConflict(code, text string) error {
+	return fail(http.StatusConflict, code, "%s", text)
 }
 
 // act carries out the x-ms-lease-action of a request and sets the answer's

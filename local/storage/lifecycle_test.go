@@ -34,7 +34,7 @@ func TestLifecyclePolicy(t *testing.T) {
 	body := func(rules ...*armstorage.ManagementPolicyRule) armstorage.ManagementPolicy {
 		return armstorage.ManagementPolicy{Properties: &armstorage.ManagementPolicyProperties{Policy: &armstorage.ManagementPolicySchema{Rules: rules}}}
 	}
-	ends := &armstorage.ManagementPolicyBaseBlob{Delete: &armstorage.DateAfterModification{DaysAfterModificationGreaterThan: to.Ptr(float32(30))}}
+	ends := &armstorage.ManagementPolicyBaseBlob{Delete: &armstorage.DateAfterModification{DaysAfterModificationGreaterThan: new(float32(30))}}
 	const name = armstorage.ManagementPolicyNameDefault
 	at := func(c *Config) { c.Dir = dir }
 

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azqueue/v2"
 )
 
@@ -14,17 +13,17 @@ func TestQueues(t *testing.T) {
 	w := open(t)
 	c, ctx := w.queueClient(), t.Context()
 	for i := range 3 {
-		if _, err := c.CreateQueue(ctx, fmt.Sprintf("queue-%d", i), &azqueue.CreateOptions{Metadata: map[string]*string{"n": to.Ptr(fmt.Sprint(i))}}); err != nil {
+		if _, err := c.CreateQueue(ctx, fmt.Sprintf("queue-%d", i), &azqueue.CreateOptions{Metadata: map[string]*string{"n": new(fmt.Sprint(i))}}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := c.CreateQueue(ctx, "queue-0", &azqueue.CreateOptions{Metadata: map[string]*string{"n": to.Ptr("0")}}); err != nil {
+	if _, err := c.CreateQueue(ctx, "queue-0", &azqueue.CreateOptions{Metadata: map[string]*string{"n": new("0")}}); err != nil {
 		t.Fatalf("same queue again: %v", err)
 	}
 	_, err := c.CreateQueue(ctx, "queue-0", nil)
 	wantCode(t, err, 409, "QueueAlreadyExists")
 	var listed []string
-	for pager := c.NewListQueuesPager(&azqueue.ListQueuesOptions{MaxResults: to.Ptr(int32(2)), Prefix: to.Ptr("queue-"), Include: azqueue.ListQueuesInclude{Metadata: true}}); pager.More(); {
+	for pager := c.NewListQueuesPager(&azqueue.ListQueuesOptions{MaxResults: new(int32(2)), Prefix: new("queue-"), Include: azqueue.ListQueuesInclude{Metadata: true}}); pager.More(); {
 		page := must[azqueue.ListQueuesResponse](t)(pager.NextPage(ctx))
 		for _, q := range page.Queues {
 			listed = append(listed, *q.Name+"="+*q.Metadata["n"])
@@ -34,7 +33,7 @@ func TestQueues(t *testing.T) {
 		t.Fatal(got)
 	}
 	q := c.NewQueueClient("queue-0")
-	if _, err := q.SetMetadata(ctx, &azqueue.SetMetadataOptions{Metadata: map[string]*string{"x": to.Ptr("y")}}); err != nil {
+	if _, err := q.SetMetadata(ctx, &azqueue.SetMetadataOptions{Metadata: map[string]*string{"x": new("y")}}); err != nil {
 		t.Fatal(err)
 	}
 	p := must[azqueue.GetQueuePropertiesResponse](t)(q.GetProperties(ctx, nil))
@@ -61,21 +60,21 @@ func TestMessages(t *testing.T) {
 	}
 	text := " <a> & \"b\"\n "
 	must[azqueue.EnqueueMessagesResponse](t)(q.EnqueueMessage(ctx, text, nil))
-	must[azqueue.EnqueueMessagesResponse](t)(q.EnqueueMessage(ctx, "later", &azqueue.EnqueueMessageOptions{VisibilityTimeout: to.Ptr(int32(100))}))
-	must[azqueue.EnqueueMessagesResponse](t)(q.EnqueueMessage(ctx, "short", &azqueue.EnqueueMessageOptions{TimeToLive: to.Ptr(int32(50))}))
+	must[azqueue.EnqueueMessagesResponse](t)(q.EnqueueMessage(ctx, "later", &azqueue.EnqueueMessageOptions{VisibilityTimeout: new(int32(100))}))
+	must[azqueue.EnqueueMessagesResponse](t)(q.EnqueueMessage(ctx, "short", &azqueue.EnqueueMessageOptions{TimeToLive: new(int32(50))}))
 	_, err := q.EnqueueMessage(ctx, strings.Repeat("x", maxMessage+1), nil)
 	wantCode(t, err, 400, "RequestBodyTooLarge")
 	if n := *must[azqueue.GetQueuePropertiesResponse](t)(q.GetProperties(ctx, nil)).ApproximateMessagesCount; n != 3 {
 		t.Fatalf("%d messages", n)
 	}
-	peeked := must[azqueue.PeekMessagesResponse](t)(q.PeekMessages(ctx, &azqueue.PeekMessagesOptions{NumberOfMessages: to.Ptr(int32(32))}))
+	peeked := must[azqueue.PeekMessagesResponse](t)(q.PeekMessages(ctx, &azqueue.PeekMessagesOptions{NumberOfMessages: new(int32(32))}))
 	if len(peeked.Messages) != 2 || *peeked.Messages[0].MessageText != text || *peeked.Messages[0].DequeueCount != 0 {
 		t.Fatalf("peeked %d", len(peeked.Messages))
 	}
 	take := func(seconds int32) []*azqueue.DequeuedMessage {
 		t.Helper()
 		return must[azqueue.DequeueMessagesResponse](t)(q.DequeueMessages(ctx, &azqueue.DequeueMessagesOptions{
-			NumberOfMessages: to.Ptr(int32(32)), VisibilityTimeout: &seconds})).Messages
+			NumberOfMessages: new(int32(32)), VisibilityTimeout: &seconds})).Messages
 	}
 	first := take(30)
 	if len(first) != 2 || *first[0].MessageText != text || *first[0].DequeueCount != 1 || len(take(30)) != 0 {
@@ -88,7 +87,7 @@ func TestMessages(t *testing.T) {
 	}
 	_, err = q.DeleteMessage(ctx, *first[0].MessageID, *first[0].PopReceipt, nil)
 	wantCode(t, err, 400, "PopReceiptMismatch")
-	updated := must[azqueue.UpdateMessageResponse](t)(q.UpdateMessage(ctx, *second[0].MessageID, *second[0].PopReceipt, "changed", &azqueue.UpdateMessageOptions{VisibilityTimeout: to.Ptr(int32(0))}))
+	updated := must[azqueue.UpdateMessageResponse](t)(q.UpdateMessage(ctx, *second[0].MessageID, *second[0].PopReceipt, "changed", &azqueue.UpdateMessageOptions{VisibilityTimeout: new(int32(0))}))
 	if got := take(30); len(got) != 1 || *got[0].MessageText != "changed" {
 		t.Fatal("the update is not seen")
 	} else {

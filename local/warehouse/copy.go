@@ -3,6 +3,7 @@ package warehouse
 import (
 	"context"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -132,7 +133,7 @@ func (st *copyStmt) run(ctx context.Context, s *session) (*result, error) {
 	}
 	var todo []blobInfo
 	for _, f := range blobs {
-		if b.def.Files != nil && !contains(b.def.Files, b.relative(f.Name), strings.TrimPrefix(strings.TrimPrefix(f.Name, b.path), "/")) {
+		if b.def.Files != nil && !slices.Contains(b.def.Files, b.relative(f.Name)) && !slices.Contains(b.def.Files, strings.TrimPrefix(strings.TrimPrefix(f.Name, b.path), "/")) {
 			continue
 		}
 		if b.matches(f.Name) && seen[b.stage.blobURL(f.Name)] != f.ETag {
@@ -160,17 +161,6 @@ func (st *copyStmt) run(ctx context.Context, s *session) (*result, error) {
 	r := t.result()
 	r.typeID = typeCopy
 	return r, nil
-}
-
-func contains(list []string, any ...string) bool {
-	for _, s := range list {
-		for _, a := range any {
-			if s == a {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // errorLimit gives the number of errors at which a file is dropped; for the two that have no limit, the

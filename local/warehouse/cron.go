@@ -31,7 +31,7 @@ func parseCron(words []string) (*cron, error) {
 	}
 	c := &cron{anyDay: [2]bool{words[2] == "*", words[4] == "*"}}
 	for i, f := range cronFields {
-		for _, part := range strings.Split(strings.ToUpper(words[i]), ",") {
+		for part := range strings.SplitSeq(strings.ToUpper(words[i]), ",") {
 			list, err := cronPart(part, f.from, f.to, f.words)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", f.name, err)

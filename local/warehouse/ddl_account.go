@@ -2,6 +2,7 @@ package warehouse
 
 import (
 	"context"
+	"maps"
 	"strings"
 )
 
@@ -160,9 +161,7 @@ func setWarehouse(d *ddlTx, o *object, opts options) error {
 		return err
 	}
 	other := map[string]string{}
-	for k, v := range w.Other {
-		other[k] = v
-	}
+	maps.Copy(other, w.Other)
 	for _, k := range []string{"MIN_CLUSTER_COUNT", "MAX_CLUSTER_COUNT", "SCALING_POLICY", "RESOURCE_MONITOR", "ENABLE_QUERY_ACCELERATION",
 		"QUERY_ACCELERATION_MAX_SCALE_FACTOR", "MAX_CONCURRENCY_LEVEL", "STATEMENT_QUEUED_TIMEOUT_IN_SECONDS", "STATEMENT_TIMEOUT_IN_SECONDS"} {
 		if v, ok := opts.take(k); ok {

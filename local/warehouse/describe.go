@@ -66,14 +66,14 @@ func (st *describeStmt) run(ctx context.Context, s *session) (*result, error) {
 			t.add(c.Name, c.Type.String(), "COLUMN", flagYN(!c.NotNull), null(c.Default), flagYN(c.Primary), flagYN(c.Unique), nil, nil, null(c.Comment), nil, nil)
 		}
 	case kindStage:
-		st.stage(s, t, o)
+		t.stage(o)
 	case kindFormat:
 		t.add("TYPE", "String", o.Format.Type, "CSV")
 		for _, p := range formatProps[o.Format.Type] {
 			t.add(p.name, p.typ, o.Format.shown(p), p.def)
 		}
 	case kindIntegration:
-		st.integration(t, o)
+		t.integration(o)
 	case kindDatabase:
 		for _, in := range s.w.cat.list(kindSchema, func(in *object) bool { return in.DB == o.Name }) {
 			t.add(in.Created, in.Name, "SCHEMA")
@@ -92,7 +92,7 @@ func (st *describeStmt) run(ctx context.Context, s *session) (*result, error) {
 	return t.result(), nil
 }
 
-func (st *describeStmt) stage(s *session, t *table, o *object) {
+func (t *table) stage(o *object) {
 	def := &formatDef{Type: "CSV"}
 	if ref := o.Stage.Format; ref != nil {
 		if ref.Def != nil {
@@ -127,7 +127,7 @@ func (st *describeStmt) stage(s *session, t *table, o *object) {
 	t.add("DIRECTORY", "AUTO_REFRESH", "Boolean", "false", "false")
 }
 
-func (st *describeStmt) integration(t *table, o *object) {
+func (t *table) integration(o *object) {
 	in := o.Integration
 	app := strings.ToLower(o.Name) + "_snowflake_local"
 	consent := "https://login.microsoftonline.com/" + url.PathEscape(in.Tenant) + "/oauth2/authorize?client_id=00000000-0000-0000-0000-000000000000&response_type=code"

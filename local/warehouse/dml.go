@@ -3,6 +3,7 @@ package warehouse
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -286,7 +287,7 @@ func (st *insertStmt) run(ctx context.Context, s *session) (*result, error) {
 		if err != nil {
 			return nil, err
 		}
-		cols, extra = append(cols[:len(cols):len(cols)], c.Name), extra+", "+def
+		cols, extra = append(slices.Clip(cols), c.Name), extra+", "+def
 	}
 	if extra != "" {
 		duck = "SELECT *" + extra + " FROM (" + duck + ")"

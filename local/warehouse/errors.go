@@ -70,16 +70,13 @@ var (
 
 // mapError turns any error of a statement into one with a Snowflake code.
 func mapError(err error) *sqlError {
-	var se *sqlError
-	if errors.As(err, &se) {
+	if se, ok := errors.AsType[*sqlError](err); ok {
 		return se
 	}
-	var un *dialect.Unsupported
-	if errors.As(err, &un) {
+	if un, ok := errors.AsType[*dialect.Unsupported](err); ok {
 		return errUnsupported("%s (line %d, position %d)", un.What, un.Line, max(un.Col-1, 0))
 	}
-	var sy *dialect.SyntaxError
-	if errors.As(err, &sy) {
+	if sy, ok := errors.AsType[*dialect.SyntaxError](err); ok {
 		return compileError("001003", "42000", "%s", sy.Error())
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || strings.HasPrefix(err.Error(), "INTERRUPT") {

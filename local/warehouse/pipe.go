@@ -79,8 +79,7 @@ func (w *Warehouse) syncPipes() {
 				p.addLocked(f)
 			}
 			w.pipes[o.ID] = p
-			w.wg.Add(1)
-			go func() { defer w.wg.Done(); p.loop(ctx) }()
+			w.wg.Go(func() { p.loop(ctx) })
 		}
 		p.signal()
 	}
@@ -99,8 +98,7 @@ func (w *Warehouse) syncPipes() {
 			ctx, cancel := context.WithCancel(w.ctx)
 			q = &queuePoller{w: w, id: o.ID, name: o.Name, def: in, cancel: cancel}
 			w.queues[o.ID] = q
-			w.wg.Add(1)
-			go func() { defer w.wg.Done(); q.loop(ctx) }()
+			w.wg.Go(func() { q.loop(ctx) })
 		}
 		if !active && q != nil {
 			q.cancel()
@@ -122,13 +120,11 @@ func (p *pipeWorker) signal() {
 	}
 }
 
-func (p *pipeWorker) addLocked(f pendingFile) bool {
-	if p.has[f.path] {
-		return false
+func (p *pipeWorker) addLocked(f pendingFile) {
+	if !p.has[f.path] {
+		p.has[f.path] = true
+		p.pending = append(p.pending, f)
 	}
-	p.has[f.path] = true
-	p.pending = append(p.pending, f)
-	return true
 }
 
 // enqueue makes files wait for the pipe, durably, so that their messages may be deleted.

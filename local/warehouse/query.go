@@ -147,9 +147,7 @@ func (s *session) start(req queryRequest, requestID string) *query {
 	}
 	q := &query{id: newQueryID(), request: requestID, sql: req.SQL, start: s.w.now(), cancel: cancel, done: make(chan struct{})}
 	s.keepLocked(q)
-	s.w.wg.Add(1)
-	go func() {
-		defer s.w.wg.Done()
+	s.w.wg.Go(func() {
 		defer cancel()
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -159,7 +157,7 @@ func (s *session) start(req queryRequest, requestID string) *query {
 			return
 		}
 		s.execute(ctx, q, req)
-	}()
+	})
 	return q
 }
 

@@ -77,15 +77,13 @@ func stageError(o *object, cause string) *sqlError {
 
 // azureError takes the code out of an SDK error, whose text holds the address with its token.
 func azureError(o *object, err error) error {
-	var re *azcore.ResponseError
-	if errors.As(err, &re) {
+	if re, ok := errors.AsType[*azcore.ResponseError](err); ok {
 		return stageError(o, fmt.Sprintf("%s (Status Code: %d; Error Code: %s)", re.ErrorCode, re.StatusCode, re.ErrorCode))
 	}
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
-	var ue *url.Error
-	if errors.As(err, &ue) {
+	if ue, ok := errors.AsType[*url.Error](err); ok {
 		return stageError(o, fmt.Sprintf("%s: %v", ue.Op, ue.Err))
 	}
 	return stageError(o, "the storage account does not answer")

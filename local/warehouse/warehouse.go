@@ -166,11 +166,7 @@ func (w *Warehouse) open() error {
 	}
 	w.mux = w.routes()
 	w.syncPipes()
-	w.wg.Add(1)
-	go func() {
-		defer w.wg.Done()
-		w.runTasks()
-	}()
+	w.wg.Go(w.runTasks)
 	return nil
 }
 

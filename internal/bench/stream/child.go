@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"strings"
@@ -173,9 +174,7 @@ func (j job) header() string {
 func merge(layers ...map[string]string) map[string]string {
 	out := map[string]string{}
 	for _, l := range layers {
-		for k, v := range l {
-			out[k] = v
-		}
+		maps.Copy(out, l)
 	}
 	return out
 }
@@ -186,9 +185,7 @@ func public(m map[string]string, more ...kafka.ConfigMap) *kafka.ConfigMap {
 		out[k] = v
 	}
 	for _, l := range more {
-		for k, v := range l {
-			out[k] = v
-		}
+		maps.Copy(out, l)
 	}
 	return &out
 }
