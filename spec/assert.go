@@ -99,17 +99,23 @@ func (sc *Scope) assert(in *moduleInstance, c *assertions, a assert) hcl.Diagnos
 		return nil
 	}
 	message, diags := sc.eval(in, a.message, a.refs)
-	text, err := convert.Convert(message, cty.String)
-	detail := "The condition does not hold; the message is withheld because it is sensitive."
-	switch {
-	case diags.HasErrors():
+	text, more := messageText(message, a.message.Range())
+	if diags = append(diags, more...); diags.HasErrors() {
 		return diags
-	case err != nil || text.IsNull():
-		return hcl.Diagnostics{errorAt(a.message.Range(), "Invalid check", "The error_message of an assert block is a text.")}
-	case !text.IsKnown():
-		detail = "The condition does not hold; the message is known after apply."
-	case !text.IsMarked():
-		detail = text.AsString()
 	}
-	return hcl.Diagnostics{errorAt(a.condition.Range(), "Check failed", "check.%s: %s", c.name, detail)}
+	return hcl.Diagnostics{errorAt(a.condition.Range(), "Check failed", "check.%s: %s", c.name, text)}
+}
+
+// messageText is what an error_message says of a condition that does not hold.
+func messageText(message cty.Value, rng hcl.Range) (string, hcl.Diagnostics) {
+	text, err := convert.Convert(message, cty.String)
+	switch {
+	case err != nil || text.IsNull():
+		return "", hcl.Diagnostics{errorAt(rng, "Invalid message", "An error_message is a text.")}
+	case !text.IsKnown():
+		return "The condition does not hold; the message is known after apply.", nil
+	case text.IsMarked():
+		return "The condition does not hold; the message is withheld because it is sensitive.", nil
+	}
+	return text.AsString(), nil
 }

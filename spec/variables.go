@@ -31,11 +31,10 @@ type variable struct {
 }
 
 type validation struct {
-	condition hclsyntax.Expression
-	message   string
-	rng       hcl.Range
-	refs      refs
-	broken    bool // refers to what it cannot; reported
+	condition, message hclsyntax.Expression
+	rng                hcl.Range
+	refs               refs
+	broken             bool // refers to what it cannot; reported
 }
 
 // Variable is one variable as a person wants to see it. Value is unmarked: do not show it when Sensitive.
@@ -127,13 +126,13 @@ func (v *variable) addValidation(b *hclsyntax.Block) (diags hcl.Diagnostics) {
 		case "condition":
 			check.condition, check.rng = a.Expr, a.Expr.Range()
 		case "error_message":
-			diags = append(diags, literal(a, cty.String, func(c cty.Value) { check.message = c.AsString() })...)
+			check.message = a.Expr
 		default:
 			diags = append(diags, errorAt(a.NameRange, "Unknown attribute", "A validation has no attribute %q.%s",
 				a.Name, DidYouMean(a.Name, []string{"condition", "error_message"})))
 		}
 	}
-	if check.condition == nil || b.Body.Attributes["error_message"] == nil {
+	if check.condition == nil || check.message == nil {
 		return append(diags, errorAt(b.DefRange(), "Missing attribute", "A validation needs condition and error_message."))
 	}
 	v.validations = append(v.validations, check)
@@ -297,6 +296,7 @@ func (m *module) checkValidations() (diags hcl.Diagnostics) {
 			check := &v.validations[i]
 			c := &collector{module: m, within: within{owner: "a variable's validation"}}
 			c.expr(check.condition, nil)
+			c.expr(check.message, nil)
 			for _, local := range sortedKeys(c.locals) {
 				c.diags = append(c.diags, errorAt(check.rng, "Reference not possible here", "A validation can refer to variables only, not to local.%s.", local))
 			}
@@ -322,7 +322,15 @@ func (check *validation) hold(ctx *hcl.EvalContext, rng hcl.Range, from string) 
 	if ok, err := convert.Convert(result, cty.Bool); err != nil || ok.IsNull() {
 		diags = append(diags, errorAt(check.rng, "Invalid validation", "The condition of a validation is true or false."))
 	} else if ok.False() {
-		diags = append(diags, errorAt(rng, "Variable refused by its validation", "%s (%s)", check.message, from))
+		message, more := check.message.Value(ctx)
+		diags = append(diags, evaluated(more)...)
+		if more.HasErrors() {
+			return diags
+		}
+		text, more := messageText(message, check.message.Range())
+		if diags = append(diags, more...); !more.HasErrors() {
+			diags = append(diags, errorAt(rng, "Variable refused by its validation", "%s (%s)", text, from))
+		}
 	}
 	return diags
 }
