@@ -85,7 +85,7 @@ func (c *call) rewrite() (operand, error) {
 	if byArity, ok := templates[name]; ok {
 		t, ok := byArity[len(c.args)]
 		if !ok {
-			return operand{}, c.unsupported("function " + name + " with this number of arguments")
+			return operand{}, c.arity()
 		}
 		return operand{text: fill(t, args)}, nil
 	}

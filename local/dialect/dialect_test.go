@@ -216,7 +216,7 @@ func TestRefusals(t *testing.T) {
 	for _, c := range []struct{ query, what string }{
 		{`select * from t sample (10)`, "SAMPLE"},
 		{`select * from t tablesample (10)`, "TABLESAMPLE"},
-		{`select $1 from t`, "column by position $1"},
+		{`select $1 from t`, "the variable or column by position $1"},
 		{`select * from @stage`, "a stage in a query"},
 		{`select hash_agg(a) from t`, "function HASH_AGG"},
 		{`select db.udf(a) from t`, "function db.udf"},
@@ -247,6 +247,15 @@ func TestRefusals(t *testing.T) {
 		{`select date + interval 'a while' from t`, "interval 'a while'"},
 		{`select regexp_substr(a, 'b', 1, 2) from t`, "function REGEXP_SUBSTR with this number of arguments"},
 		{`select * from t for update`, "FOR UPDATE"},
+		{`select $name`, "the variable or column by position $name"},
+		{`select a from t connect by prior a = b`, "CONNECT BY"},
+		{`select sum(a) from t, table(flatten(input => ))`, "an argument of FLATTEN without a name"},
+		{`select a from t natural asof join u`, "NATURAL ASOF JOIN"},
+		{`select v[a] from t`, "an expression as index"},
+		{`select get(v, a) from t`, "GET with an expression as key"},
+		{`select to_number(a, '99') from t`, "a number format"},
+		{`select upper(a => 1)`, "argument A =>"},
+		{`select 1 into x`, "SELECT INTO"},
 	} {
 		got, err := dialect.Rewrite(c.query)
 		var u *dialect.Unsupported

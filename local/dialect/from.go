@@ -114,11 +114,6 @@ func table(c *call) (operand, error) {
 	if len(c.args) != 1 || n < 2 || !in[n-1].paren() {
 		return operand{}, c.unsupported("TABLE over anything but a table function")
 	}
-	for _, a := range inner.args {
-		if len(a) == 0 {
-			return operand{}, c.arity()
-		}
-	}
 	switch name := inner.name.Value; {
 	case n == 2 && name == "FLATTEN":
 		return flatten(&inner)

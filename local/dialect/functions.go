@@ -59,7 +59,6 @@ var templates = map[string]map[int]string{
 	"MOD":          {2: "($1 % mkt_divisor($2))"},
 	"ROUND":        {1: "round($1)", 2: "round($1, CAST($2 AS INTEGER))"},
 	"TRUNC":        {1: "trunc($1)", 2: "mkt_trunc($1, $2)"},
-	"TRUNCATE":     {1: "trunc($1)", 2: "mkt_trunc($1, $2)"},
 	"CEIL":         {1: "ceil($1)", 2: "(ceil($1 * power(10, $2)) / power(10, $2))"},
 	"FLOOR":        {1: "floor($1)", 2: "(floor($1 * power(10, $2)) / power(10, $2))"},
 	"LOG":          {2: "log(CAST($1 AS DOUBLE), CAST($2 AS DOUBLE))"},
@@ -78,7 +77,6 @@ var templates = map[string]map[int]string{
 	"RPAD":        {2: "rpad(mkt_text($1), CAST($2 AS INTEGER), ' ')", 3: "rpad(mkt_text($1), CAST($2 AS INTEGER), $3)"},
 	"REPLACE":     {2: "replace($1, $2, '')", 3: "replace($1, $2, $3)"},
 	"CHARINDEX":   {2: "instr($2, $1)"},
-	"POSITION":    {2: "instr($2, $1)"},
 	"CONTAINS":    {2: "contains($1, $2)"},
 	"STARTSWITH":  {2: "starts_with($1, $2)"},
 	"ENDSWITH":    {2: "ends_with($1, $2)"},
@@ -87,7 +85,6 @@ var templates = map[string]map[int]string{
 	"MD5":         {1: "md5($1)"},
 	"SHA2":        {1: "sha256($1)"},
 	"UUID_STRING": {0: "CAST(uuid() AS VARCHAR)"},
-	"INSTR":       {2: "instr($1, $2)"},
 	"TO_BINARY":   {1: "unhex($1)", 2: "mkt_to_binary($1, $2)"}, "HEX_ENCODE": {1: "hex($1)"},
 	// regular expressions: LIKE and RLIKE match the whole text, the others a part
 	"REGEXP_LIKE":    {2: "regexp_full_match($1, $2)", 3: "regexp_full_match($1, $2, $3)"},

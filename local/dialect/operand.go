@@ -92,10 +92,8 @@ func (r *rewriter) primary(ns []node, i int) (operand, error) {
 		return operand{text: Literal(n.Value), nodes: 1}, nil
 	case n.Kind == Number:
 		return operand{text: n.Text, nodes: 1}, nil
-	case n.Kind == Param && n.Text[0] == '$':
-		return operand{}, unsupported(n.Token, "column by position "+n.Text)
-	case n.Kind == Param:
-		return operand{text: strings.Replace(n.Text, ":", "$", 1), nodes: 1}, nil
+	case n.Kind == Param: // values that came with the statement stand in its text by now
+		return operand{}, unsupported(n.Token, "the variable or column by position "+n.Text)
 	case n.paren():
 		if len(n.kids) == 1 && n.kids[0].is("+") {
 			return operand{}, unsupported(n.Token, "outer join by (+)")

@@ -115,20 +115,14 @@ func keyword(ns []node, i int) bool {
 	switch n.Value {
 	case "PARTITION":
 		return next.is("BY")
-	case "OVER":
-		return next.paren() && (prev.paren() || prev.is("NULLS"))
-	case "WITHIN":
-		return next.is("GROUP")
 	case "RANGE", "GROUPS":
 		return next.is("BETWEEN", "UNBOUNDED", "CURRENT", "INTERVAL") || next.Kind == Number
 	case "UNBOUNDED":
 		return next.is("PRECEDING", "FOLLOWING")
 	case "PRECEDING":
 		return prev.is("UNBOUNDED") || prev.Kind == Number || prev.Kind == String
-	case "IGNORE", "RESPECT":
-		return next.is("NULLS")
 	case "NULLS":
-		return prev.is("IGNORE", "RESPECT") || next.is("FIRST", "LAST")
+		return next.is("FIRST", "LAST")
 	case "FIRST", "LAST":
 		return prev.is("NULLS", "FETCH")
 	case "ASC", "DESC":
@@ -163,8 +157,6 @@ func keyword(ns []node, i int) bool {
 		return next.is("JOIN")
 	case "MATCH_CONDITION":
 		return next.paren()
-	case "CONNECT":
-		return next.is("BY")
 	case "AT", "BEFORE", "CHANGES":
 		return next.paren() && len(next.kids) > 1 && next.kids[1].is("=>")
 	case "TOP":
