@@ -67,7 +67,8 @@ func (a *auditor) consumer(ctx context.Context, c stream.Consumer) error {
 	if n := countRows(cf.before); n > 0 {
 		h.Notes = append(h.Notes, fmt.Sprintf("%d rows are in files of a topic of this name that is gone", n))
 	}
-	expected, ok := a.expectedOf(ctx, c, t, bounds, starts, s, dead.Waiting)
+	var unfit int64
+	expected, ok := a.expectedOf(ctx, c, t, bounds, starts, s, dead.Waiting, &unfit)
 	got := cf.side(ctx, newShape(schema.Row.Fields), cf.now, &h)
 	gotSum, err := sum(got)
 	if err != nil {
@@ -93,6 +94,9 @@ func (a *auditor) consumer(ctx context.Context, c stream.Consumer) error {
 		}
 	}
 	a.report.Hops = append(a.report.Hops, h)
+	if truncated(bounds) || c.DeadLetterPrefix == "" && unfit == 0 {
+		return nil
+	}
 	return a.deadFiles(ctx, c, t, bounds, starts, cf, dead)
 }
 
@@ -131,41 +135,42 @@ func (cf *consumerFiles) list(ctx context.Context, c stream.Consumer, t stream.T
 		ends[f.Partition] = max(end, f.End)
 	}
 	for _, p := range t.Partitions {
-		if _, ok := starts[p]; !ok {
-			starts[p] = bounds.Start[p]
-		}
-		if c.From != "latest" && starts[p] > 0 && bounds.Start[p] == 0 {
-			starts[p] = 0 // what stands before the first file is lost
+		first, ok := starts[p]
+		if !ok || c.From != "latest" && first > bounds.Start[p] {
+			starts[p] = bounds.Start[p] // what stands before the first file is lost
 		}
 	}
 	return starts, nil
 }
 
 // expectedOf is the rows that a consumer's files should hold: the topic's
-// records from where its chains start or, where the topic has dropped some of
-// those, the good rows of the sources. It says false when neither is there.
+// records from where its chains start or, where the topic has dropped records
+// that were to be read, the good rows of the sources. It says false when
+// neither is there. Records that are no rows are counted in unfit.
 func (a *auditor) expectedOf(ctx context.Context, c stream.Consumer, t stream.Topic, bounds stream.Offsets, starts map[int32]int64, s *shape,
-	waiting map[stream.RecordAt]bool) (side, bool) {
-	whole := true
+	waiting map[stream.RecordAt]bool, unfit *int64) (side, bool) {
+	whole, dropped := true, false
 	from := stream.Offsets{Start: map[int32]int64{}, Committed: bounds.Committed}
 	for p, low := range bounds.Start {
 		from.Start[p] = max(low, starts[p])
 		whole = whole && low <= starts[p]
-	}
-	if whole {
-		return a.allRecords(ctx, t, c.Format, from, s, waiting, false), true
+		dropped = dropped || low > 0 && c.From != "latest"
 	}
 	var sides []side
+	stdin := false
 	for _, p := range a.cfg.Producers {
-		if p.Topic != c.Topic {
-			continue
+		if p.Topic == c.Topic {
+			stdin = stdin || slices.Contains(p.Paths, source.Stdin)
+			sides = append(sides, a.sourceContent(ctx, p, s))
 		}
-		if slices.Contains(p.Paths, source.Stdin) {
-			return nil, false
-		}
-		sides = append(sides, a.sourceContent(ctx, p, s))
 	}
-	return both(sides...), len(sides) > 0
+	switch readable := len(sides) > 0 && !stdin; {
+	case whole && (!dropped || !readable):
+		return a.allRecords(ctx, t, c.Format, from, s, waiting, false, unfit), true
+	case readable:
+		return both(sides...), true
+	}
+	return nil, false
 }
 
 // sourceContent is the good rows of a source by content alone.
@@ -180,8 +185,8 @@ func (a *auditor) sourceContent(ctx context.Context, p stream.Producer, s *shape
 			return err
 		}
 		return a.eachSourceRow(ctx, p, schema, s, func(r *source.Row, content uint64, bad error) error {
-			if bad != nil || dead.Waiting[r.Number] {
-				return nil //nolint:nilerr // a bad row is in the dead letters, not in the files
+			if !inTopic(p, bad, dead.Waiting[r.Number]) {
+				return nil
 			}
 			return yield(content, func() Example {
 				return Example{Where: fmt.Sprintf("%s:%d", r.File, r.Line), Row: r.Number, Text: string(r.Text())}
@@ -192,12 +197,14 @@ func (a *auditor) sourceContent(ctx context.Context, p stream.Producer, s *shape
 
 // allRecords is the records of a topic by content: those that a file of the
 // format can hold or, if dead is set, the others by their offset. Those that
-// wait as dead letters are among the others, whatever could hold them now.
+// wait as dead letters are among the others, whatever could hold them now. Each
+// pass counts the others in unfit.
 func (a *auditor) allRecords(ctx context.Context, t stream.Topic, format string, bounds stream.Offsets, s *shape,
-	waiting map[stream.RecordAt]bool, dead bool) side {
+	waiting map[stream.RecordAt]bool, dead bool, unfit *int64) side {
 	return func(yield func(uint64, func() Example) error) error {
 		var scratch []codec.Value
 		var text []byte
+		*unfit = 0
 		return stream.ReadTopic(ctx, a.cfg.Kafka, t, bounds, func(msg *kafka.Message) error {
 			writer, datum, err := a.decode(ctx, msg)
 			if err == nil {
@@ -211,7 +218,11 @@ func (a *auditor) allRecords(ctx context.Context, t stream.Topic, format string,
 				return err
 			}
 			at := stream.RecordAt{Partition: msg.TopicPartition.Partition, Offset: int64(msg.TopicPartition.Offset)}
-			if dead != (err != nil || waiting[at]) {
+			other := err != nil || waiting[at]
+			if other {
+				*unfit++
+			}
+			if dead != other {
 				return nil
 			}
 			var h uint64
@@ -258,8 +269,11 @@ func (cf *consumerFiles) side(ctx context.Context, s *shape, files []stream.File
 func (a *auditor) deadFiles(ctx context.Context, c stream.Consumer, t stream.Topic, bounds stream.Offsets, starts map[int32]int64, cf *consumerFiles,
 	dead *stream.DeadRecords) error {
 	h := Hop{Kind: DeadLetters, Name: c.Name, Of: "consumer." + c.Name}
-	letters, err := stream.ListTopicFiles(ctx, cf.blobs, c.DeadLetterPrefix, c.Topic)
-	if err != nil || c.DeadLetterPrefix == "" || truncated(bounds) {
+	var letters []stream.File
+	var err error
+	if c.DeadLetterPrefix == "" {
+		h.Notes = []string{"the stack gives the consumer no dead_letter prefix: it stops at a record that no file can hold"}
+	} else if letters, err = stream.ListTopicFiles(ctx, cf.blobs, c.DeadLetterPrefix, c.Topic); err != nil {
 		return err
 	}
 	got := side(func(yield func(uint64, func() Example) error) error {
@@ -286,7 +300,7 @@ func (a *auditor) deadFiles(ctx context.Context, c stream.Consumer, t stream.Top
 		return nil
 	})
 	from := stream.Offsets{Start: starts, Committed: bounds.Committed}
-	expected := a.allRecords(ctx, t, c.Format, from, newShape(cf.fields), dead.Waiting, true)
+	expected := a.allRecords(ctx, t, c.Format, from, newShape(cf.fields), dead.Waiting, true, new(int64))
 	expectedSum, err := sum(expected)
 	if err != nil {
 		return err

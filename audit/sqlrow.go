@@ -4,8 +4,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math"
+	"regexp"
 	"strconv"
-	"strings"
 	"time"
 
 	"mkt/row"
@@ -14,7 +14,8 @@ import (
 
 // sqlValue reads what a database/sql driver gives for a column as the value
 // of a field. Drivers differ: a number may come as an integer, a float or
-// text, a date as time.Time or text.
+// text, a date as time.Time or text. What is no value of the field, such as a
+// whole number's with a fraction, is an error.
 func sqlValue(f row.Field, x any) (v codec.Value, err error) {
 	if x == nil {
 		return codec.Value{Null: true}, nil
@@ -43,8 +44,11 @@ func sqlValue(f row.Field, x any) (v codec.Value, err error) {
 			}
 			return codec.Value{I: int64(n)}, nil
 		}
-		text, _, _ := strings.Cut(string(plainDecimal([]byte(sqlText(x)))), ".")
-		v.I, err = strconv.ParseInt(text, 10, 64)
+		text := sqlText(x)
+		if !decimal.MatchString(text) {
+			return v, fmt.Errorf("%q is no whole number", text)
+		}
+		v.I, err = strconv.ParseInt(string(plainDecimal([]byte(text))), 10, 64)
 		return v, err
 	case row.Float, row.Double:
 		switch n := x.(type) {
@@ -59,7 +63,11 @@ func sqlValue(f row.Field, x any) (v codec.Value, err error) {
 		if n, ok := x.(float64); ok {
 			return codec.Value{B: strconv.AppendFloat(nil, n, 'f', -1, 64)}, nil
 		}
-		return codec.Value{B: []byte(sqlText(x))}, nil
+		text := sqlText(x)
+		if !decimal.MatchString(text) {
+			return v, fmt.Errorf("%q is no decimal", text)
+		}
+		return codec.Value{B: []byte(text)}, nil
 	case row.Bytes:
 		if b, ok := x.([]byte); ok {
 			return codec.Value{B: b}, nil
@@ -68,12 +76,17 @@ func sqlValue(f row.Field, x any) (v codec.Value, err error) {
 		return v, err
 	case row.Date, row.Time, row.Timestamp:
 		if t, ok := x.(time.Time); ok {
+			if f.Type == row.Date && t.Hour()+t.Minute()+t.Second()+t.Nanosecond() > 0 {
+				return v, fmt.Errorf("%s is no date", t)
+			}
 			return timeValue(f, t), nil
 		}
 		return codec.ParseText(f, []byte(sqlText(x)))
 	}
 	return codec.Value{B: []byte(sqlText(x))}, nil
 }
+
+var decimal = regexp.MustCompile(`^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)$`)
 
 // timeValue takes a driver's time apart. A column without a zone comes as UTC
 // or in the session's zone, in both cases showing the wall clock it holds.

@@ -33,7 +33,8 @@ func (a *auditor) producer(ctx context.Context, p stream.Producer) error {
 		return err
 	}
 	mended := map[uint64]bool{}
-	good, bad := a.sourceSides(ctx, p, schema, dead.Waiting, mended)
+	var stops int64
+	good, bad := a.sourceSides(ctx, p, schema, dead.Waiting, mended, &stops)
 	goodSum, err := sum(good)
 	if err != nil {
 		return err
@@ -43,9 +44,12 @@ func (a *auditor) producer(ctx context.Context, p stream.Producer) error {
 		return err
 	}
 	src.Expected = int64(goodSum.Rows + badSum.Rows)
-	src.Got, src.Bad = src.Expected, int64(badSum.Rows)
+	src.Got, src.Bad = src.Expected, int64(badSum.Rows)+stops
 	if p.OnError == stream.Skip {
 		src.Skipped = src.Bad
+	}
+	if stops > 0 {
+		src.Notes = []string{fmt.Sprintf("%d rows do not fit the schema, and the producer stops at the first of them; `mkt stream -dry-run` says why", stops)}
 	}
 	a.report.Hops = append(a.report.Hops, src)
 
@@ -58,8 +62,8 @@ func (a *auditor) producer(ctx context.Context, p stream.Producer) error {
 	if home.ID == "" || p.OnError != stream.DeadLetter && len(dead.Waiting) == 0 {
 		return nil
 	}
-	if err := a.topicHop(ctx, DeadLetters, p.DeadLetters(), of, bad, badSum, func(bounds stream.Offsets, t stream.Topic) side {
-		return a.deadRecords(ctx, p, home, t, bounds, dead.Waiting)
+	if err := a.topicHop(ctx, DeadLetters, p.DeadLetters(), of, bad, badSum, func(stream.Offsets, stream.Topic) side {
+		return a.deadRecords(ctx, p, dead)
 	}, new(int64)); err != nil {
 		return err
 	}
@@ -110,10 +114,13 @@ func (a *auditor) topicHop(ctx context.Context, kind Kind, name, of string, expe
 		return err
 	}
 	if truncated(bounds) {
-		h.Got = h.Expected
-		h.Notes = []string{"the topic has dropped its oldest records (retention); the files are compared with the source instead"}
-		a.report.Hops = append(a.report.Hops, h)
-		return nil
+		h.Notes = []string{"the topic has dropped its oldest records (retention)"}
+		if kind == Topic {
+			h.Got = h.Expected
+			h.Notes[0] += "; the files are compared with the source instead"
+			a.report.Hops = append(a.report.Hops, h)
+			return nil
+		}
 	}
 	got := records(bounds, t)
 	gotSum, err := sum(got)
@@ -151,8 +158,9 @@ func sum(s side) (m codec.Multiset, err error) {
 // sourceSides is the rows of a source that the schema takes and those that it
 // does not or that are dead letters, by number and content, as the producer
 // tells them apart. Those that are dead letters, and that the schema takes, go
-// into mended.
-func (a *auditor) sourceSides(ctx context.Context, p stream.Producer, schema *codec.Schema, dead, mended map[uint64]bool) (good, bad side) {
+// into mended. A row that a producer stops at belongs into the topic: it is
+// among the good ones, and counted in stops.
+func (a *auditor) sourceSides(ctx context.Context, p stream.Producer, schema *codec.Schema, dead, mended map[uint64]bool, stops *int64) (good, bad side) {
 	s := newShape(schema.Row.Fields)
 	walk := func(wantGood bool) side {
 		return func(yield func(uint64, func() Example) error) error {
@@ -160,11 +168,14 @@ func (a *auditor) sourceSides(ctx context.Context, p stream.Producer, schema *co
 				if bad == nil && dead[r.Number] {
 					mended[r.Number] = true
 				}
-				if wantGood != (bad == nil && !dead[r.Number]) {
+				if wantGood != inTopic(p, bad, dead[r.Number]) {
 					return nil
 				}
+				if wantGood && bad != nil {
+					*stops++
+				}
 				if !wantGood {
-					content = 0
+					content = xxhash.Sum64(r.Text())
 				}
 				return yield(rowHash(r.Number, content), func() Example {
 					return Example{Where: fmt.Sprintf("%s:%d", r.File, r.Line), Row: r.Number, Text: string(r.Text())}
@@ -173,6 +184,12 @@ func (a *auditor) sourceSides(ctx context.Context, p stream.Producer, schema *co
 		}
 	}
 	return walk(true), walk(false)
+}
+
+// inTopic says whether a row belongs into the topic: one that is no dead
+// letter, unless it is bad and the policy has another place for it.
+func inTopic(p stream.Producer, bad error, dead bool) bool {
+	return !dead && (bad == nil || p.OnError != stream.Skip && p.OnError != stream.DeadLetter)
 }
 
 // eachSourceRow encodes every row as the producer does.
@@ -226,20 +243,13 @@ func markOf(msg *kafka.Message, producer string) (stream.Mark, bool) {
 	return stream.MarkOf(msg, stream.ReplayedHeaderOf(producer))
 }
 
-// deadRecords is the dead letters of a producer that belong to the topic home
-// as it is now and wait, by source row.
-func (a *auditor) deadRecords(ctx context.Context, p stream.Producer, home, t stream.Topic, bounds stream.Offsets, waiting map[uint64]bool) side {
-	header := stream.HeaderOf(p.Name)
+// deadRecords is the dead letters of a producer that wait, by source row and
+// its text.
+func (a *auditor) deadRecords(ctx context.Context, p stream.Producer, dead *stream.DeadRows) side {
 	return func(yield func(uint64, func() Example) error) error {
-		return stream.ReadTopic(ctx, a.cfg.Kafka, t, bounds, func(msg *kafka.Message) error {
-			mark, ok := stream.DeadMarkOf(msg, header, home)
-			if !ok || !waiting[mark.Row] {
-				return nil
-			}
-			return yield(rowHash(mark.Row, 0), func() Example {
-				e := a.recordExample(ctx, msg, mark.Row)
-				e.Text = string(msg.Value)
-				return e
+		return dead.Each(ctx, a.cfg.Kafka, func(l stream.Letter) error {
+			return yield(rowHash(l.Row, xxhash.Sum64(l.Raw)), func() Example {
+				return Example{Row: l.Row, Where: fmt.Sprintf("topic %s, partition %d, offset %d", p.DeadLetters(), l.Partition, l.Offset), Text: string(l.Raw)}
 			})
 		})
 	}

@@ -1,0 +1,189 @@
+package audit
+
+import (
+	"bytes"
+	"database/sql"
+	"database/sql/driver"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+
+	"mkt/row"
+	"mkt/stream"
+	"mkt/stream/streamtest"
+)
+
+// edit replaces a text of the source once.
+func (f *fixture) edit(old, with string) {
+	f.T.Helper()
+	data, err := os.ReadFile(f.path)
+	if err != nil || !bytes.Contains(data, []byte(old)) {
+		f.T.Fatalf("no %q in the source: %v", old, err)
+	}
+	if err := os.WriteFile(f.path, bytes.Replace(data, []byte(old), []byte(with), 1), 0o600); err != nil {
+		f.T.Fatal(err)
+	}
+}
+
+// A column's type may hold more than the field's: what is no value of the field
+// is none that was sent.
+func TestNoValueOfTheField(t *testing.T) {
+	noon := time.Date(2020, 1, 1, 12, 0, 0, 0, time.UTC)
+	for _, tt := range []struct {
+		f row.Field
+		x any
+	}{
+		{row.Field{Type: row.Int64}, "3.5"}, {row.Field{Type: row.Int64}, 3.5}, {row.Field{Type: row.Int32}, ""}, {row.Field{Type: row.Double}, "abc"},
+		{row.Field{Type: row.Decimal}, ""}, {row.Field{Type: row.Decimal}, "-"}, {row.Field{Type: row.Decimal}, "1e3"}, {row.Field{Type: row.Date}, noon},
+		{row.Field{Type: row.Boolean}, "yes"}, {row.Field{Type: row.Bytes}, "xyz"},
+	} {
+		if v, err := sqlValue(tt.f, tt.x); err == nil {
+			t.Errorf("%s: %v is %+v", tt.f.Type, tt.x, v)
+		}
+	}
+	f := newFixture(t, 300)
+	r := f.table.rows[5]
+	r[1], r[4] = r[1].(time.Time).Add(time.Hour), fmt.Sprintf("%d.5", r[4])
+	if h := f.audit().hop(TableRows); h.Lost != 1 || h.Doubled != 1 {
+		t.Errorf("%+v", h)
+	}
+}
+
+// A text in the place of a zero is not zero.
+func TestNoNumberIsNotZero(t *testing.T) {
+	s := newShape([]row.Field{{Name: "x", Type: row.Double}})
+	var seen []uint64
+	for _, cell := range []driver.Value{0.0, "abc"} {
+		f := Table{Name: "market.raw.prices", Columns: map[string]string{"x": "X"}, DB: sql.OpenDB(&memTable{rows: [][]driver.Value{{cell}}})}
+		if err := f.side(t.Context(), s)(func(h uint64, _ func() Example) error { seen = append(seen, h); return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(seen) != 2 || seen[0] == seen[1] {
+		t.Errorf("%x", seen)
+	}
+}
+
+// The row at which a producer stops is in neither topic nor dead letters, and
+// the last one as well.
+func TestRowThatStopsTheProducer(t *testing.T) {
+	f := newFixture(t, 300)
+	f.cfg.Producers[0].OnError = stream.Stop
+	if rep := f.audit(); !rep.OK() {
+		t.Fatalf("%+v", rep) // its dead letters of before are where they belong
+	}
+	f.edit(",300\r\n", ",300\r\nNYA,2020-01-02,null,1,301\r\n")
+	rep := f.audit()
+	if h := rep.hop(Topic); rep.OK() || h.Lost != 1 || len(h.Examples) != 1 || h.Examples[0].Row != 301 {
+		t.Errorf("%+v", h)
+	}
+	if h := rep.hop(Source); h.Bad != 4 || !strings.Contains(fmt.Sprint(h.Notes), "1 rows do not fit") {
+		t.Errorf("%+v", h)
+	}
+}
+
+// Records that retention dropped before a consumer came are in no file, and it
+// is the source that says so.
+func TestRetentionBeforeTheConsumer(t *testing.T) {
+	f := newFixture(t, 2000)
+	if err := f.Cluster.DeleteRecords(streamtest.Topic, 0, 100); err != nil {
+		t.Fatal(err)
+	}
+	c := &f.cfg.Consumers[0]
+	c.Group, c.Prefix, c.DeadLetterPrefix = "late", "late/", "late-dead/"
+	f.stream()
+	rep := f.audit()
+	if h := rep.hop(Files); rep.OK() || h.Expected != 1980 || h.Lost == 0 || h.Got+h.Lost != 1980 {
+		t.Errorf("%+v", h)
+	}
+	c.From = "latest" // was never to read them
+	if h := f.audit().hop(Files); !h.OK() {
+		t.Errorf("%+v", h)
+	}
+	c.From = ""
+	f.cfg.Producers[0].Paths = []string{"-"} // there is only the topic to go by
+	if h := f.audit().hop(Files); !h.OK() || h.Got == 0 {
+		t.Errorf("%+v", h)
+	}
+}
+
+// What the dead-letter topic has dropped is nowhere.
+func TestDeadLettersDropped(t *testing.T) {
+	f := newFixture(t, 2000)
+	p := f.cfg.Producers[0]
+	if err := f.Cluster.DeleteRecords(p.DeadLetters(), 0, 5); err != nil {
+		t.Fatal(err)
+	}
+	h := f.audit().hop(DeadLetters)
+	if h.OK() || h.Expected != 20 || h.Lost == 0 || h.Got+h.Lost != 20 || !strings.Contains(fmt.Sprint(h.Notes), "retention") {
+		t.Errorf("%+v", h)
+	}
+}
+
+// A bad row that reads otherwise now is not the one in the dead letters.
+func TestDeadLetterOfAnotherText(t *testing.T) {
+	f := newFixture(t, 300)
+	f.edit("NYA,2020-01-02,null,null,107\r\n", "NYA,2020-01-03,null,null,107\r\n")
+	if h := f.audit().hop(DeadLetters); h.Lost != 1 || h.Doubled != 1 || h.Examples[0].Row != 107 || !strings.Contains(h.Examples[1].Text, "2020-01-02") {
+		t.Errorf("%+v", h)
+	}
+}
+
+// A consumer without dead letters stops at a record that it cannot read.
+func TestRecordThatStopsTheConsumer(t *testing.T) {
+	f := newFixture(t, 300)
+	f.cfg.Consumers[0].DeadLetterPrefix = ""
+	if rep := f.audit(); !rep.OK() {
+		t.Fatalf("%+v", rep)
+	}
+	p, err := kafka.NewProducer(&kafka.ConfigMap{"bootstrap.servers": f.Props["bootstrap.servers"], "log_level": 0})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	topic, report := streamtest.Topic, make(chan kafka.Event, 1)
+	if err := p.Produce(&kafka.Message{TopicPartition: kafka.TopicPartition{Topic: &topic, Partition: 1}, Value: []byte("no avro")}, report); err != nil {
+		t.Fatal(err)
+	}
+	<-report
+	rep := f.audit()
+	if h := rep.Hops[4]; h.Kind != DeadLetters || h.Of != "consumer.blobs" || h.Lost != 1 || len(h.Notes) != 1 {
+		t.Errorf("%+v", rep)
+	}
+}
+
+// A topic that was re-created gets the whole source again, and the table has
+// each row twice until somebody takes one out.
+func TestSentAgain(t *testing.T) {
+	f := newFixture(t, 300)
+	if err := f.Cluster.DeleteTopic(streamtest.Topic); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Cluster.CreateTopic(streamtest.Topic, 3, nil); err != nil {
+		t.Fatal(err)
+	}
+	// One row has left the source since: it is in the table once, and stays there.
+	f.edit(",300\r\n", ",301\r\n")
+	f.stream()
+	first := f.table.rows
+	f.load()
+	twice := f.table.rows
+	rep := f.audit()
+	h := rep.hop(TableRows)
+	if rep.OK() || h.Expected != 298 || h.Got != 594 || h.Doubled != 296 || h.Lost != 0 || !strings.Contains(fmt.Sprint(h.Notes), "296 rows of a topic that is gone") {
+		t.Fatalf("%+v", h)
+	}
+	f.table.rows = append(first, twice[len(twice)-1])
+	for _, r := range twice {
+		if r[4] == int64(301) {
+			f.table.rows[len(first)] = r
+		}
+	}
+	if rep := f.audit(); !rep.OK() {
+		t.Errorf("%+v", rep.hop(TableRows))
+	}
+}
