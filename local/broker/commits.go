@@ -94,12 +94,7 @@ func (c *commits) watch(cluster *kfake.Cluster) {
 		return c.over(end.ProducerID)
 	})
 	before(kmsg.AddPartitionsToTxn, func(req kmsg.Request) error {
-		add := req.(*kmsg.AddPartitionsToTxnRequest)
-		errs := []error{c.over(add.ProducerID)}
-		for _, t := range add.Transactions {
-			errs = append(errs, c.over(t.ProducerID))
-		}
-		return errors.Join(errs...)
+		return c.over(req.(*kmsg.AddPartitionsToTxnRequest).ProducerID) // only brokers send those of several producers
 	})
 	before(kmsg.InitProducerID, func(req kmsg.Request) error {
 		return c.over(req.(*kmsg.InitProducerIDRequest).ProducerID)
