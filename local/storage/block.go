@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/xml"
 	"errors"
@@ -202,7 +203,7 @@ func (s *Storage) getBlockList(rq *request) error {
 		Committed   []blockXML `xml:"CommittedBlocks>Block"`
 		Uncommitted []blockXML `xml:"UncommittedBlocks>Block"`
 	}
-	kind := firstOf(rq.q.Get("blocklisttype"), "committed")
+	kind := cmp.Or(rq.q.Get("blocklisttype"), "committed")
 	err := s.view(func(st *state) error {
 		c, err := st.container(rq)
 		if err != nil {

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"crypto/md5"
 	"io"
 	"net/http"
@@ -72,7 +73,7 @@ func (s *Storage) getBlob(rq *request) error {
 		if b.Tier == "Archive" {
 			return blobArchived()
 		}
-		rg, partial, err = parseRange(firstOf(rq.header("x-ms-range"), rq.header("Range")), b.Size)
+		rg, partial, err = parseRange(cmp.Or(rq.header("x-ms-range"), rq.header("Range")), b.Size)
 		if err != nil {
 			return err
 		}
@@ -141,7 +142,7 @@ func (s *Storage) setBlobHeaders(rq *request, b *blob) {
 	} {
 		value := f.value
 		if rq.q.Get("sig") != "" { // a SAS may override what it signs
-			value = firstOf(rq.q.Get(f.override), value)
+			value = cmp.Or(rq.q.Get(f.override), value)
 		}
 		if value != "" {
 			h.Set(f.name, value)
@@ -154,7 +155,7 @@ func (s *Storage) setBlobHeaders(rq *request, b *blob) {
 	h.Set("x-ms-creation-time", b.Created.UTC().Format(http.TimeFormat))
 	h.Set("x-ms-blob-type", "BlockBlob")
 	h.Set("x-ms-server-encrypted", "true")
-	h.Set("x-ms-access-tier", firstOf(b.Tier, defaultTier))
+	h.Set("x-ms-access-tier", cmp.Or(b.Tier, defaultTier))
 	if b.Tier == "" {
 		h.Set("x-ms-access-tier-inferred", "true")
 	}

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"time"
@@ -96,7 +97,7 @@ func (l lease) act(rq *request, now time.Time) (lease, int, error) {
 		if state == "breaking" || state == "leased" && proposed != l.ID {
 			return l, 0, leaseConflict("LeaseAlreadyPresent", "There is already a lease present.")
 		}
-		l = lease{ID: firstOf(proposed, newID()), For: time.Duration(seconds) * time.Second}
+		l = lease{ID: cmp.Or(proposed, newID()), For: time.Duration(seconds) * time.Second}
 		l.Until = now.Add(l.For)
 		status = http.StatusCreated
 	case "renew":

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"encoding/xml"
 	"net/http"
 	"net/url"
@@ -143,7 +144,7 @@ func describe(name string, b *blob, include []string, now time.Time) listedBlob 
 	p.ContentType, p.ContentEncoding, p.ContentLanguage = b.ContentType, b.ContentEncoding, b.ContentLanguage
 	p.CacheControl, p.ContentDisposition = b.CacheControl, b.ContentDisposition
 	p.BlobType, p.ServerEncrypted, p.TagCount = "BlockBlob", true, len(b.Tags)
-	p.AccessTier, p.AccessTierInferred = firstOf(b.Tier, defaultTier), b.Tier == ""
+	p.AccessTier, p.AccessTierInferred = cmp.Or(b.Tier, defaultTier), b.Tier == ""
 	p.LeaseStatus, p.LeaseState = b.Lease.status(now), b.Lease.state(now)
 	if p.LeaseState == "leased" {
 		p.LeaseDuration = b.Lease.duration()

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/xml"
 	"net"
@@ -84,7 +85,7 @@ func (s *Storage) authenticateSAS(r *http.Request, q url.Values, service, accoun
 			return grant{}, denied("The stored access policy of the signature does not exist.")
 		}
 		g.perms += p.Permission
-		start, expiry = firstOf(start, p.Start), firstOf(expiry, p.Expiry)
+		start, expiry = cmp.Or(start, p.Start), cmp.Or(expiry, p.Expiry)
 	}
 	if err := s.checkSAS(r, start, expiry, q.Get("sip"), q.Get("spr")); err != nil {
 		return grant{}, err
@@ -94,13 +95,6 @@ func (s *Storage) authenticateSAS(r *http.Request, q url.Values, service, accoun
 
 // signedFields ends every field with a line feed.
 func signedFields(fields ...string) string { return strings.Join(fields, "\n") + "\n" }
-
-func firstOf(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
-}
 
 func (s *Storage) checkSAS(r *http.Request, start, expiry, addresses, protocol string) error {
 	end, err := parseSASTime(expiry)

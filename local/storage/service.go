@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/xml"
 	"fmt"
@@ -45,7 +46,7 @@ const (
 )
 
 func serviceVersion(r *http.Request) string {
-	return firstOf(r.Header.Get("x-ms-version"), defaultVersion)
+	return cmp.Or(r.Header.Get("x-ms-version"), defaultVersion)
 }
 
 // newID returns a random UUID.

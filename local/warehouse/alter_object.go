@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"cmp"
 	"context"
 	"strings"
 )
@@ -13,7 +14,7 @@ type alterStmt struct {
 }
 
 func (st *alterStmt) run(ctx context.Context, s *session) (*result, error) {
-	r := status("%s", orDefault(st.message, "Statement executed successfully."))
+	r := status("%s", cmp.Or(st.message, "Statement executed successfully."))
 	err := s.ddl(ctx, func(d *ddlTx) error {
 		o, err := s.mustFind(st.name, st.kind)
 		if err != nil {
@@ -150,7 +151,7 @@ func parseUnset(p *parser, st *alterStmt) (statement, error) {
 // renameTo moves an object to another name, and for objects in a schema to another schema.
 func renameTo(to objName) func(context.Context, *session, *ddlTx, *object) error {
 	return func(ctx context.Context, s *session, d *ddlTx, o *object) error {
-		k, err := qualify(to, o.Kind, orDefault(s.db, o.DB), orDefault(s.schema, o.Schema))
+		k, err := qualify(to, o.Kind, cmp.Or(s.db, o.DB), cmp.Or(s.schema, o.Schema))
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"cmp"
 	"context"
 	"regexp"
 	"slices"
@@ -25,7 +26,7 @@ func (s *session) bindCopy(c *copyDef, db, schema, onError string) (*boundCopy, 
 	if len(c.unsupported) > 0 {
 		return nil, errUnsupported("the COPY option %s", c.unsupported[0])
 	}
-	b := &boundCopy{w: s.w, def: c, onErr: orDefault(c.OnError, onError)}
+	b := &boundCopy{w: s.w, def: c, onErr: cmp.Or(c.OnError, onError)}
 	var err error
 	if b.table, err = s.find(c.Table, sc, kindTable); err != nil {
 		return nil, err

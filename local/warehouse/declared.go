@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
@@ -77,7 +78,7 @@ func (r *resolver) relations(node any) (relations, bool) {
 			return nil, false
 		}
 		alias, _ := n["alias"].(string)
-		return relations{{orDefault(alias, o.Name), o.columns()}}, true
+		return relations{{cmp.Or(alias, o.Name), o.columns()}}, true
 	case "EMPTY": // no FROM
 		return nil, true
 	case "JOIN":

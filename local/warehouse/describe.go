@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"cmp"
 	"context"
 	"net/url"
 	"strings"
@@ -108,7 +109,7 @@ func (t *table) stage(o *object) {
 			t.add("STAGE_FILE_FORMAT", p.name, p.typ, def.shown(p), p.def)
 		}
 	}
-	t.add("STAGE_COPY_OPTIONS", "ON_ERROR", "String", orDefault(o.Stage.OnError, "ABORT_STATEMENT"), "ABORT_STATEMENT")
+	t.add("STAGE_COPY_OPTIONS", "ON_ERROR", "String", cmp.Or(o.Stage.OnError, "ABORT_STATEMENT"), "ABORT_STATEMENT")
 	t.add("STAGE_COPY_OPTIONS", "SIZE_LIMIT", "Long", "", "")
 	for _, k := range []string{"PURGE", "RETURN_FAILED_ONLY", "ENFORCE_LENGTH", "TRUNCATECOLUMNS", "FORCE"} {
 		v := "false"

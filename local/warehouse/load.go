@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -276,7 +277,7 @@ func (b *boundCopy) describeProblem(line int64, what string) *rowError {
 				why = ", or has another offset than +00:00, which the embedded warehouse does not support"
 			}
 		}
-		e.message = fmt.Sprintf("%s '%s' is not recognized%s", orDefault(typ, "Value"), val, why)
+		e.message = fmt.Sprintf("%s '%s' is not recognized%s", cmp.Or(typ, "Value"), val, why)
 	}
 	return e
 }

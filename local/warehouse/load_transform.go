@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -29,7 +30,7 @@ func (b *boundCopy) transform(ctx context.Context, conn *sql.Conn, f *localFile)
 		rel = `(SELECT n AS "MKT$N"` + strings.Join(parts, "") + ` FROM temp."mkt_raw")`
 	}
 	s := &session{w: b.w, conn: conn, params: map[string]string{}}
-	query := "SELECT " + list + ` FROM "MKT$STAGED" AS ` + dialect.Quote(orDefault(b.def.Alias, "MKT$STAGED"))
+	query := "SELECT " + list + ` FROM "MKT$STAGED" AS ` + dialect.Quote(cmp.Or(b.def.Alias, "MKT$STAGED"))
 	duck, err := s.compile(ctx, query, scope{named: map[string]string{"MKT$STAGED": rel}})
 	if err != nil {
 		return nil, "", err

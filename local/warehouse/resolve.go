@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -251,7 +252,7 @@ func (r *resolver) table(n map[string]any, ctes map[string]bool) error {
 	if named, ok := r.sc.named[name]; ok && len(written) == 1 {
 		rel = named
 	} else if schema == "INFORMATION_SCHEMA" {
-		if rel, err = r.s.informationSchema(orDefault(cat, r.sc.db), name); err != nil {
+		if rel, err = r.s.informationSchema(cmp.Or(cat, r.sc.db), name); err != nil {
 			return err
 		}
 	} else {
@@ -314,13 +315,6 @@ func quoteAll(names []string) string {
 		q[i] = dialect.Quote(n)
 	}
 	return strings.Join(q, ", ")
-}
-
-func orDefault(s, def string) string {
-	if s == "" {
-		return def
-	}
-	return s
 }
 
 // qualify completes a name with the current database and schema.

@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"regexp"
@@ -278,7 +279,7 @@ func (st *showStmt) showParameters(s *session, t *table) (*result, error) {
 		if _, ok := s.params[k]; ok {
 			level = "SESSION"
 		}
-		t.add(k, orDefault(s.params[k], known[k]), known[k], level, "", "STRING")
+		t.add(k, cmp.Or(s.params[k], known[k]), known[k], level, "", "STRING")
 	}
 	return t.result(), nil
 }

@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -52,7 +53,7 @@ func (s *session) showRow(o *object, size [2]int64) []any {
 		return s.taskRow(o)
 	case kindWarehouse:
 		w := o.Warehouse
-		other := func(k, def string) string { return orDefault(w.Other[k], def) }
+		other := func(k, def string) string { return cmp.Or(w.Other[k], def) }
 		return []any{o.Name, w.State, w.Type, w.Size, other("MIN_CLUSTER_COUNT", "1"), other("MAX_CLUSTER_COUNT", "1"), "1", "0", "0",
 			flagYN(o.Name == defaultWarehouse), flagYN(o.Name == s.wh), strconv.Itoa(w.AutoSuspend), w.AutoResume, "100", "0", "0", "0", o.Created, o.Created, o.Created,
 			o.Owner, o.Comment, strings.ToLower(other("ENABLE_QUERY_ACCELERATION", "false")), other("QUERY_ACCELERATION_MAX_SCALE_FACTOR", "8"), other("RESOURCE_MONITOR", "null"),

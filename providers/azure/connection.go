@@ -1,6 +1,7 @@
 package azure
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/http"
@@ -59,7 +60,7 @@ var clouds = map[string]struct {
 // cloud is the SDK's configuration, with the resource manager's endpoint
 // replaced where one is given.
 func (c Connection) cloud() cloud.Configuration {
-	base := clouds[firstOf(c.Cloud, "public")].config
+	base := clouds[cmp.Or(c.Cloud, "public")].config
 	if c.ResourceManager == "" {
 		return base
 	}
@@ -72,7 +73,7 @@ func (c Connection) cloud() cloud.Configuration {
 }
 
 // suffix is the end of the account's canonical host names.
-func (c Connection) suffix() string { return firstOf(c.EndpointSuffix, clouds["public"].suffix) }
+func (c Connection) suffix() string { return cmp.Or(c.EndpointSuffix, clouds["public"].suffix) }
 
 // serviceURL is where a service of an account is really reached.
 func (c Connection) serviceURL(account, service string) (string, error) {

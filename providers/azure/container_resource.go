@@ -1,6 +1,7 @@
 package azure
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -25,7 +26,7 @@ func (r *containers) Complete(v cty.Value) (cty.Value, error) {
 func containerValue(id, access string, metadata map[string]*string) cty.Value {
 	account, name, _ := parseStorageID(id, blobService)
 	return cty.ObjectVal(map[string]cty.Value{
-		"name": cty.StringVal(name), "account": cty.StringVal(account), "access": cty.StringVal(firstOf(access, accessPrivate)),
+		"name": cty.StringVal(name), "account": cty.StringVal(account), "access": cty.StringVal(cmp.Or(access, accessPrivate)),
 		"metadata": metadataValue(metadata), "url": cty.StringVal(id),
 	})
 }

@@ -1,6 +1,7 @@
 package azure
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -30,8 +31,8 @@ func (p *Provider) principal(ctx context.Context, name string) (string, error) {
 		return "", &providers.Error{Code: providers.Denied, Err: fmt.Errorf("there is no credential for the directory"), Hint: signInHint}
 	}
 	display, _, _ := strings.Cut(name, "_")
-	audience := graphs[firstOf(p.conn.Cloud, "public")]
-	endpoint := strings.TrimRight(firstOf(p.conn.Graph, audience), "/")
+	audience := graphs[cmp.Or(p.conn.Cloud, "public")]
+	endpoint := strings.TrimRight(cmp.Or(p.conn.Graph, audience), "/")
 	opts := options(&p.client, endpoint)
 	auth := runtime.NewBearerTokenPolicy(p.conn.Token, []string{audience + "/.default"}, &policy.BearerTokenOptions{InsecureAllowCredentialWithHTTP: plain(endpoint)})
 	pipeline := runtime.NewPipeline("mkt", "v0.0.0", runtime.PipelineOptions{PerRetry: []policy.Policy{auth}}, &opts)

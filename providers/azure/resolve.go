@@ -1,6 +1,7 @@
 package azure
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"fmt"
@@ -30,7 +31,7 @@ const fromBlock = "provider block"
 // missing is no error here, but when it is needed.
 func Resolve(block cty.Value, getenv func(string) string) (Connection, []providers.Source, error) {
 	r := &resolving{block: block, getenv: getenv}
-	c := Connection{Cloud: firstOf(r.pick("cloud", "cloud"), "public")}
+	c := Connection{Cloud: cmp.Or(r.pick("cloud", "cloud"), "public")}
 	c.EndpointSuffix = clouds[c.Cloud].suffix
 	var err error
 	if c, err = r.storage(c); err != nil {
@@ -276,11 +277,4 @@ func (c *Connection) check() error {
 		}
 	}
 	return nil
-}
-
-func firstOf(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }

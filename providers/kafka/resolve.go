@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -109,7 +110,7 @@ func Resolve(block cty.Value, getenv func(string) string) (Connection, []provide
 	if own.Certificate == "" && own.Key == "" {
 		c.RegistryTLS = c.TLS
 	}
-	c.RegistryTLS.CA = orElse(own.CA, c.TLS.CA)
+	c.RegistryTLS.CA = cmp.Or(own.CA, c.TLS.CA)
 	if err := c.check(); err != nil {
 		return Connection{}, sources, err
 	}
@@ -195,11 +196,4 @@ func (c *Connection) checkOIDC() error {
 		return &providers.Error{Code: providers.Invalid, Path: at.GetAttr("extensions"), Err: err}
 	}
 	return nil
-}
-
-func orElse(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }

@@ -1,6 +1,7 @@
 package snowflake
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/url"
@@ -70,7 +71,7 @@ func (c Connection) checkPlain() error {
 	case c.Protocol != "" && c.Protocol != "http" && c.Protocol != "https":
 		return fmt.Errorf("protocol %q is neither http nor https", c.Protocol)
 	case c.Protocol == "http" && !loopback(c.Host):
-		return fmt.Errorf("protocol http would send the credential in clear to %s: only https goes beyond this machine", orElse(c.Host, "the account"))
+		return fmt.Errorf("protocol http would send the credential in clear to %s: only https goes beyond this machine", cmp.Or(c.Host, "the account"))
 	case c.OAuthTokenURL == "":
 		return nil
 	}
@@ -84,13 +85,6 @@ func (c Connection) checkPlain() error {
 func loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-func orElse(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // resolver looks for settings, the strongest source first.
