@@ -105,6 +105,15 @@ func TestDML(t *testing.T) {
 	}
 	l.exec(`INSERT OVERWRITE INTO T SELECT A, 'o' FROM U`)
 	l.want(`SELECT * FROM T ORDER BY A`, "2|o", "3|o")
+	l.exec(`INSERT INTO T SELECT * FROM T`)
+	res, err = l.db.Exec(`INSERT OVERWRITE INTO T SELECT DISTINCT * FROM T`) // reads what it overwrites
+	check(t, err)
+	if n, _ := res.RowsAffected(); n != 2 {
+		t.Errorf("wrote %d rows", n)
+	}
+	l.want(`SELECT * FROM T ORDER BY A`, "2|o", "3|o")
+	l.fails(100078, "too long", `INSERT OVERWRITE INTO T SELECT A, 'abcdef' FROM T`)
+	l.want(`SELECT * FROM T ORDER BY A`, "2|o", "3|o")
 	l.exec(`TRUNCATE TABLE T`)
 	l.want(`SELECT COUNT(*) FROM T`, "0")
 	l.exec(`CREATE OR REPLACE TABLE U AS SELECT A + 1 AS A, N, CURRENT_DATE() AS DAY FROM U`)

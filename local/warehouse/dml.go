@@ -294,7 +294,10 @@ func (st *insertStmt) run(ctx context.Context, s *session) (*result, error) {
 	}
 	stmts := []string{o.insertSQL(cols, duck)}
 	if st.overwrite {
-		stmts = append([]string{"DELETE FROM " + o.physical()}, stmts...)
+		// The query may read the table that it overwrites.
+		const rows = `temp.main."mkt$overwrite"`
+		stmts = []string{"CREATE OR REPLACE TEMP TABLE " + rows + " AS " + duck, "DELETE FROM " + o.physical(), o.insertSQL(cols, "SELECT * FROM "+rows)}
+		defer func() { _, _ = s.write(ctx, "DROP TABLE IF EXISTS "+rows) }() // ends with the session at the latest
 	}
 	n, err := s.write(ctx, stmts...)
 	if err != nil {
