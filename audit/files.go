@@ -48,7 +48,13 @@ func (a *auditor) consumer(ctx context.Context, c stream.Consumer) error {
 		return fmt.Errorf("open container: %w", err)
 	}
 	a.files[c.Name] = cf
-	starts, err := cf.list(ctx, c, t, bounds, &h)
+	begun := map[int32]int64{}
+	if c.From == "latest" {
+		if begun, err = stream.GroupOffsets(ctx, a.admin, c.Group, t); err != nil {
+			return err
+		}
+	}
+	starts, err := cf.list(ctx, c, t, bounds, begun, &h)
 	if err != nil {
 		return err
 	}
@@ -108,8 +114,10 @@ func countRows(files []stream.File) (n int64) {
 }
 
 // list finds the files and checks the chain of each partition. It returns
-// where the chains start.
-func (cf *consumerFiles) list(ctx context.Context, c stream.Consumer, t stream.Topic, bounds stream.Offsets, h *Hop) (map[int32]int64, error) {
+// where the chains start. A consumer of the latest records that has no file
+// starts where its group has committed, begun, and one without offsets at the
+// end.
+func (cf *consumerFiles) list(ctx context.Context, c stream.Consumer, t stream.Topic, bounds stream.Offsets, begun map[int32]int64, h *Hop) (map[int32]int64, error) {
 	all, err := stream.ListTopicFiles(ctx, cf.blobs, c.Prefix, c.Topic)
 	if err != nil {
 		return nil, err
@@ -134,11 +142,26 @@ func (cf *consumerFiles) list(ctx context.Context, c stream.Consumer, t stream.T
 		}
 		ends[f.Partition] = max(end, f.End)
 	}
+	skipped := false
 	for _, p := range t.Partitions {
-		first, ok := starts[p]
-		if !ok || c.From != "latest" && first > bounds.Start[p] {
-			starts[p] = bounds.Start[p] // what stands before the first file is lost
+		first, filed := starts[p]
+		at, ok := begun[p]
+		switch {
+		case c.From != "latest": // what stands before the first file is lost
+			if !filed || first > bounds.Start[p] {
+				starts[p] = bounds.Start[p]
+			}
+		case !filed && ok:
+			starts[p] = at
+		case !filed && len(begun) == 0:
+			starts[p] = bounds.Committed[p]
+		case !filed: // the topic gained the partition later
+			starts[p] = bounds.Start[p]
 		}
+		skipped = skipped || starts[p] > bounds.Start[p]
+	}
+	if skipped {
+		h.Notes = append(h.Notes, "the consumer is from the latest: what the topic held before it began is not compared")
 	}
 	return starts, nil
 }

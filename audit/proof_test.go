@@ -111,6 +111,32 @@ func TestRetentionBeforeTheConsumer(t *testing.T) {
 	}
 }
 
+// A consumer of the latest records misses what came since it began, and not
+// what was there before, whether or not it has written a file.
+func TestLatest(t *testing.T) {
+	f := newFixture(t, 300)
+	c := &f.cfg.Consumers[0]
+	c.Group, c.Prefix, c.DeadLetterPrefix, c.From, f.cfg.Tables = "late", "late/", "", "latest", nil
+	check := func(lost, got int64) {
+		t.Helper()
+		h := f.audit().hop(Files)
+		if h.Lost != lost || h.Got != got || !strings.Contains(fmt.Sprint(h.Notes), "from the latest") {
+			t.Errorf("%+v", h)
+		}
+	}
+	check(0, 0) // nobody has run it
+	f.stream()
+	check(0, 0)
+	f.edit(",300\r\n", ",300\r\nI01,2020-01-02,1,1,301\r\n")
+	consumers := f.cfg.Consumers
+	f.cfg.Consumers = nil
+	f.stream()
+	f.cfg.Consumers = consumers
+	check(1, 0)
+	f.stream()
+	check(0, 1)
+}
+
 // What the dead-letter topic has dropped is nowhere.
 func TestDeadLettersDropped(t *testing.T) {
 	f := newFixture(t, 2000)

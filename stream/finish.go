@@ -96,7 +96,7 @@ func (c *consumer) writtenByOthers(ids []int32, now time.Time) (bool, error) {
 func (c *consumer) look(ctx context.Context, ids []int32, targets map[int32]int64) error {
 	topic := c.topic
 	topic.Partitions = ids
-	committed, err := groupOffsets(ctx, c.run.admin, c.cfg.Group, topic)
+	committed, err := GroupOffsets(ctx, c.run.admin, c.cfg.Group, topic)
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ func Lag(ctx context.Context, props map[string]string, admin *kafka.AdminClient,
 	if err != nil {
 		return nil, err
 	}
-	at, err := groupOffsets(ctx, admin, c.Group, t)
+	at, err := GroupOffsets(ctx, admin, c.Group, t)
 	if err != nil {
 		return nil, err
 	}
@@ -57,9 +57,9 @@ func Lag(ctx context.Context, props map[string]string, admin *kafka.AdminClient,
 	return out, err
 }
 
-// groupOffsets is what a group has committed of a topic's partitions, for this
+// GroupOffsets is what a group has committed of a topic's partitions, for this
 // incarnation of the topic: each commit of a consumer carries the topic's id.
-func groupOffsets(ctx context.Context, admin *kafka.AdminClient, group string, t Topic) (map[int32]int64, error) {
+func GroupOffsets(ctx context.Context, admin *kafka.AdminClient, group string, t Topic) (map[int32]int64, error) {
 	asked := kafka.ConsumerGroupTopicPartitions{Group: group}
 	for _, id := range t.Partitions {
 		asked.Partitions = append(asked.Partitions, kafka.TopicPartition{Topic: &t.Name, Partition: id})

@@ -49,7 +49,7 @@ func TestRemovedAfterAKill(t *testing.T) {
 		// Each life cuts its files elsewhere.
 		cfg.Consumers[0].Roll.Rows = 50 + r.Int64N(300)
 		s.dieAt(cfg, killPoint{"after the upload", upload, streamtest.After, 4}, 1+r.IntN(4), 20*time.Second)
-		at, err := groupOffsets(t.Context(), admin, cfg.Consumers[0].Group, topic)
+		at, err := GroupOffsets(t.Context(), admin, cfg.Consumers[0].Group, topic)
 		if err != nil {
 			t.Fatal(err)
 		}
