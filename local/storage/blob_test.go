@@ -20,6 +20,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
 	azcontainer "github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 	azlease "github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/lease"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/service"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -192,6 +193,30 @@ func TestConditions(t *testing.T) {
 	if got := read(t, c, "data", "x", nil); got != "2" {
 		t.Fatalf("body is %q", got)
 	}
+	before, after := time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+	for _, tt := range []struct {
+		when azb.ModifiedAccessConditions
+		want string
+	}{
+		{azb.ModifiedAccessConditions{IfMatch: &second}, ""}, {azb.ModifiedAccessConditions{IfMatch: &first}, "ConditionNotMet"},
+		{azb.ModifiedAccessConditions{IfNoneMatch: &first}, ""}, {azb.ModifiedAccessConditions{IfNoneMatch: &second}, "ConditionNotMet"},
+		{azb.ModifiedAccessConditions{IfModifiedSince: &before}, ""}, {azb.ModifiedAccessConditions{IfModifiedSince: &after}, "ConditionNotMet"},
+		{azb.ModifiedAccessConditions{IfUnmodifiedSince: &after}, ""}, {azb.ModifiedAccessConditions{IfUnmodifiedSince: &before}, "ConditionNotMet"},
+	} {
+		// The SDK takes the status 304 for an answer, and 412 for an error.
+		resp, err := c.DownloadStream(ctx, "data", "x", &azblob.DownloadStreamOptions{AccessConditions: &azb.AccessConditions{ModifiedAccessConditions: &tt.when}})
+		var got string
+		if re, ok := errors.AsType[*azcore.ResponseError](err); ok {
+			got = re.ErrorCode
+		} else if resp.ErrorCode != nil {
+			got = *resp.ErrorCode
+		}
+		if got != tt.want {
+			t.Errorf("%+v: %q, want %q", tt.when, got, tt.want)
+		}
+	}
+	_, err = put("3", &azb.ModifiedAccessConditions{IfModifiedSince: &after})
+	wantCode(t, err, 412, "ConditionNotMet")
 }
 
 // One of many creators of the same name must win, the others must see 409.
@@ -368,12 +393,29 @@ func TestBlobProperties(t *testing.T) {
 	if *started.CopyStatus != azb.CopyStatusTypeSuccess || read(t, c, "data", "y", nil) != "body" {
 		t.Errorf("copy: %+v", started)
 	}
+	page := must[azblob.ListBlobsFlatResponse](t)(c.NewListBlobsFlatPager("data", &azblob.ListBlobsFlatOptions{
+		Include: azblob.ListBlobsInclude{Metadata: true, Tags: true, Copy: true}}).NextPage(ctx))
+	if x, y := page.Segment.BlobItems[0], page.Segment.BlobItems[1]; *x.BlobTags.BlobTagSet[1].Value != "2" || len(x.Metadata) != 1 ||
+		*y.Properties.CopySource != bc.URL() || *y.Properties.CopyStatus != azb.CopyStatusTypeSuccess {
+		t.Errorf("listed: %+v, %+v", x, y.Properties)
+	}
 	w.put("data", "x", "changed")
 	if got := read(t, c, "data", "y", nil); got != "body" {
 		t.Errorf("copy changed with its source: %q", got)
 	}
-	_, err = to2.StartCopyFromURL(ctx, "https://elsewhere.example/data/x", nil)
-	wantCode(t, err, 403, "CannotVerifyCopySource")
+	for source, status := range map[string]int{"https://elsewhere.example/data/x": 403, w.blobs + "/data": 403, w.blobs + "/data/none": 404} {
+		_, err = to2.StartCopyFromURL(ctx, source, nil)
+		wantCode(t, err, status, "CannotVerifyCopySource")
+	}
+}
+
+func TestAccount(t *testing.T) {
+	c := open(t).blobClient().ServiceClient()
+	info := must[service.GetAccountInfoResponse](t)(c.GetAccountInfo(t.Context(), nil))
+	p := must[service.GetPropertiesResponse](t)(c.GetProperties(t.Context(), nil))
+	if *info.AccountKind != service.AccountKindStorageV2 || *info.IsHierarchicalNamespaceEnabled || *p.DeleteRetentionPolicy.Enabled {
+		t.Errorf("%+v, %+v", info, p)
+	}
 }
 
 func TestLeases(t *testing.T) {
@@ -425,6 +467,21 @@ func TestLeases(t *testing.T) {
 	}
 	must[azlease.BlobReleaseResponse](t)(other.ReleaseLease(ctx, nil))
 	wantCode(t, write(&id2), 412, "LeaseNotPresentWithBlobOperation")
+	_, err = other.BreakLease(ctx, nil)
+	wantCode(t, err, 409, "LeaseNotPresentWithLeaseOperation")
+
+	_, err = lc.ChangeLease(ctx, id2, nil)
+	wantCode(t, err, 409, "LeaseNotPresentWithLeaseOperation")
+	must[azlease.BlobAcquireResponse](t)(other.AcquireLease(ctx, -1, nil))
+	id3 := newID()
+	must[azlease.BlobChangeResponse](t)(other.ChangeLease(ctx, id3, nil))
+	wantCode(t, write(&id2), 412, "LeaseIdMismatchWithBlobOperation")
+	if p := must[azb.GetPropertiesResponse](t)(bc.GetProperties(ctx, nil)); *p.LeaseDuration != azlease.DurationTypeInfinite {
+		t.Errorf("lease: %s", *p.LeaseDuration)
+	}
+	if err := write(&id3); err != nil {
+		t.Fatal(err)
+	}
 
 	cc := w.blobClient().ServiceClient().NewContainerClient("data")
 	held := must[*azlease.ContainerClient](t)(azlease.NewContainerClient(cc, &azlease.ContainerClientOptions{LeaseID: &id1}))
@@ -444,6 +501,10 @@ func TestRefusedByName(t *testing.T) {
 		"page blob":   func() error { _, err := cc.NewPageBlobClient("p").Create(ctx, 512, nil); return err },
 		"snapshot":    func() error { _, err := cc.NewBlobClient("x").CreateSnapshot(ctx, nil); return err },
 		"undelete":    func() error { _, err := cc.NewBlobClient("x").Undelete(ctx, nil); return err },
+		"digest of a range": func() error {
+			_, err := cc.NewBlobClient("x").DownloadStream(ctx, &azb.DownloadStreamOptions{Range: azb.HTTPRange{Count: 1}, RangeGetContentMD5: new(true)})
+			return err
+		},
 		"put from url": func() error {
 			_, err := cc.NewBlockBlobClient("y").UploadBlobFromURL(ctx, cc.NewBlobClient("x").URL(), nil)
 			return err

@@ -52,7 +52,8 @@ var blobOps = map[string]operation{
 // ignored.
 var refusedHeaders = []string{
 	"x-ms-structured-body", "x-ms-encryption-key", "x-ms-encryption-scope", "x-ms-if-tags", "x-ms-source-if-tags",
-	"x-ms-immutability-policy-until-date", "x-ms-legal-hold", "x-ms-expiry-option",
+	"x-ms-immutability-policy-until-date", "x-ms-legal-hold", "x-ms-expiry-option", "x-ms-range-get-content-md5",
+	"x-ms-blob-content-length", "x-ms-sequence-number-action",
 }
 
 func findBlobOperation(rq *request) (o operation, kind string, listing bool, err error) {

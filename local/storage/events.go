@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -129,17 +130,13 @@ func (st *state) messages(rq *request, b *blob, api string) []Message {
 
 func newEvent(rq *request, b *blob, api string) event {
 	link := url.URL{Scheme: "https", Host: rq.account + ".blob.core.windows.net", Path: "/" + rq.container + "/" + rq.object}
-	tier := b.Tier
-	if tier == "" {
-		tier = "Default"
-	}
 	return event{
 		Subject: "/blobServices/default/containers/" + rq.container + "/blobs/" + rq.object, EventType: blobCreated,
 		EventTime: b.Modified.UTC().Format("2006-01-02T15:04:05.0000000Z"), ID: newID(), MetadataVersion: "1",
 		Data: eventData{
 			API: api, ClientRequestID: rq.header("x-ms-client-request-id"), RequestID: rq.id,
 			ETag: strings.Trim(b.ETag, `"`), ContentType: b.ContentType, ContentLength: b.Size, BlobType: "BlockBlob",
-			AccessTier: tier, URL: link.String(), Sequencer: hex16(0) + hex16(b.Modified.UnixNano()),
+			AccessTier: cmp.Or(b.Tier, "Default"), URL: link.String(), Sequencer: hex16(0) + hex16(b.Modified.UnixNano()),
 			Diagnostics: map[string]string{"batchId": newID()},
 		},
 	}

@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/streaming"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azqueue/v2"
 	"golang.org/x/sync/errgroup"
@@ -151,6 +152,17 @@ func TestReopen(t *testing.T) {
 	}
 	w.subscribe("created", subscriptionFor("events", "data", ""))
 	taken := must[azqueue.DequeueMessagesResponse](t)(q.DequeueMessage(ctx, nil)).Messages[0]
+	staged := w.blobClient().ServiceClient().NewContainerClient("data").NewBlockBlobClient("staged")
+	if _, err := staged.StageBlock(ctx, "MDE=", streaming.NopCloser(strings.NewReader("part")), nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.s.update(func(t *tx) error {
+		t.put(kindLifecycle, []string{"account"}, &lifecycle{Policy: json.RawMessage(`{"rules":[]}`)})
+		t.put(kindRole, []string{"assignment"}, &roleAssignment{Principal: "somebody"})
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
 
 	if _, err := Open(testConfig(dir)); err == nil || !strings.Contains(err.Error(), "in use") {
 		t.Fatalf("opened twice: %v", err)
@@ -188,6 +200,10 @@ func TestReopen(t *testing.T) {
 	}
 	if got := read(t, w.blobClient(), "data", "last", nil); got != "3" {
 		t.Errorf("last holds %q", got)
+	}
+	staged = w.blobClient().ServiceClient().NewContainerClient("data").NewBlockBlobClient("staged")
+	if _, err := staged.CommitBlockList(ctx, []string{"MDE="}, nil); err != nil || read(t, w.blobClient(), "data", "staged", nil) != "part" {
+		t.Errorf("the staged block: %v", err)
 	}
 }
 

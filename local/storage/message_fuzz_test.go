@@ -36,7 +36,7 @@ func FuzzMessage(f *testing.F) {
 			h            http.Handler
 			method, path string
 		}{
-			{s.QueueHandler(), "POST", testAccount + "/queue/messages"}, {s.QueueHandler(), "PUT", testAccount + "/queue?comp=acl"}, {s.QueueHandler(), "PUT", testAccount + "?restype=service&comp=properties"},
+			{s.QueueHandler(), "POST", testAccount + "/queue/messages"},
 			{s.BlobHandler(), "PUT", testAccount + "/data/b?comp=blocklist"}, {s.BlobHandler(), "PUT", testAccount + "/data/b?comp=tags"}, {s.BlobHandler(), "PUT", testAccount + "/data?restype=container&comp=acl"},
 			{s.ManagementHandler(), "PUT", "subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/" + testAccount + "/providers/Microsoft.Authorization/roleAssignments/11111111-2222-3333-4444-555555555555?api-version=2022-04-01"},
 		} {

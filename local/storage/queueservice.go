@@ -17,8 +17,7 @@ func (s *Storage) QueueHandler() http.Handler {
 }
 
 var queueServiceOps = map[string]operation{
-	"GET list":       {"l", (*Storage).listQueues},
-	"GET properties": {"r", (*Storage).getQueueServiceProperties},
+	"GET list": {"l", (*Storage).listQueues},
 }
 
 var queueOps = map[string]operation{
@@ -27,8 +26,6 @@ var queueOps = map[string]operation{
 	"GET metadata":  {"r", (*Storage).getQueue},
 	"HEAD metadata": {"r", (*Storage).getQueue},
 	"PUT metadata":  {"w", (*Storage).setQueueMetadata},
-	"GET acl":       {"r", (*Storage).getQueueACL},
-	"PUT acl":       {"w", (*Storage).setQueueACL},
 }
 
 var messagesOps = map[string]operation{
@@ -68,13 +65,6 @@ func findQueueOperation(rq *request) (o operation, kind string, listing bool, er
 		}
 	}
 	return o, kind, kind == "c" && verb == "GET metadata", nil
-}
-
-func (s *Storage) getQueueServiceProperties(rq *request) error {
-	writeXML(rq.w, http.StatusOK, struct {
-		XMLName xml.Name `xml:"StorageServiceProperties"`
-	}{})
-	return nil
 }
 
 func (st *state) queue(rq *request) (*queue, error) {
@@ -138,45 +128,14 @@ func (s *Storage) getQueue(rq *request) error {
 	}))
 }
 
-// changeQueue stores a changed copy of the properties and answers 204.
-func (s *Storage) changeQueue(rq *request, change func(*queueProps)) error {
+func (s *Storage) setQueueMetadata(rq *request) error {
 	return done(rq, http.StatusNoContent, s.update(func(t *tx) error {
-		q, err := s.state.queue(rq)
-		if err != nil {
+		if _, err := s.state.queue(rq); err != nil {
 			return err
 		}
-		p := *q.props
-		change(&p)
-		t.put(kindQueue, []string{rq.key()}, &p)
+		t.put(kindQueue, []string{rq.key()}, &queueProps{Metadata: metadataOf(rq.r.Header)})
 		return nil
 	}))
-}
-
-func (s *Storage) setQueueMetadata(rq *request) error {
-	return s.changeQueue(rq, func(p *queueProps) { p.Metadata = metadataOf(rq.r.Header) })
-}
-
-func (s *Storage) setQueueACL(rq *request) error {
-	policies, err := readPolicies(rq.r)
-	if err != nil {
-		return err
-	}
-	return s.changeQueue(rq, func(p *queueProps) { p.Policies = policies })
-}
-
-func (s *Storage) getQueueACL(rq *request) error {
-	var policies []accessPolicy
-	err := s.view(func(st *state) error {
-		q, err := st.queue(rq)
-		if err == nil {
-			policies = q.props.Policies
-		}
-		return err
-	})
-	if err == nil {
-		writePolicies(rq.w, policies)
-	}
-	return err
 }
 
 func (s *Storage) listQueues(rq *request) error {

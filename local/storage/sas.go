@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -80,8 +81,8 @@ func (s *Storage) authenticateSAS(r *http.Request, q url.Values, service, accoun
 	}
 	start, expiry := q.Get("st"), q.Get("se")
 	if id := q.Get("si"); id != "" {
-		p, ok := s.storedPolicy(service, account+"/"+resource, id)
-		if !ok {
+		p, ok := s.storedPolicy(account+"/"+resource, id)
+		if !ok || service == queueService {
 			return grant{}, denied("The stored access policy of the signature does not exist.")
 		}
 		g.perms += p.Permission
@@ -145,19 +146,13 @@ func inRange(remote, addresses string) bool {
 	return err1 == nil && err2 == nil && low.Compare(at) <= 0 && at.Compare(high) <= 0
 }
 
-func (s *Storage) storedPolicy(service, key, id string) (accessPolicy, bool) {
+// storedPolicy finds a stored access policy of a container; queues have none here.
+func (s *Storage) storedPolicy(container, id string) (accessPolicy, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	var policies []accessPolicy
-	if c := s.state.containers[key]; service == blobService && c != nil {
-		policies = c.props.Policies
-	}
-	if q := s.state.queues[key]; service == queueService && q != nil {
-		policies = q.props.Policies
-	}
-	for _, p := range policies {
-		if p.ID == id {
-			return p, true
+	if c := s.state.containers[container]; c != nil {
+		if i := slices.IndexFunc(c.props.Policies, func(p accessPolicy) bool { return p.ID == id }); i >= 0 {
+			return c.props.Policies[i], true
 		}
 	}
 	return accessPolicy{}, false

@@ -60,7 +60,6 @@ type copyInfo struct {
 
 type queueProps struct {
 	Metadata map[string]string `json:",omitempty"`
-	Policies []accessPolicy    `json:",omitempty"`
 }
 
 type queue struct {
