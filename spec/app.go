@@ -205,7 +205,7 @@ func Consumer() *Kind {
 			{Name: "partition_by", Type: cty.String, Check: checkPartitionBy,
 				Doc: "Puts files into directories by what their records say, such as `date=%Y-%m-%d` or `index={Index}/month=%Y-%m`: `%Y`, `%m`, `%d`, `%H` and `%M` are of the time in UTC, a name in braces is a field. " +
 					"A file ends where the next record belongs to another directory, so it is for data that is in order: where every record differs from the last, every record is a file. " +
-					"Files are then named `<prefix><topic>/<topic id>/<partition>/by/<directory>/…`. Characters other than letters, digits and `. _ -` become `_`, and a null is `__HIVE_DEFAULT_PARTITION__`. Stop all of the group's consumers before you change it."},
+					"Files are then named `<prefix><topic>/<topic id>/<partition>/by/<directory>/…`. Characters other than letters, digits and `. _ -` become `_`, as do dots at the end, and a null is `__HIVE_DEFAULT_PARTITION__`. Stop all of the group's consumers before you change it."},
 			{Name: "time", Type: cty.String, Row: true,
 				Doc: "The field that tells the time for `partition_by`, a date or a timestamp, written as `row.Date`. Without it, the time at which the record was sent."},
 			{Name: "format", Type: cty.String, Default: cty.StringVal("json"), Check: OneOf("json", "avro", "parquet"),

@@ -75,8 +75,8 @@ func (b By) Check() error {
 		}
 	}
 	for part := range strings.SplitSeq(b.Directory, "/") {
-		if strings.Trim(part, ".") == "" {
-			return fmt.Errorf("partition_by %q has empty, \".\" or \"..\" parts", b.Directory)
+		if part == "" || strings.HasSuffix(part, ".") {
+			return fmt.Errorf("partition_by %q has parts that are empty or end with a dot", b.Directory)
 		}
 	}
 	if !varies {
@@ -201,8 +201,10 @@ func valueText(t row.Type, v codec.Value) string {
 	if len(text) > 100 {
 		text = text[:100]
 	}
-	if strings.Trim(text, ".") == "" {
-		return "_" + text
+	// Azure Storage documentation, "Naming and referencing containers, blobs, and
+	// metadata": no path segment should end with a dot.
+	if plain := strings.TrimRight(text, "."); plain != text || text == "" {
+		return plain + "_"
 	}
 	return text
 }

@@ -189,7 +189,8 @@ func TestDirectoryNames(t *testing.T) {
 		{"date=%Y-%m-%d", "Date", "A", "date=2020-01-02/"},
 		{"%Y/%m/%d/%H%M", "", "A", "2024/03/01/0059/"},
 		{"i={Index}/v={Volume}/d={Date}", "", "A B/../é", "i=A_B_.._/v=7/d=2020-01-02/"},
-		{"i={Index}", "", "..", "i=_../"},
+		{"i={Index}", "", "..", "i=_/"},
+		{"i={Index}", "", "Apple Inc..", "i=Apple_Inc_/"},
 		{"i={Index}", "", "", "i=_/"},
 		{"i={Index}", "", strings.Repeat("x", 300), "i=" + strings.Repeat("x", 100) + "/"},
 	} {
@@ -215,7 +216,7 @@ func TestDirectoryNames(t *testing.T) {
 		t.Error(got, poison)
 	}
 	for by, want := range map[By]string{{"date", ""}: "same for every record", {"%y", ""}: "%y", {"{a", ""}: "nor a field", {"a b%Y", ""}: "letters, digits",
-		{"%Y//%m", ""}: "empty", {"../%Y", ""}: "empty", {"", "Date"}: "no partition_by", {"{}", ""}: "nor a field"} {
+		{"%Y//%m", ""}: "empty", {"../%Y", ""}: "empty", {"%Y./%m", ""}: "end with a dot", {"", "Date"}: "no partition_by", {"{}", ""}: "nor a field"} {
 		if err := by.Check(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v, want %q", by, err, want)
 		}
