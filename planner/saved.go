@@ -67,13 +67,10 @@ func bind(p *Plan, key digestKey) *Saved {
 	s := &Saved{
 		Key:     key,
 		Version: SavedVersion, Made: p.in.Now().UTC().Truncate(time.Second), Stack: p.in.Stack.Dir,
-		Config: key.digest([]byte(p.in.Stack.ConfigHash())), Variables: map[string]string{},
+		Config: key.digest([]byte(p.in.Stack.ConfigHash())), Variables: variables(p.in.Stack, key),
 		Lineage: l.Lineage, Serial: l.Serial, Destroy: p.Destroy,
 		Targets: addrTexts(p.in.Targets), Adopt: addrTexts(p.in.Adopt),
 		AllowDestroy: addrTexts(p.in.AllowDestroy), AllowDestroyAll: p.in.AllowDestroyAll,
-	}
-	for _, v := range p.in.Stack.Variables() {
-		s.Variables[v.Name] = key.fingerprint(v.Value)
 	}
 	for _, c := range p.Changes {
 		saved := SavedChange{Address: c.Addr.String(), Action: string(c.Action), ID: c.ID,
@@ -160,11 +157,38 @@ func (s *Saved) Options(in *Input) error {
 
 // Verify compares a plan made now with the saved one; where they differ nothing may be applied, and one error says all that differs.
 func (s *Saved) Verify(p *Plan) hcl.Diagnostics {
-	reasons := s.differences(bind(p, s.Key))
+	return stale(s.differences(bind(p, s.Key)))
+}
+
+// VerifyVariables is Verify of the variables alone, for a plan that has errors: they may follow from another value.
+func (s *Saved) VerifyVariables(stack *spec.Stack) hcl.Diagnostics {
+	return stale(s.otherVariables(variables(stack, s.Key)))
+}
+
+func stale(reasons []string) hcl.Diagnostics {
 	if len(reasons) == 0 {
 		return nil
 	}
 	return hcl.Diagnostics{failure("Saved plan is stale", "%s\nNothing was done: plan again, and look at the new plan.", strings.Join(reasons, "\n"))}
+}
+
+// variables are the fingerprints of the variables' values.
+func variables(stack *spec.Stack, key digestKey) map[string]string {
+	prints := map[string]string{}
+	for _, v := range stack.Variables() {
+		prints[v.Name] = key.fingerprint(v.Value)
+	}
+	return prints
+}
+
+// otherVariables says which variables have other values now.
+func (s *Saved) otherVariables(now map[string]string) (reasons []string) {
+	for _, name := range unionKeys(s.Variables, now) {
+		if s.Variables[name] != now[name] {
+			reasons = append(reasons, fmt.Sprintf("The variable %q has another value than when it was made: give apply that one again, by -var, -var-file or MKT_VAR_%s.", name, name))
+		}
+	}
+	return reasons
 }
 
 // differences says, a sentence each, in what the plan is not what it was.
@@ -175,11 +199,7 @@ func (s *Saved) differences(now *Saved) (reasons []string) {
 		}
 		return []string{"It was made with another ledger."}
 	}
-	for _, name := range unionKeys(s.Variables, now.Variables) {
-		if s.Variables[name] != now.Variables[name] {
-			reasons = append(reasons, fmt.Sprintf("The variable %q has another value than when it was made.", name))
-		}
-	}
+	reasons = s.otherVariables(now.Variables)
 	if len(reasons) == 0 && s.Config != now.Config {
 		reasons = append(reasons, "The stack's files, or files and variables that they read, changed since it was made.")
 	}

@@ -28,8 +28,8 @@ func newApply(c *cli) *cobra.Command {
 		Use:   "apply [FILE]",
 		Short: "Make the world what the stack says",
 		Long: `apply plans, shows the plan, asks, and does it. With FILE, written by plan -out, it does exactly what was shown then,
-without asking, and refuses when the stack or the world has changed since. It may be interrupted or killed at any
-moment: run again, it goes on from there.
+without asking, and refuses when the stack or the world has changed since. No value is in that file: variables are given
+again, as to plan. apply may be interrupted or killed at any moment: run again, it goes on from there.
 
 Some changes need a person elsewhere first, as the consent that Snowflake's notification integration must be given in
 Azure. apply says what to do, makes all other changes, and ends with exit code 3; run it again afterwards. Otherwise the

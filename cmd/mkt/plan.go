@@ -53,7 +53,11 @@ replaced or deleted. It changes nothing.`,
 				return err
 			}
 			if out != "" {
-				c.view(c.err).Printf("Saved to %s. `mkt apply %s` does just this, or refuses if anything changed meanwhile.\n", out, shell.Word(out))
+				given := ""
+				if len(c.vars)+len(c.varFiles) > 0 {
+					given = ", with the same -var and -var-file,"
+				}
+				c.view(c.err).Printf("Saved to %s. `mkt apply %s`%s does just this, or refuses if anything changed meanwhile.\n", out, shell.Word(out), given)
 			}
 			if detailed && !p.Empty() {
 				return exitError(exitChanges)

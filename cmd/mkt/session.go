@@ -233,7 +233,11 @@ func (s *session) plan(ctx context.Context, o planOptions) (*planner.Plan, hcl.D
 		diags = append(diags, s.otherLedger(ctx)...)
 	}
 	diags = append(s.recovered(), diags...)
-	if o.saved != nil && !diags.HasErrors() {
+	switch {
+	case o.saved == nil:
+	case diags.HasErrors():
+		diags = append(o.saved.VerifyVariables(s.stack), diags...)
+	default:
 		diags = append(diags, o.saved.Verify(p)...)
 	}
 	if !o.look && p.Scope != nil && !diags.HasErrors() {
