@@ -40,9 +40,6 @@ func parseAlter(p *parser) (statement, error) {
 	if p.accept("SESSION") {
 		return parseAlterSession(p)
 	}
-	if p.accept("ACCOUNT") {
-		return nil, errUnsupported("ALTER ACCOUNT")
-	}
 	k, err := p.objectKind()
 	if err != nil {
 		return nil, err
@@ -71,17 +68,11 @@ func parseAlter(p *parser) (statement, error) {
 	if k == kindTask {
 		return parseAlterTask(p, st)
 	}
-	if k == kindDynamic && !p.word(0, "SET") {
-		return nil, errUnsupported("ALTER DYNAMIC TABLE … %s: one is always fresh here", p.peek().Value)
-	}
 	if p.accept("UNSET") {
 		return parseUnset(p, st)
 	}
-	if k == kindWarehouse && (p.word(0, "SUSPEND") || p.word(0, "RESUME")) {
-		return parseWarehouseState(p, st)
-	}
-	if err := p.expect("SET"); err != nil {
-		return nil, err
+	if !p.accept("SET") {
+		return nil, errUnsupported("ALTER %s … %s", k, p.peek().Value)
 	}
 	opts, err := p.parseOptions()
 	if err != nil {
@@ -105,7 +96,7 @@ var setters = map[kind]func(d *ddlTx, o *object, opts options) error{
 	kindDynamic: setDynamic, kindStream: setStream,
 }
 
-// parseUnset reads UNSET of the properties that have an empty default.
+// parseUnset reads UNSET of properties.
 func parseUnset(p *parser, st *alterStmt) (statement, error) {
 	var keys []string
 	for {
@@ -121,10 +112,6 @@ func parseUnset(p *parser, st *alterStmt) (statement, error) {
 	st.change = func(ctx context.Context, s *session, d *ddlTx, o *object) error {
 		for _, k := range keys {
 			switch k {
-			case "COMMENT":
-				o.Comment = ""
-			case "DATA_RETENTION_TIME_IN_DAYS":
-				o.Retention = nil
 			case "STORAGE_BLOCKED_LOCATIONS":
 				if o.Integration == nil || o.Integration.Direction != "" {
 					return errInvalid("invalid property '%s'", k)
@@ -184,68 +171,4 @@ func renameTo(to objName) func(context.Context, *session, *ddlTx, *object) error
 		}
 		return nil
 	}
-}
-
-type commentStmt struct {
-	head
-	column string
-	text   string
-}
-
-func parseComment(p *parser) (statement, error) {
-	st := &commentStmt{}
-	st.ifEx = p.accept("IF", "EXISTS")
-	if err := p.expect("ON"); err != nil {
-		return nil, err
-	}
-	var err error
-	if p.accept("COLUMN") {
-		st.kind = kindTable
-		var parts []string
-		for {
-			n, err := p.ident()
-			if err != nil {
-				return nil, err
-			}
-			parts = append(parts, n)
-			if !p.accept(".") {
-				break
-			}
-		}
-		if len(parts) < 2 || len(parts) > 4 {
-			return nil, errSyntax(p.peek())
-		}
-		st.name, st.column = parts[:len(parts)-1], parts[len(parts)-1]
-	} else {
-		if st.kind, err = p.objectKind(); err != nil {
-			return nil, err
-		}
-		if st.name, err = p.name(); err != nil {
-			return nil, err
-		}
-	}
-	if err := p.expect("IS"); err != nil {
-		return nil, err
-	}
-	if st.text, err = p.str(); err != nil {
-		return nil, err
-	}
-	return st, p.end()
-}
-
-func (st *commentStmt) run(ctx context.Context, s *session) (*result, error) {
-	a := &alterStmt{head: st.head, change: func(ctx context.Context, s *session, d *ddlTx, o *object) error {
-		if st.column == "" {
-			o.Comment = st.text
-			return nil
-		}
-		i, err := o.Table.find(st.column)
-		if err != nil {
-			return err
-		}
-		o.Table = o.Table.copy()
-		o.Table.Columns[i].Comment = st.text
-		return nil
-	}}
-	return a.run(ctx, s)
 }

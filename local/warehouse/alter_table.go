@@ -32,9 +32,7 @@ func (p *parser) tableChange() (tableChange, error) {
 			o.Table.ClusterBy = ""
 			return nil
 		}, nil
-	case p.word(0, "DROP") && (p.word(1, "PRIMARY") || p.word(1, "CONSTRAINT") || p.word(1, "UNIQUE") || p.word(1, "FOREIGN")):
-		return nil, errUnsupported("ALTER TABLE DROP %s", p.at(1).Value)
-	case p.accept("DROP"):
+	case p.accept("DROP", "COLUMN"):
 		return p.dropColumns()
 	case p.accept("RENAME", "COLUMN"):
 		from, err := p.ident()
@@ -67,15 +65,8 @@ func (p *parser) tableChange() (tableChange, error) {
 			opts.takeString("COMMENT", &o.Comment)
 			return setTable(o, opts)
 		}, nil
-	case p.accept("UNSET", "COMMENT"):
-		return func(_ context.Context, _ *session, _ *ddlTx, o *object) error {
-			o.Comment = ""
-			return nil
-		}, nil
-	case p.accept("SWAP"):
-		return nil, errUnsupported("ALTER TABLE … SWAP WITH")
 	}
-	return nil, errSyntax(p.peek())
+	return nil, errUnsupported("ALTER TABLE … %s", strings.TrimSpace(p.peek().Value+" "+p.at(1).Value))
 }
 
 func (p *parser) addColumns() (tableChange, error) {
@@ -132,9 +123,6 @@ func (p *parser) addColumns() (tableChange, error) {
 }
 
 func (p *parser) dropColumns() (tableChange, error) {
-	if err := p.expect("COLUMN"); err != nil {
-		return nil, err
-	}
 	ifEx := p.accept("IF", "EXISTS")
 	var names []string
 	for {
@@ -262,8 +250,6 @@ func (p *parser) columnChange(name string) (tableChange, error) {
 		p.accept("=")
 		text, err := p.str()
 		return on(func(_ context.Context, _ *ddlTx, _ *object, c *tableColumn) error { c.Comment = text; return nil }), err
-	case p.accept("UNSET", "COMMENT"):
-		return on(func(_ context.Context, _ *ddlTx, _ *object, c *tableColumn) error { c.Comment = ""; return nil }), nil
 	}
 	p.accept("SET", "DATA")
 	p.accept("TYPE")

@@ -155,19 +155,6 @@ func (c *copyDef) setOptions(opts options) error {
 
 // stagePath reads @[db.][schema.]stage[/path].
 func (p *parser) stagePath(c *copyDef) error {
-	if t := p.peek(); t.Kind == dialect.String && strings.HasPrefix(t.Value, "@") {
-		in, err := newParser(t.Value)
-		if err != nil {
-			return err
-		}
-		p.i++
-		if err := in.stagePath(c); err != nil {
-			return err
-		}
-		return in.end()
-	} else if t.Kind == dialect.String {
-		return errUnsupported("COPY from a location that is no stage")
-	}
 	if err := p.expect("@"); err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package warehouse
 
 import (
 	"context"
-	"maps"
 	"strings"
 )
 
@@ -53,8 +52,6 @@ func setContainer(d *ddlTx, o *object, opts options) error {
 	if err := setRetention(o, &opts); err != nil {
 		return err
 	}
-	opts.take("MAX_DATA_EXTENSION_TIME_IN_DAYS")
-	opts.take("DEFAULT_DDL_COLLATION")
 	return opts.refuseRest(string(o.Kind))
 }
 
@@ -83,16 +80,14 @@ func (o *object) retention() int {
 
 // warehouseDef is metadata only: queries run in DuckDB whatever it says.
 type warehouseDef struct {
-	Size        string            `json:"size"`
-	Type        string            `json:"type"`
-	State       string            `json:"state"`
-	AutoSuspend int               `json:"auto_suspend"`
-	AutoResume  bool              `json:"auto_resume"`
-	Other       map[string]string `json:"other,omitempty"`
+	Size        string `json:"size"`
+	State       string `json:"state"`
+	AutoSuspend int    `json:"auto_suspend"`
+	AutoResume  bool   `json:"auto_resume"`
 }
 
 func newWarehouseDef() *warehouseDef {
-	return &warehouseDef{Size: "X-Small", Type: "STANDARD", State: "STARTED", AutoSuspend: 600, AutoResume: true}
+	return &warehouseDef{Size: "X-Small", State: "STARTED", AutoSuspend: 600, AutoResume: true}
 }
 
 // warehouseSizes maps the spellings of a size to the one SHOW gives.
@@ -146,45 +141,11 @@ func setWarehouse(d *ddlTx, o *object, opts options) error {
 		}
 		w.Size = size
 	}
-	if v, ok := opts.take("WAREHOUSE_TYPE"); ok {
-		w.Type = strings.ToUpper(v.text)
-	}
-	if v, ok := opts.take("AUTO_SUSPEND"); ok && strings.EqualFold(v.text, "NULL") {
-		w.AutoSuspend = 0
-	} else if ok {
-		opts = append(opts, option{key: "AUTO_SUSPEND", val: v})
-	}
 	if err := opts.takeInt("AUTO_SUSPEND", &w.AutoSuspend); err != nil {
 		return err
 	}
 	if err := opts.takeBool("AUTO_RESUME", &w.AutoResume); err != nil {
 		return err
 	}
-	other := map[string]string{}
-	maps.Copy(other, w.Other)
-	for _, k := range []string{"MIN_CLUSTER_COUNT", "MAX_CLUSTER_COUNT", "SCALING_POLICY", "RESOURCE_MONITOR", "ENABLE_QUERY_ACCELERATION",
-		"QUERY_ACCELERATION_MAX_SCALE_FACTOR", "MAX_CONCURRENCY_LEVEL", "STATEMENT_QUEUED_TIMEOUT_IN_SECONDS", "STATEMENT_TIMEOUT_IN_SECONDS"} {
-		if v, ok := opts.take(k); ok {
-			other[k] = v.text
-		}
-	}
-	w.Other = other
 	return opts.refuseRest("WAREHOUSE")
-}
-
-func parseWarehouseState(p *parser, st *alterStmt) (statement, error) {
-	state := "SUSPENDED"
-	if p.accept("RESUME") {
-		state = "STARTED"
-		p.accept("IF", "SUSPENDED")
-	} else if err := p.expect("SUSPEND"); err != nil {
-		return nil, err
-	}
-	st.change = func(ctx context.Context, s *session, d *ddlTx, o *object) error {
-		w := *o.Warehouse
-		w.State = state
-		o.Warehouse = &w
-		return nil
-	}
-	return st, p.end()
 }

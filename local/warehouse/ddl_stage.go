@@ -14,8 +14,6 @@ type stageDef struct {
 	Integration string     `json:"integration,omitempty"`
 	Format      *formatRef `json:"format,omitempty"`
 	Encryption  string     `json:"encryption,omitempty"` // NONE or AZURE_CSE; its key is not kept, for nothing is decrypted
-	Directory   bool       `json:"directory,omitempty"`
-	OnError     string     `json:"on_error,omitempty"`
 }
 
 // location splits the URL of a stage.
@@ -121,20 +119,6 @@ func setStage(d *ddlTx, o *object, opts options) error {
 	if v, ok := opts.take("ENCRYPTION"); ok {
 		var err error
 		if st.Encryption, err = encryption(v); err != nil {
-			return err
-		}
-	}
-	if v, ok := opts.take("DIRECTORY"); ok {
-		if err := v.opts.takeBool("ENABLE", &st.Directory); err != nil {
-			return err
-		}
-		if st.Directory {
-			return errUnsupported("directory tables")
-		}
-	}
-	if v, ok := opts.take("COPY_OPTIONS"); ok {
-		v.opts.takeString("ON_ERROR", &st.OnError)
-		if err := v.opts.refuseRest("COPY_OPTIONS"); err != nil {
 			return err
 		}
 	}

@@ -78,7 +78,6 @@ func (t *tableDef) addable(name string) error {
 type createTable struct {
 	head
 	def   tableDef
-	like  objName
 	query string
 	opts  options
 }
@@ -88,11 +87,7 @@ func parseCreateTable(p *parser, h head, transient bool) (statement, error) {
 	st.def.Transient = transient
 	var err error
 	switch {
-	case p.accept("LIKE"):
-		if st.like, err = p.name(); err != nil {
-			return nil, err
-		}
-	case p.word(0, "CLONE"), p.word(0, "USING"), p.word(0, "FROM"):
+	case p.word(0, "CLONE"), p.word(0, "LIKE"), p.word(0, "USING"), p.word(0, "FROM"):
 		return nil, errUnsupported("CREATE TABLE … %s", p.peek().Value)
 	case p.accept("("):
 		if err := p.columnDefs(&st.def); err != nil {
@@ -120,7 +115,7 @@ func parseCreateTable(p *parser, h head, transient bool) (statement, error) {
 			st.opts = append(st.opts, opts...)
 		}
 	}
-	if len(st.def.Columns) == 0 && st.like == nil && st.query == "" {
+	if len(st.def.Columns) == 0 && st.query == "" {
 		return nil, errSyntax(p.peek())
 	}
 	return st, nil
@@ -253,13 +248,6 @@ func (st *createTable) run(ctx context.Context, s *session) (*result, error) {
 	if err := setTable(o, opts); err != nil {
 		return nil, err
 	}
-	if st.like != nil {
-		src, err := s.mustFind(st.like, kindTable)
-		if err != nil {
-			return nil, err
-		}
-		o.Table.Columns = slices.Clone(src.Table.Columns)
-	}
 	for _, c := range o.Table.Columns {
 		if err := s.checkDefault(ctx, c); err != nil {
 			return nil, err
@@ -313,12 +301,6 @@ func (s *session) defaultSQL(ctx context.Context, c tableColumn) (string, error)
 func setTable(o *object, opts options) error {
 	if err := setRetention(o, &opts); err != nil {
 		return err
-	}
-	for _, k := range []string{"CHANGE_TRACKING", "MAX_DATA_EXTENSION_TIME_IN_DAYS", "DEFAULT_DDL_COLLATION"} {
-		opts.take(k)
-	}
-	if v, ok := opts.take("ENABLE_SCHEMA_EVOLUTION"); ok && !strings.EqualFold(v.text, "FALSE") {
-		return errUnsupported("ENABLE_SCHEMA_EVOLUTION")
 	}
 	return opts.refuseRest("TABLE")
 }

@@ -66,7 +66,7 @@ func TestAlterTable(t *testing.T) {
 	l.fails(2025, "duplicate column", `ALTER TABLE T ADD COLUMN B INT`)
 	l.fails(2260, "non-empty", `ALTER TABLE T ADD COLUMN F INT NOT NULL`)
 	l.exec(`ALTER TABLE T SET COMMENT = 'new'`)
-	l.exec(`COMMENT ON COLUMN T.E IS 'e'`)
+	l.exec(`ALTER TABLE T ALTER COLUMN E COMMENT 'e'`)
 	l.want(`DESC TABLE T`,
 		"a|NUMBER(38,0)|COLUMN|Y|NULL|N|N|NULL|NULL|first|NULL|NULL",
 		"B|VARCHAR(5)|COLUMN|N|NULL|N|N|NULL|NULL|NULL|NULL|NULL",

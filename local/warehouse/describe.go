@@ -1,12 +1,9 @@
 package warehouse
 
 import (
-	"cmp"
 	"context"
 	"net/url"
 	"strings"
-
-	"mkt/local/dialect"
 )
 
 type describeStmt struct {
@@ -17,11 +14,11 @@ type describeStmt struct {
 func parseDescribe(p *parser) (statement, error) {
 	st := &describeStmt{}
 	var err error
-	if t := p.peek(); t.Kind == dialect.Ident && (t.Value == "RESULT" || t.Value == "FUNCTION" || t.Value == "USER" || t.Value == "PROCEDURE") {
-		return nil, errUnsupported("DESCRIBE %s", t.Value)
-	}
 	if st.kind, err = p.objectKind(); err != nil {
 		return nil, err
+	}
+	if st.kind == kindDatabase || st.kind == kindSchema || st.kind == kindWarehouse {
+		return nil, errUnsupported("DESCRIBE %s", st.kind)
 	}
 	if st.name, err = p.name(); err != nil {
 		return nil, err
@@ -43,10 +40,6 @@ func (st *describeStmt) columns() []column {
 		return newTable(append([]string{"parent_property"}, propertyTable...)...).cols
 	case kindFormat, kindIntegration:
 		return newTable(propertyTable...).cols
-	case kindDatabase, kindSchema:
-		return newTable("created_on", "name", "kind").cols
-	case kindWarehouse:
-		return newTable("created_on", "name", "kind").cols
 	}
 	return newTable(showColumns[st.kind]...).cols
 }
@@ -75,20 +68,8 @@ func (st *describeStmt) run(ctx context.Context, s *session) (*result, error) {
 		}
 	case kindIntegration:
 		t.integration(o)
-	case kindDatabase:
-		for _, in := range s.w.cat.list(kindSchema, func(in *object) bool { return in.DB == o.Name }) {
-			t.add(in.Created, in.Name, "SCHEMA")
-		}
-	case kindSchema:
-		for _, k := range inSchema {
-			for _, in := range s.w.cat.list(k, func(in *object) bool { return in.DB == o.DB && in.Schema == o.Name }) {
-				t.add(in.Created, in.Name, string(k))
-			}
-		}
 	case kindPipe, kindStream, kindTask:
 		t.add(s.showRow(o, [2]int64{})...)
-	case kindWarehouse:
-		t.add(o.Created, o.Name, "WAREHOUSE")
 	}
 	return t.result(), nil
 }
@@ -109,7 +90,7 @@ func (t *table) stage(o *object) {
 			t.add("STAGE_FILE_FORMAT", p.name, p.typ, def.shown(p), p.def)
 		}
 	}
-	t.add("STAGE_COPY_OPTIONS", "ON_ERROR", "String", cmp.Or(o.Stage.OnError, "ABORT_STATEMENT"), "ABORT_STATEMENT")
+	t.add("STAGE_COPY_OPTIONS", "ON_ERROR", "String", "ABORT_STATEMENT", "ABORT_STATEMENT")
 	t.add("STAGE_COPY_OPTIONS", "SIZE_LIMIT", "Long", "", "")
 	for _, k := range []string{"PURGE", "RETURN_FAILED_ONLY", "ENFORCE_LENGTH", "TRUNCATECOLUMNS", "FORCE"} {
 		v := "false"

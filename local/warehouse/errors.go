@@ -64,7 +64,6 @@ func errNoSchema() *sqlError {
 
 var (
 	reColumn   = regexp.MustCompile(`(?:Referenced column|Table|Referenced table) "([^"]+)"`)
-	reFunction = regexp.MustCompile(`Function with name ([^ ]+) does not exist`)
 	rePhysical = regexp.MustCompile(`\b(?:data\.)?"?t\d+"?\b`)
 )
 
@@ -89,13 +88,6 @@ func mapError(err error) *sqlError {
 			return compileError("000904", "42000", "invalid identifier '%s'", m[1])
 		}
 		return compileError("001044", "42P13", "%s", strings.TrimPrefix(msg, "Binder Error: "))
-	case strings.HasPrefix(msg, "Catalog Error"):
-		if m := reFunction.FindStringSubmatch(msg); m != nil {
-			return compileError("002140", "42601", "Unknown function %s.", strings.ToUpper(m[1]))
-		}
-		return compileError("002003", "42S02", "Object does not exist or not authorized: %s", msg)
-	case strings.HasPrefix(msg, "Parser Error"):
-		return compileError("001003", "42000", "%s", strings.TrimPrefix(msg, "Parser Error: "))
 	case strings.HasPrefix(msg, "Conversion Error"):
 		return &sqlError{Code: "100038", State: "22018", Msg: strings.TrimPrefix(msg, "Conversion Error: ")}
 	case strings.HasPrefix(msg, "Invalid Input Error: "+checkMark):

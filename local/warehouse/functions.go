@@ -161,14 +161,10 @@ func (s *session) tableFunction(ctx context.Context, p *parser, sc scope) (rel s
 		db = n[0]
 	}
 	in := scope{db: db, schema: sc.schema}
-	switch n.last() {
-	case "COPY_HISTORY":
-		rel, err = s.copyHistory(args, in)
-	case "VALIDATE_PIPE_LOAD":
-		rel, err = s.validatePipeLoad(args, in)
-	default:
-		err = errUnsupported("the table function %s", n)
+	if n.last() != "COPY_HISTORY" {
+		return "", true, errUnsupported("the table function %s", n)
 	}
+	rel, err = s.copyHistory(args, in)
 	return rel, true, err
 }
 
@@ -241,29 +237,6 @@ func (s *session) copyHistory(args map[string]any, sc scope) (string, error) {
 		loadColumns, dialect.Literal(o.DB), dialect.Literal(o.Schema), dialect.Literal(o.Name), o.ID, from, to), nil
 }
 
-// validatePipeLoad is INFORMATION_SCHEMA.VALIDATE_PIPE_LOAD: the first error of each file a pipe could not load whole.
-func (s *session) validatePipeLoad(args map[string]any, sc scope) (string, error) {
-	name, _ := args["PIPE_NAME"].(string)
-	n, err := parseName(name)
-	if err != nil {
-		return "", errInvalid("invalid value [%v] for parameter 'PIPE_NAME'", args["PIPE_NAME"])
-	}
-	o, err := s.find(n, sc, kindPipe)
-	if err != nil {
-		return "", err
-	}
-	if o == nil {
-		return "", errNotFound(kindPipe, name)
-	}
-	from, err := millis(args["START_TIME"], "START_TIME")
-	if err != nil {
-		return "", err
-	}
-	return fmt.Sprintf(`(SELECT first_error AS "ERROR", file_name AS "FILE", first_error_line AS "LINE", first_error_char AS "CHARACTER",
-	'conversion' AS "CATEGORY", 100038 AS "CODE", '22018' AS "SQL_STATE", first_error_column AS "COLUMN_NAME", first_error_line AS "ROW_NUMBER"
-	FROM meta.loads WHERE pipe_id = %d AND error_count > 0 AND loaded >= %d)`, o.ID, from), nil
-}
-
 // informationSchema gives the rows of a view of INFORMATION_SCHEMA as a relation.
 func (s *session) informationSchema(db, view string) (string, error) {
 	if db == "" {
@@ -304,12 +277,6 @@ func (s *session) informationSchema(db, view string) (string, error) {
 		}
 		for _, o := range s.w.cat.list(kindView, inDB) {
 			row(o.DB, o.Schema, o.Name, o.Owner, "VIEW", "NO", nil, nil, nil, o.Created, o.Created, null(o.Comment))
-		}
-	case "SCHEMATA":
-		names = []string{"CATALOG_NAME", "SCHEMA_NAME", "SCHEMA_OWNER", "CREATED", "COMMENT"}
-		row("", "", "", rawSQL("now()"), "")
-		for _, o := range s.w.cat.list(kindSchema, inDB) {
-			row(o.DB, o.Name, o.Owner, o.Created, null(o.Comment))
 		}
 	case "COLUMNS":
 		names = []string{"TABLE_CATALOG", "TABLE_SCHEMA", "TABLE_NAME", "COLUMN_NAME", "ORDINAL_POSITION", "COLUMN_DEFAULT", "IS_NULLABLE", "DATA_TYPE",

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"regexp"
-	"strconv"
 	"strings"
 
 	"mkt/local/dialect"
@@ -17,7 +16,7 @@ type showStmt struct {
 	sub    string // NOTIFICATION or STORAGE for integrations, PARAMETERS, COLUMNS
 	like   string
 	hasPat bool
-	in     kind // "", ACCOUNT, DATABASE, SCHEMA, TABLE
+	in     kind // "", ACCOUNT, DATABASE, SCHEMA
 	name   objName
 	starts string
 	limit  int
@@ -28,7 +27,7 @@ const kindAccount kind = "ACCOUNT"
 
 var showKinds = map[string]kind{
 	"DATABASES": kindDatabase, "SCHEMAS": kindSchema, "TABLES": kindTable, "VIEWS": kindView, "STAGES": kindStage, "PIPES": kindPipe,
-	"WAREHOUSES": kindWarehouse, "INTEGRATIONS": kindIntegration, "STREAMS": kindStream, "TASKS": kindTask, "COLUMNS": "COLUMN", "PARAMETERS": "PARAMETER",
+	"WAREHOUSES": kindWarehouse, "INTEGRATIONS": kindIntegration, "STREAMS": kindStream, "TASKS": kindTask, "PARAMETERS": "PARAMETER",
 }
 
 func parseShow(p *parser) (statement, error) {
@@ -71,7 +70,7 @@ func parseShow(p *parser) (statement, error) {
 		case p.accept("SESSION"):
 			st.in = kindAccount
 		default:
-			for _, k := range []kind{kindDatabase, kindSchema, kindTable, kindView} {
+			for _, k := range []kind{kindDatabase, kindSchema} {
 				if p.accept(string(k)) {
 					st.in = k
 				}
@@ -82,12 +81,10 @@ func parseShow(p *parser) (statement, error) {
 			if st.name, err = p.name(); err != nil {
 				return nil, err
 			}
-			if st.in == "" { // IN x: a database for schemas, else a schema, or a table for columns
+			if st.in == "" { // IN x: a database for schemas, else a schema
 				st.in = kindSchema
 				if st.kind == kindSchema {
 					st.in = kindDatabase
-				} else if st.kind == "COLUMN" {
-					st.in = kindTable
 				}
 			}
 		}
@@ -131,7 +128,6 @@ var showColumns = map[kind][]string{
 	kindTask: {"created_on", "name", "id", "database_name", "schema_name", "owner", "comment", "warehouse", "schedule", "predecessors", "state", "definition", "condition",
 		"allow_overlapping_execution", "error_integration", "last_committed_on", "last_suspended_on", "owner_role_type", "config", "budget", "task_relations", "last_suspended_reason"},
 	kindIntegration: {"name", "type", "category", "enabled", "comment", "created_on"},
-	"COLUMN":        {"table_name", "schema_name", "column_name", "data_type", "null?", "default", "kind", "expression", "comment", "database_name", "autoincrement"},
 	"PARAMETER":     {"key", "value", "default", "level", "description", "type"},
 }
 
@@ -211,10 +207,7 @@ func (st *showStmt) scopeOf(s *session) (db, schema string, err error) {
 
 func (st *showStmt) run(ctx context.Context, s *session) (*result, error) {
 	t := newTable(showColumns[st.kind]...)
-	switch st.kind {
-	case "COLUMN":
-		return st.showColumnsOf(s, t)
-	case "PARAMETER":
+	if st.kind == "PARAMETER" {
 		return st.showParameters(s, t)
 	}
 	db, schema, err := st.scopeOf(s)
@@ -247,23 +240,6 @@ func (st *showStmt) run(ctx context.Context, s *session) (*result, error) {
 	}
 	for _, o := range list {
 		t.add(s.showRow(o, sizes[o.ID])...)
-	}
-	return t.result(), nil
-}
-
-func (st *showStmt) showColumnsOf(s *session, t *table) (*result, error) {
-	if st.in != kindTable && st.in != kindView {
-		return nil, errUnsupported("SHOW COLUMNS without IN TABLE")
-	}
-	o, err := s.mustFind(st.name, kindTable, kindView)
-	if err != nil {
-		return nil, err
-	}
-	for _, c := range o.columns() {
-		if st.hasPat && !likePattern(st.like).MatchString(c.Name) {
-			continue
-		}
-		t.add(o.Name, o.Schema, c.Name, c.Type.json(!c.NotNull), strconv.FormatBool(!c.NotNull), c.Default, "COLUMN", "", c.Comment, o.DB, "")
 	}
 	return t.result(), nil
 }

@@ -1,7 +1,6 @@
 package warehouse
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -53,11 +52,9 @@ func (s *session) showRow(o *object, size [2]int64) []any {
 		return s.taskRow(o)
 	case kindWarehouse:
 		w := o.Warehouse
-		other := func(k, def string) string { return cmp.Or(w.Other[k], def) }
-		return []any{o.Name, w.State, w.Type, w.Size, other("MIN_CLUSTER_COUNT", "1"), other("MAX_CLUSTER_COUNT", "1"), "1", "0", "0",
+		return []any{o.Name, w.State, "STANDARD", w.Size, "1", "1", "1", "0", "0",
 			flagYN(o.Name == defaultWarehouse), flagYN(o.Name == s.wh), strconv.Itoa(w.AutoSuspend), w.AutoResume, "100", "0", "0", "0", o.Created, o.Created, o.Created,
-			o.Owner, o.Comment, strings.ToLower(other("ENABLE_QUERY_ACCELERATION", "false")), other("QUERY_ACCELERATION_MAX_SCALE_FACTOR", "8"), other("RESOURCE_MONITOR", "null"),
-			strings.ToUpper(other("SCALING_POLICY", "STANDARD")), roleType}
+			o.Owner, o.Comment, "false", "8", "null", "STANDARD", roleType}
 	case kindIntegration:
 		category := "NOTIFICATION"
 		if o.Integration.Direction == "" {
@@ -154,23 +151,4 @@ func (t *tableDef) rowWidth() int64 {
 		}
 	}
 	return n
-}
-
-// json describes a type as SHOW COLUMNS does.
-func (d dataType) json(nullable bool) string {
-	m := map[string]any{"type": d.Base, "nullable": nullable}
-	switch d.Base {
-	case "NUMBER":
-		m["type"], m["precision"], m["scale"] = "FIXED", d.Precision, d.Scale
-	case "FLOAT":
-		m["type"] = "REAL"
-	case "VARCHAR":
-		m["type"], m["length"], m["byteLength"], m["fixed"] = "TEXT", d.Length, min(4*d.Length, maxVarchar), false
-	case "BINARY":
-		m["length"], m["byteLength"], m["fixed"] = d.Length, d.Length, true
-	case "TIME", "TIMESTAMP_NTZ", "TIMESTAMP_LTZ", "TIMESTAMP_TZ":
-		m["precision"], m["scale"] = 0, d.Scale
-	}
-	out, _ := json.Marshal(m)
-	return string(out)
 }

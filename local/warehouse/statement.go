@@ -44,8 +44,6 @@ func parseStatement(sql string) (statement, error) {
 		return parseGrant(p, verb == "REVOKE")
 	case p.accept("EXECUTE", "TASK"):
 		return parseExecuteTask(p)
-	case p.accept("COMMENT"):
-		return parseComment(p)
 	case p.accept("BEGIN"), p.accept("START", "TRANSACTION"):
 		if !p.accept("TRANSACTION") {
 			p.accept("WORK")
@@ -61,7 +59,7 @@ func parseStatement(sql string) (statement, error) {
 		return txStmt(verb), p.end()
 	}
 	switch verb {
-	case "CALL", "EXECUTE", "EXPLAIN", "GET", "MERGE", "PUT", "REMOVE", "RM", "SET", "UNDROP", "UNSET", "DECLARE", "IF", "FOR":
+	case "CALL", "COMMENT", "EXECUTE", "EXPLAIN", "GET", "MERGE", "PUT", "REMOVE", "RM", "SET", "UNDROP", "UNSET", "DECLARE", "IF", "FOR":
 		return nil, errUnsupported("the statement %s", verb)
 	}
 	return nil, errSyntax(first)
