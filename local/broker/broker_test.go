@@ -200,6 +200,25 @@ func TestRefusals(t *testing.T) {
 	if both, err = a.CreateTopics(ctx, []ck.TopicSpecification{good}); err != nil || both[0].Error.Code() != ck.ErrNoError {
 		t.Errorf("create after a refused one: %v %v", err, both)
 	}
+	// Nor is a good change held up by a bad one, in the request of before KIP-339 as well.
+	for days, change := range map[string]func(context.Context, []ck.ConfigResource, ...ck.AlterConfigsAdminOption) ([]ck.ConfigResourceResult, error){
+		"1": a.IncrementalAlterConfigs, "2": a.AlterConfigs,
+	} {
+		value := days + "00000"
+		fine := ck.ConfigResource{Type: ck.ResourceTopic, Name: "good", Config: []ck.ConfigEntry{
+			{Name: "retention.ms", Value: value, IncrementalOperation: ck.AlterConfigOpTypeSet}}}
+		res, err := change(ctx, []ck.ConfigResource{alter, fine})
+		if err != nil || res[0].Error.Code() != ck.ErrInvalidConfig || res[1].Error.Code() != ck.ErrNoError {
+			t.Errorf("mixed change: %v %v", err, res)
+		}
+		if res, err = change(ctx, []ck.ConfigResource{alter}); err != nil || !strings.Contains(res[0].Error.String(), "Not a number of type LONG") {
+			t.Errorf("bad change: %v %v", err, res)
+		}
+		got, err := a.DescribeConfigs(ctx, []ck.ConfigResource{{Type: ck.ResourceTopic, Name: "good"}})
+		if err != nil || got[0].Config["retention.ms"].Value != value {
+			t.Errorf("after a mixed change: %v %v", err, got[0].Config["retention.ms"])
+		}
+	}
 }
 
 func TestValidateOnly(t *testing.T) {
