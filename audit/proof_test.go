@@ -111,6 +111,33 @@ func TestRetentionBeforeTheConsumer(t *testing.T) {
 	}
 }
 
+// Of standard input there are the numbers of its rows.
+func TestStandardInput(t *testing.T) {
+	f := newFixture(t, 300)
+	f.cfg.Producers[0].Paths = []string{"-"}
+	rep := f.audit()
+	if h := rep.hop(Topic); !rep.OK() || h.Got != 297 || rep.hop(Source).Got != 300 {
+		t.Fatalf("%+v", rep)
+	}
+	p, err := kafka.NewProducer(&kafka.ConfigMap{"bootstrap.servers": f.Props["bootstrap.servers"], "log_level": 0})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	topic, report := streamtest.Topic, make(chan kafka.Event, 1)
+	for _, row := range []byte{5, 46} { // the number 5 again, and 302, before which 301 is missing
+		number := []byte{0, 0, 0, 0, 0, 0, row / 46, row, 0, 0, 0, 0, 0, 0, 0, 0}
+		if err := p.Produce(&kafka.Message{TopicPartition: kafka.TopicPartition{Topic: &topic, Partition: 1}, Value: []byte("x"),
+			Headers: []kafka.Header{{Key: stream.HeaderOf("prices"), Value: number}}}, report); err != nil {
+			t.Fatal(err)
+		}
+		<-report
+	}
+	if h := f.audit().hop(Topic); h.Lost != 1 || h.Doubled != 1 || h.Examples[0].Row != 301 || h.Examples[1].Row != 5 {
+		t.Errorf("%+v", h)
+	}
+}
+
 // A consumer of the latest records misses what came since it began, and not
 // what was there before, whether or not it has written a file.
 func TestLatest(t *testing.T) {

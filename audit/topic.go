@@ -21,8 +21,7 @@ func (a *auditor) producer(ctx context.Context, p stream.Producer) error {
 	src := Hop{Kind: Source, Name: p.Name, Of: of}
 	if slices.Contains(p.Paths, source.Stdin) {
 		src.Notes = []string{"the source was standard input and cannot be read again"}
-		a.report.Hops = append(a.report.Hops, src)
-		return nil
+		return a.numbered(ctx, p, src)
 	}
 	schema, err := a.schemas.Latest(ctx, p.Subject)
 	if err != nil {
@@ -75,6 +74,62 @@ func (a *auditor) producer(ctx context.Context, p stream.Producer) error {
 		h.Notes = append(h.Notes, fmt.Sprintf("%d of the dead letters would be taken now; `mkt dlq replay %s` sends them", len(mended), shell.Word(of)))
 	}
 	return nil
+}
+
+// numbered audits a producer whose source cannot be read again: from its first
+// row to the last that was sent, each is in the topic once or a dead letter.
+// Where rows are left out on purpose, or the topic has dropped some, nothing
+// can be said.
+func (a *auditor) numbered(ctx context.Context, p stream.Producer, src Hop) error {
+	home, dead, err := a.deadRows(ctx, p)
+	if err != nil {
+		return err
+	}
+	var bounds stream.Offsets
+	if home.ID != "" {
+		if bounds, err = stream.TopicOffsets(ctx, a.admin, home); err != nil {
+			return err
+		}
+	}
+	if home.ID == "" || truncated(bounds) || p.OnError == stream.Skip || !p.From.IsZero() || !p.To.IsZero() {
+		a.report.Hops = append(a.report.Hops, src)
+		return nil
+	}
+	last := uint64(0)
+	for n := range dead.Waiting {
+		last = max(last, n)
+	}
+	err = stream.ReadTopic(ctx, a.cfg.Kafka, home, bounds, func(msg *kafka.Message) error {
+		if mark, ok := markOf(msg, p.Name); ok {
+			last = max(last, mark.Row)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	expected := side(func(yield func(uint64, func() Example) error) error {
+		for n := uint64(1); n <= last; n++ {
+			if dead.Waiting[n] {
+				continue
+			}
+			if err := yield(rowHash(n, 0), func() Example { return Example{Where: "standard input", Row: n} }); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	expectedSum, err := sum(expected)
+	if err != nil {
+		return err
+	}
+	src.Expected, src.Got = int64(last), int64(last)
+	src.Notes[0] += ": its rows are told by their numbers, not by what they hold"
+	a.report.Hops = append(a.report.Hops, src)
+	var foreign int64
+	return a.topicHop(ctx, Topic, p.Topic, src.Of, expected, expectedSum, func(bounds stream.Offsets, t stream.Topic) side {
+		return a.ownRecords(ctx, p, nil, t, bounds, &foreign)
+	}, &foreign)
 }
 
 // deadRows is the topic of a producer as it is now, without an id if there is
@@ -208,10 +263,13 @@ func (a *auditor) eachSourceRow(ctx context.Context, p stream.Producer, schema *
 	})
 }
 
-// ownRecords is the records of a producer, by source row and content. Each
-// pass counts in foreign what no producer sent.
+// ownRecords is the records of a producer, by source row and content, or by
+// row alone without a schema. Each pass counts in foreign what no producer sent.
 func (a *auditor) ownRecords(ctx context.Context, p stream.Producer, schema *codec.Schema, t stream.Topic, bounds stream.Offsets, foreign *int64) side {
-	s := newShape(schema.Row.Fields)
+	var s *shape
+	if schema != nil {
+		s = newShape(schema.Row.Fields)
+	}
 	return func(yield func(uint64, func() Example) error) error {
 		var scratch []codec.Value
 		*foreign = 0
@@ -225,7 +283,9 @@ func (a *auditor) ownRecords(ctx context.Context, p stream.Producer, schema *cod
 			}
 			// What does not decode is no row of the source: its hash is of the bytes.
 			content := xxhash.Sum64(msg.Value)
-			if writer, datum, err := a.decode(ctx, msg); err == nil && s.setDatum(writer, datum, &scratch) == nil {
+			if s == nil {
+				content = 0
+			} else if writer, datum, err := a.decode(ctx, msg); err == nil && s.setDatum(writer, datum, &scratch) == nil {
 				content = s.hash()
 			} else if err != nil && !errors.Is(err, stream.ErrPoison) {
 				return err

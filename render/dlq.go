@@ -95,7 +95,7 @@ func (v *View) DeadLetters(d DeadLettersJSON) {
 	}
 	for _, of := range d.Totals {
 		v.Printf("%s: %s", of.Of, plural(of.Waiting, "dead letter", "dead letters"))
-		v.Printf("%s\n", notes(note{of.Replayed, "replayed"}, note{of.Gone, "of a topic that is gone"}))
+		v.Printf("%s\n", notes(note{of.Replayed, "replayed", "replayed"}, note{of.Gone, "of a topic that is gone", "of a topic that is gone"}))
 		for _, r := range of.Reasons {
 			v.Printf("  %s  %s\n", humanize.Comma(r.Count), r.Reason)
 		}
@@ -140,7 +140,7 @@ func (v *View) Replayed(r ReplayJSON) {
 		default:
 			v.Printf("%s sent to %s", plural(one.Rows, "row", "rows"), one.Target)
 		}
-		v.Printf("%s\n", notes(note{one.Failed, "still dead letters"}))
+		v.Printf("%s\n", notes(note{one.Failed, "still a dead letter", "still dead letters"}))
 		for _, e := range one.Examples {
 			v.Printf("  %s\n", e)
 		}

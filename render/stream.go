@@ -67,13 +67,13 @@ func (p *StreamProgress) text(s stream.Snapshot) []string {
 		if one.Part > 0 && one.Part < 1 {
 			line += fmt.Sprintf("  %d%%", int(100*one.Part))
 		}
-		lines = append(lines, line+eta(speed)+notes(note{one.DeadLetters, "dead letters"}, note{one.Skipped, "skipped"}, note{one.Retries, "retries"}))
+		lines = append(lines, line+eta(speed)+notes(note{one.DeadLetters, "dead letter", "dead letters"}, note{one.Skipped, "skipped", "skipped"}, note{one.Retries, "retry", "retries"}))
 	}
 	for i, one := range s.Consumers {
 		speed := p.pace.consumer(i)
 		line := fmt.Sprintf("consumer %s %s %s rows in %s files  %s  %s rows/s  lag %s", v.bold(fmt.Sprintf("%-12s", one.Name)), v.state(one.State), humanize.Comma(one.Rows),
 			humanize.Comma(one.Files), humanize.Bytes(uint64(one.Bytes)), humanize.Comma(int64(speed.rows)), humanize.Comma(one.Lag))
-		lines = append(lines, line+eta(speed)+notes(note{one.Adopted, "adopted"}, note{one.DeadLetters, "dead letters"}, note{one.Retries, "retries"}))
+		lines = append(lines, line+eta(speed)+notes(note{one.Adopted, "adopted", "adopted"}, note{one.DeadLetters, "dead letter", "dead letters"}, note{one.Retries, "retry", "retries"}))
 	}
 	for _, pipe := range p.pipes() {
 		line := fmt.Sprintf("pipe     %s %s %s", v.bold(fmt.Sprintf("%-12s", pipe.Name)), v.pipeState(pipe), plural(pipe.Pending, "file", "files")+" pending")
@@ -119,15 +119,15 @@ func eta(s speed) string {
 }
 
 type note struct {
-	n    int64
-	what string
+	n         int64
+	one, many string
 }
 
 func notes(list ...note) string {
 	var b strings.Builder
 	for _, x := range list {
 		if x.n > 0 {
-			fmt.Fprintf(&b, "  %s %s", humanize.Comma(x.n), x.what)
+			b.WriteString("  " + plural(x.n, x.one, x.many))
 		}
 	}
 	return b.String()
@@ -147,12 +147,12 @@ func (v *View) StreamReport(r stream.Report) {
 			resumed = fmt.Sprintf("; went on after row %s", humanize.Comma(int64(p.ResumedAt)))
 		}
 		v.Printf("producer %s: %s to %s%s%s\n", v.bold(p.Name), plural(p.Rows, "row", "rows"), p.Topic, resumed,
-			notes(note{p.DeadLetters, "dead letters"}, note{p.Skipped, "skipped"}))
+			notes(note{p.DeadLetters, "dead letter", "dead letters"}, note{p.Skipped, "skipped", "skipped"}))
 	}
 	for _, c := range r.Consumers {
 		v.Printf("consumer %s: %s from %s in %s, %s%s\n", v.bold(c.Name), plural(c.Rows, "row", "rows"), c.Topic,
 			plural(c.Files, "file", "files"), humanize.Bytes(uint64(c.Bytes)),
-			notes(note{c.Adopted, "files found written already"}, note{c.DeadLetters, "dead letters"}, note{c.Cuts, "files ended by partition_by"}))
+			notes(note{c.Adopted, "file found written already", "files found written already"}, note{c.DeadLetters, "dead letter", "dead letters"}, note{c.Cuts, "file ended by partition_by", "files ended by partition_by"}))
 		if c.Cuts >= manyCuts && c.Rows/c.Files < smallFile {
 			v.Printf("  partition_by makes small files, %s rows each: each is an upload, an event and a load. Choose larger spans, or send the data in order.\n",
 				humanize.Comma(c.Rows/c.Files))

@@ -203,8 +203,12 @@ func (p *producer) skipTo(ctx context.Context, src *source.Reader, last Mark) er
 			continue
 		}
 		if row.Digest != last.Digest {
+			order := ""
+			if files, err := source.Files(p.cfg.Paths); err == nil && len(files) > 1 {
+				order = " (its files are read in the order of their names: a new one comes last, and none may go)"
+			}
 			return fmt.Errorf("the source changed before row %d (%s): it is not what was sent to topic %q before;"+
-				" bring the source back or send it under another producer name", last.Row, src.Position(), p.cfg.Topic)
+				" bring the source back%s or send it under another producer name", last.Row, src.Position(), p.cfg.Topic, order)
 		}
 		return nil
 	}

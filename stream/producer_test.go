@@ -125,6 +125,11 @@ func TestSourceChanged(t *testing.T) {
 		t.Errorf("%+v", rep)
 	}
 	exactlyOnce(t, "files", s.fileRows(), 1001)
+	if err := os.WriteFile(s.Dir+"/before.csv", []byte("Index,Date,Close,Adj Close,Volume\nNYA,2020-01-02,1,1,1002\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg.Producers[0].Paths = []string{s.Dir + "/*.csv"}
+	s.fails(cfg, "the source changed before row 1001", "a new one comes last")
 }
 
 // What the topic does not hold any more cannot be resumed from.

@@ -174,7 +174,7 @@ func (s *scanner) fill() error {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("read %s: %w", s.name, err)
+			return fmt.Errorf("read %s: %w", s.name, cut(err))
 		}
 		if n > 0 {
 			return nil

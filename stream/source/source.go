@@ -303,13 +303,13 @@ func (r *Reader) input(name string) (io.Reader, error) {
 	case strings.HasSuffix(name, ".gz"):
 		z, err := gzip.NewReader(bufio.NewReaderSize(in, 1<<16))
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			return nil, fmt.Errorf("read %s: %w", name, cut(err))
 		}
 		return z, nil
 	case strings.HasSuffix(name, ".zst"):
 		z, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1))
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			return nil, fmt.Errorf("read %s: %w", name, cut(err))
 		}
 		r.closers = append(r.closers, z.IOReadCloser())
 		return z, nil
@@ -318,6 +318,14 @@ func (r *Reader) input(name string) (io.Reader, error) {
 		return &followed{r: r, f: f}, nil
 	}
 	return in, nil
+}
+
+// cut says what it means that a compressed file ends before its end.
+func cut(err error) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return errors.New("the file ends too early: it was cut, or is still being written")
+	}
+	return err
 }
 
 // counted adds up the bytes that are read through it.

@@ -165,6 +165,16 @@ func TestFilesInOrderAndCompressed(t *testing.T) {
 	if err != nil || len(hs) != 3 || hs[1].Columns[0] != "b" {
 		t.Errorf("headers %v, %v", hs, err)
 	}
+	for _, cut := range []int{0, 5, gz.Len() - 9} {
+		put("2.csv.gz", gz.Bytes()[:cut])
+		r, err := Open(Config{Paths: []string{filepath.Join(dir, "2*")}})
+		if err == nil {
+			_, err = dump(r)
+		}
+		if err == nil || !strings.Contains(err.Error(), "2.csv.gz: the file ends too early") {
+			t.Errorf("cut at %d: %v", cut, err)
+		}
+	}
 }
 
 // A file may grow, and gain the line end of its last line; what was read
