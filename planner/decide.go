@@ -143,6 +143,9 @@ func (p *planning) conclude(cmp *comparing) {
 	}
 	if c.Action != Replace {
 		c.Loss = strings.Join(d.loses, ", ")
+		if c.Action == NoOp && c.Record && c.Why == "" && c.Moved.Kind == "" {
+			c.Why = recorded(c, b.Lifecycle.PreventDestroy)
+		}
 		return
 	}
 	c.After = cmp.cmp.recreated()
@@ -158,6 +161,24 @@ func (p *planning) conclude(cmp *comparing) {
 		p.diags = append(p.diags, failureAt(b.Lifecycle.PreventRange, "Protected from destruction",
 			"%s has prevent_destroy, but this plan would replace it%s. Undo the change, or take prevent_destroy out and apply first.", c.Addr, because(c)))
 	}
+}
+
+// recorded says what the ledger takes note of where the object stays as it is.
+func recorded(c *Change, protected bool) string {
+	e := c.live.entry
+	switch {
+	case c.live.foreign:
+		return "somebody made it anew, and it is taken over"
+	case e.Protected != protected && protected:
+		return "protected from now on"
+	case e.Protected != protected:
+		return "protected no more"
+	case !slices.Equal(e.Deps, depTexts(c.Deps)):
+		return "it depends on other blocks than before"
+	case c.live.announced:
+		return "the ledger takes note of an apply that was interrupted"
+	}
+	return "the ledger takes note of which object it is"
 }
 
 // because names what a replacement follows from.
