@@ -142,9 +142,9 @@ func Macros() []string {
 			ELSE error('invalid format for TO_BINARY: ' || f) END`,
 		`mkt_trunc(x, s) AS trunc(x * power(10, s)) / power(10, s)`,
 		`mkt_width_bucket(x, low, high, n) AS CAST(CASE WHEN x < low THEN 0 WHEN x >= high THEN n + 1 ELSE floor((x - low) / (high - low) * n) + 1 END AS INTEGER)`,
-		// The text of a value as Snowflake writes it: no .0 behind a whole FLOAT, milliseconds behind a time, a VARIANT's string without quotes.
+		// The text of a value as Snowflake writes it: no .0 behind a whole FLOAT, NaN, milliseconds behind a time, a VARIANT's string without quotes.
 		`mkt_text(x) AS CASE typeof(x)
-			WHEN 'DOUBLE' THEN regexp_replace(CAST(x AS VARCHAR), '\.0$', '')
+			WHEN 'DOUBLE' THEN replace(regexp_replace(CAST(x AS VARCHAR), '\.0$', ''), 'nan', 'NaN')
 			WHEN 'TIMESTAMP' THEN strftime(TRY_CAST(CAST(x AS VARCHAR) AS TIMESTAMP), '%Y-%m-%d %H:%M:%S.%g')
 			WHEN 'JSON' THEN json_extract_string(CAST(x AS VARCHAR), '$')
 			ELSE CAST(x AS VARCHAR) END`,

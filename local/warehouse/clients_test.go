@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/snowflakedb/gosnowflake/v2"
 )
@@ -41,6 +42,61 @@ func TestStatementTimeout(t *testing.T) {
 	l.want(`SELECT 1`, "1")
 }
 
+// tokens gives those of the one session.
+func (l *lab) tokens() (token, master string) {
+	l.w.sessMu.Lock()
+	defer l.w.sessMu.Unlock()
+	for _, s := range l.w.sessions {
+		token, master = s.token, s.master
+	}
+	return token, master
+}
+
+// post sends a request as a driver does and gives the answer.
+func (l *lab) post(path, token, body string) string {
+	req := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+	req.Header.Set("Authorization", `Snowflake Token="`+token+`"`)
+	rec := httptest.NewRecorder()
+	l.w.ServeHTTP(rec, req)
+	return rec.Body.String()
+}
+
+func TestSessionIsRenewedAndEnds(t *testing.T) {
+	l := newLab(t)
+	var later time.Duration
+	l.close()
+	l.now = func() time.Time { return time.Now().Add(later) }
+	l.open()
+	l.exec(`CREATE DATABASE D`)
+	l.exec(`CREATE TABLE T (A INT)`)
+	old, master := l.tokens()
+	insert := `{"sqlText": "INSERT INTO D.PUBLIC.T VALUES (1)"}`
+	for range 2 { // a request that is sent again runs once
+		if got := l.post("/queries/v1/query-request?requestId=again", old, insert); !strings.Contains(got, `"success":true`) {
+			t.Fatal(got)
+		}
+	}
+	if got := l.post("/session/token-request", old, "{}"); !strings.Contains(got, "390111") {
+		t.Errorf("renewed by the token itself: %s", got)
+	}
+	if got := l.post("/session/token-request", master, "{}"); !strings.Contains(got, `"success":true`) {
+		t.Fatal(got)
+	}
+	fresh, _ := l.tokens()
+	if got := l.post("/session/heartbeat", old, ""); !strings.Contains(got, "390111") {
+		t.Errorf("the old token still counts: %s", got)
+	}
+	if got := l.post("/session/heartbeat", fresh, ""); !strings.Contains(got, `"success":true`) {
+		t.Errorf("the new token: %s", got)
+	}
+	later = 5 * time.Hour // another login ends the sessions that nobody used for so long
+	l.db = l.connect("/D/PUBLIC", "")
+	l.want(`SELECT COUNT(*) FROM T`, "1")
+	if got := l.post("/session/heartbeat", fresh, ""); !strings.Contains(got, "390111") {
+		t.Errorf("an idle session: %s", got)
+	}
+}
+
 func TestAbortByQueryID(t *testing.T) {
 	l := newLab(t)
 	ids := make(chan string, 1)
@@ -49,19 +105,8 @@ func TestAbortByQueryID(t *testing.T) {
 	check(t, err)
 	defer rows.Close()
 	id := <-ids
-	l.w.sessMu.Lock()
-	var token string
-	for _, s := range l.w.sessions {
-		token = s.token
-	}
-	l.w.sessMu.Unlock()
-	abort := func() string {
-		req := httptest.NewRequest(http.MethodPost, "/queries/"+id+"/abort-request", strings.NewReader("{}"))
-		req.Header.Set("Authorization", `Snowflake Token="`+token+`"`)
-		rec := httptest.NewRecorder()
-		l.w.ServeHTTP(rec, req)
-		return rec.Body.String()
-	}
+	token, _ := l.tokens()
+	abort := func() string { return l.post("/queries/"+id+"/abort-request", token, "{}") }
 	if got := abort(); !strings.Contains(got, `"success":true`) {
 		t.Errorf("abort says %s", got)
 	}
@@ -77,17 +122,8 @@ func TestAbortByQueryID(t *testing.T) {
 func TestAnswersCarryOutputFormats(t *testing.T) {
 	l := newLab(t)
 	l.exec(`SELECT 1`)
-	l.w.sessMu.Lock()
-	var token string
-	for _, s := range l.w.sessions {
-		token = s.token
-	}
-	l.w.sessMu.Unlock()
-	req := httptest.NewRequest(http.MethodPost, "/queries/v1/query-request?requestId=r1", strings.NewReader(`{"sqlText": "SELECT TO_BINARY('00FF') AS B"}`))
-	req.Header.Set("Authorization", `Snowflake Token="`+token+`"`)
-	rec := httptest.NewRecorder()
-	l.w.ServeHTTP(rec, req)
-	if got := rec.Body.String(); !strings.Contains(got, `{"name":"BINARY_OUTPUT_FORMAT","value":"HEX"}`) {
+	token, _ := l.tokens()
+	if got := l.post("/queries/v1/query-request?requestId=r1", token, `{"sqlText": "SELECT TO_BINARY('00FF') AS B"}`); !strings.Contains(got, `{"name":"BINARY_OUTPUT_FORMAT","value":"HEX"}`) {
 		t.Errorf("the answer is %.300s", got)
 	}
 }

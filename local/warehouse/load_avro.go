@@ -41,9 +41,7 @@ func avroLines(out *bufio.Writer, in io.Reader) (map[string]bool, error) {
 			return nil, errors.New("the Avro file holds no records")
 		}
 		for k := range rec {
-			if !keys[k] {
-				keys[k] = true
-			}
+			keys[k] = true
 		}
 		if line, err = appendAvro(line[:0], v); err != nil {
 			return nil, err

@@ -364,5 +364,5 @@ func (o options) refuseRest(where string) error {
 	if len(o) == 0 {
 		return nil
 	}
-	return compileError("001006", "42601", "invalid property '%s' for '%s'", o[0].key, where)
+	return errUnsupported("the property %s of %s", o[0].key, where)
 }
