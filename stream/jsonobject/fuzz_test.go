@@ -34,3 +34,17 @@ func FuzzObject(f *testing.F) {
 		}
 	})
 }
+
+// What is no character is not replaced by one that the source did not have.
+func TestUnquote(t *testing.T) {
+	for raw, want := range map[string]string{`"a"`: "a", `"\n😀"`: "\n😀", `"\ud83d\ude00"`: "😀", `"\ufffd\uFFFD�\t"`: "���\t", `""`: ""} {
+		if got, err := Unquote([]byte(raw)); string(got) != want || err != nil {
+			t.Errorf("%s: %q, %v", raw, got, err)
+		}
+	}
+	for _, raw := range []string{`"\ud800"`, `"\ude00\ud83d"`, "\"\\n\xff\"", `"\ufffd\ud800"`} {
+		if got, err := Unquote([]byte(raw)); err == nil {
+			t.Errorf("%s: %q", raw, got)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 )
 
 var errJSON = errors.New("the line is no JSON object")
@@ -45,8 +46,19 @@ func Each(text []byte, f func(key, raw []byte) error) error {
 	}
 }
 
-// Unquote is what a JSON string says; the common one has no escape.
+// Unquote is what a JSON string says. Where it says what is no character, such
+// as half of a surrogate pair, it is an error.
 func Unquote(raw []byte) ([]byte, error) {
+	text, err := unquote(raw)
+	const instead = "\uFFFD" // of what is no character, for encoding/json
+	if n := bytes.Count(text, []byte(instead)); n > 0 && n > bytes.Count(raw, []byte(instead))+bytes.Count(bytes.ToLower(raw), []byte(`\ufffd`)) {
+		return nil, fmt.Errorf("the text %.100s holds what is no character", raw)
+	}
+	return text, err
+}
+
+// unquote passes over the common string, which has no escape.
+func unquote(raw []byte) ([]byte, error) {
 	if bytes.IndexByte(raw, '\\') < 0 {
 		return raw[1 : len(raw)-1], nil
 	}
@@ -90,7 +102,7 @@ func (p *scanner) text() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Unquote(raw)
+	return unquote(raw)
 }
 
 // value returns the next value as it stands.
