@@ -1,14 +1,15 @@
 package audit
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
+	"github.com/cespare/xxhash/v2"
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 
 	"mkt/row"
@@ -219,7 +220,7 @@ func (a *auditor) sourceContent(ctx context.Context, p stream.Producer, s *shape
 }
 
 // allRecords is the records of a topic by content: those that a file of the
-// format can hold or, if dead is set, the others by their offset. Those that
+// format can hold or, if dead is set, the others by their offset and value. Those that
 // wait as dead letters are among the others, whatever could hold them now. Each
 // pass counts the others in unfit.
 func (a *auditor) allRecords(ctx context.Context, t stream.Topic, format string, bounds stream.Offsets, s *shape,
@@ -250,7 +251,7 @@ func (a *auditor) allRecords(ctx context.Context, t stream.Topic, format string,
 			}
 			var h uint64
 			if dead {
-				h = rowHash(uint64(msg.TopicPartition.Partition), uint64(msg.TopicPartition.Offset))
+				h = recordHash(at.Partition, at.Offset, msg.Value)
 			} else {
 				h = s.hash()
 			}
@@ -292,35 +293,17 @@ func (cf *consumerFiles) side(ctx context.Context, s *shape, files []stream.File
 func (a *auditor) deadFiles(ctx context.Context, c stream.Consumer, t stream.Topic, bounds stream.Offsets, starts map[int32]int64, cf *consumerFiles,
 	dead *stream.DeadRecords) error {
 	h := Hop{Kind: DeadLetters, Name: c.Name, Of: "consumer." + c.Name}
-	var letters []stream.File
-	var err error
 	if c.DeadLetterPrefix == "" {
 		h.Notes = []string{"the stack gives the consumer no dead_letter prefix: it stops at a record that no file can hold"}
-	} else if letters, err = stream.ListTopicFiles(ctx, cf.blobs, c.DeadLetterPrefix, c.Topic); err != nil {
-		return err
 	}
+	files := map[string]bool{}
 	got := side(func(yield func(uint64, func() Example) error) error {
-		for _, f := range letters {
-			if f.TopicID != t.ID {
-				continue
-			}
-			err := eachLine(ctx, cf.blobs, f.Name, func(line []byte) error {
-				offset, err := offsetOf(line)
-				if err != nil {
-					return fmt.Errorf("%s: %w", f.Name, err)
-				}
-				if !dead.Waiting[stream.RecordAt{Partition: f.Partition, Offset: offset}] {
-					return nil
-				}
-				return yield(rowHash(uint64(f.Partition), uint64(offset)), func() Example {
-					return Example{Where: f.Name, Text: string(bytes.TrimSpace(line))}
-				})
+		return dead.Each(ctx, func(l stream.RecordLetter) error {
+			files[l.File] = true
+			return yield(recordHash(l.Partition, l.Offset, l.Value), func() Example {
+				return Example{Where: fmt.Sprintf("%s, offset %d", l.File, l.Offset), Text: short(l.Value)}
 			})
-			if err != nil {
-				return err
-			}
-		}
-		return nil
+		})
 	})
 	from := stream.Offsets{Start: starts, Committed: bounds.Committed}
 	expected := a.allRecords(ctx, t, c.Format, from, newShape(cf.fields), dead.Waiting, true, new(int64))
@@ -332,7 +315,7 @@ func (a *auditor) deadFiles(ctx context.Context, c stream.Consumer, t stream.Top
 	if err != nil {
 		return err
 	}
-	h.Expected, h.Got, h.Files = int64(expectedSum.Rows), int64(gotSum.Rows), int64(len(letters))
+	h.Expected, h.Got, h.Files = int64(expectedSum.Rows), int64(gotSum.Rows), int64(len(files))
 	if dead.Replayed > 0 {
 		h.Notes = append(h.Notes, fmt.Sprintf("%d records were dead letters and have been written since", dead.Replayed))
 	}
@@ -345,14 +328,12 @@ func (a *auditor) deadFiles(ctx context.Context, c stream.Consumer, t stream.Top
 	return nil
 }
 
-// offsetOf reads the offset of a dead letter.
-func offsetOf(line []byte) (int64, error) {
-	s := newShape([]row.Field{{Name: "offset", Type: row.Int64}})
-	if err := s.setJSON(line); err != nil {
-		return 0, err
-	}
-	if s.vals[0].Null {
-		return 0, errors.New("a dead letter names no offset")
-	}
-	return s.vals[0].I, nil
+// recordHash tells a record from every other, by its place and its value.
+func recordHash(partition int32, offset int64, value []byte) uint64 {
+	return rowHash(rowHash(uint64(partition), uint64(offset)), xxhash.Sum64(value))
+}
+
+// short is a value for people, or its beginning.
+func short(value []byte) string {
+	return strings.ToValidUTF8(string(value[:min(len(value), 200)]), "\uFFFD")
 }

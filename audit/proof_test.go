@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bytes"
+	"compress/gzip"
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 
 	"mkt/row"
@@ -27,6 +29,21 @@ func (f *fixture) edit(old, with string) {
 	if err := os.WriteFile(f.path, bytes.Replace(data, []byte(old), []byte(with), 1), 0o600); err != nil {
 		f.T.Fatal(err)
 	}
+}
+
+// send produces a value to the topic, as somebody else does.
+func (f *fixture) send(value string, headers ...kafka.Header) {
+	f.T.Helper()
+	p, err := kafka.NewProducer(&kafka.ConfigMap{"bootstrap.servers": f.Props["bootstrap.servers"], "log_level": 0})
+	if err != nil {
+		f.T.Fatal(err)
+	}
+	defer p.Close()
+	topic, report := streamtest.Topic, make(chan kafka.Event, 1)
+	if err := p.Produce(&kafka.Message{TopicPartition: kafka.TopicPartition{Topic: &topic, Partition: 1}, Value: []byte(value), Headers: headers}, report); err != nil {
+		f.T.Fatal(err)
+	}
+	<-report
 }
 
 // A column's type may hold more than the field's: what is no value of the field
@@ -119,19 +136,9 @@ func TestStandardInput(t *testing.T) {
 	if h := rep.hop(Topic); !rep.OK() || h.Got != 297 || rep.hop(Source).Got != 300 {
 		t.Fatalf("%+v", rep)
 	}
-	p, err := kafka.NewProducer(&kafka.ConfigMap{"bootstrap.servers": f.Props["bootstrap.servers"], "log_level": 0})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
-	topic, report := streamtest.Topic, make(chan kafka.Event, 1)
 	for _, row := range []byte{5, 46} { // the number 5 again, and 302, before which 301 is missing
 		number := []byte{0, 0, 0, 0, 0, 0, row / 46, row, 0, 0, 0, 0, 0, 0, 0, 0}
-		if err := p.Produce(&kafka.Message{TopicPartition: kafka.TopicPartition{Topic: &topic, Partition: 1}, Value: []byte("x"),
-			Headers: []kafka.Header{{Key: stream.HeaderOf("prices"), Value: number}}}, report); err != nil {
-			t.Fatal(err)
-		}
-		<-report
+		f.send("x", kafka.Header{Key: stream.HeaderOf("prices"), Value: number})
 	}
 	if h := f.audit().hop(Topic); h.Lost != 1 || h.Doubled != 1 || h.Examples[0].Row != 301 || h.Examples[1].Row != 5 {
 		t.Errorf("%+v", h)
@@ -193,19 +200,43 @@ func TestRecordThatStopsTheConsumer(t *testing.T) {
 	if rep := f.audit(); !rep.OK() {
 		t.Fatalf("%+v", rep)
 	}
-	p, err := kafka.NewProducer(&kafka.ConfigMap{"bootstrap.servers": f.Props["bootstrap.servers"], "log_level": 0})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
-	topic, report := streamtest.Topic, make(chan kafka.Event, 1)
-	if err := p.Produce(&kafka.Message{TopicPartition: kafka.TopicPartition{Topic: &topic, Partition: 1}, Value: []byte("no avro")}, report); err != nil {
-		t.Fatal(err)
-	}
-	<-report
+	f.send("no avro")
 	rep := f.audit()
 	if h := rep.Hops[4]; h.Kind != DeadLetters || h.Of != "consumer.blobs" || h.Lost != 1 || len(h.Notes) != 1 {
 		t.Errorf("%+v", rep)
+	}
+}
+
+// A consumer's dead letter holds the record that it is about.
+func TestDeadRecordChanged(t *testing.T) {
+	f := newFixture(t, 300)
+	f.send("no avro")
+	f.stream()
+	if h := f.audit().Hops[4]; !h.OK() || h.Got != 1 || h.Files != 1 {
+		t.Fatalf("%+v", h)
+	}
+	letters, err := stream.ListTopicFiles(t.Context(), f.Container(), "dead/", streamtest.Topic)
+	if err != nil || len(letters) != 1 {
+		t.Fatal(letters, err)
+	}
+	blob := f.Container().NewBlockBlobClient(letters[0].Name)
+	props, err := blob.GetProperties(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text string
+	if err := eachLine(t.Context(), f.Container(), letters[0].Name, func(line []byte) error { text = string(line); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	var body bytes.Buffer
+	z := gzip.NewWriter(&body)
+	fmt.Fprintln(z, strings.Replace(text, "bm8gYXZybw==", "bm8gQXZybw==", 1))
+	z.Close()
+	if _, err := blob.UploadBuffer(t.Context(), body.Bytes(), &blockblob.UploadBufferOptions{Metadata: props.Metadata}); err != nil {
+		t.Fatal(err)
+	}
+	if h := f.audit().Hops[4]; h.Lost != 1 || h.Doubled != 1 || h.Examples[0].Text != "no avro" || h.Examples[1].Text != "no Avro" {
+		t.Errorf("%+v", h)
 	}
 }
 

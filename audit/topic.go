@@ -342,6 +342,8 @@ func (a *auditor) recordExample(ctx context.Context, msg *kafka.Message, number 
 	if schema, datum, err := a.decode(ctx, msg); err == nil {
 		text, _ := schema.AppendJSON(nil, datum)
 		e.Text = string(text)
+	} else {
+		e.Text = short(msg.Value)
 	}
 	return e
 }
