@@ -207,6 +207,21 @@ func TestRecordThatStopsTheConsumer(t *testing.T) {
 	}
 }
 
+// Groups that write under one prefix find each other's files there, and a pipe
+// loads them once.
+func TestGroupsOfOnePrefix(t *testing.T) {
+	f := newFixture(t, 300)
+	second := f.cfg.Consumers[0]
+	second.Name, second.Group = "second", "second"
+	f.cfg.Consumers = append(f.cfg.Consumers, second)
+	f.cfg.Tables[0].Consumers = append(f.cfg.Tables[0].Consumers, "second")
+	f.stream()
+	rep := f.audit()
+	if h := rep.hop(TableRows); !rep.OK() || h.Got != 297 || h.Files != rep.hop(Files).Files {
+		t.Errorf("%+v", rep)
+	}
+}
+
 // A consumer's dead letter holds the record that it is about.
 func TestDeadRecordChanged(t *testing.T) {
 	f := newFixture(t, 300)

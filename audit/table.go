@@ -4,7 +4,10 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
+
+	"mkt/stream"
 )
 
 // table audits a table against the files it is loaded from.
@@ -12,6 +15,7 @@ func (a *auditor) table(ctx context.Context, t Table) error {
 	h := Hop{Kind: TableRows, Name: t.Name}
 	var sides []side
 	var s *shape
+	seen := map[string]bool{}
 	for _, name := range t.Consumers {
 		cf, ok := a.files[name]
 		if !ok {
@@ -29,10 +33,20 @@ func (a *auditor) table(ctx context.Context, t Table) error {
 			return fmt.Errorf("the consumers of the table have records of different fields")
 		}
 		h.Of = strings.TrimPrefix(h.Of+", consumer."+name, ", ")
-		h.Files += int64(len(cf.now) + len(cf.before))
+		// Groups of one prefix share their files.
+		loads := func(files []stream.File) []stream.File {
+			return slices.DeleteFunc(slices.Clone(files), func(f stream.File) bool {
+				name := cf.blobs.URL() + " " + f.Name
+				known := seen[name]
+				seen[name] = true
+				return known
+			})
+		}
+		filesNow, filesBefore := loads(cf.now), loads(cf.before)
+		h.Files += int64(len(filesNow) + len(filesBefore))
 		var quiet Hop // the files were audited before
-		now := cf.side(ctx, sh, cf.now, &quiet)
-		before, again, err := without(cf.side(ctx, sh, cf.before, &quiet), now)
+		now := cf.side(ctx, sh, filesNow, &quiet)
+		before, again, err := without(cf.side(ctx, sh, filesBefore, &quiet), now)
 		if err != nil {
 			return err
 		}
