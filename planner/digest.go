@@ -54,10 +54,15 @@ func eachPart(k *spec.Kind, v cty.Value, f func(key string, path cty.Path, part 
 	}
 }
 
-// digest is "" for what is null or not wholly known.
+// digest is "" for what is null or not wholly known. What an element was called before is no part of it.
 func digest(l *ledger.Ledger, v cty.Value) string {
 	if v == cty.NilVal || v.IsNull() {
 		return ""
+	}
+	if t := v.Type(); t.IsObjectType() && t.HasAttribute(renamedFrom) && v.IsKnown() && !v.GetAttr(renamedFrom).IsNull() {
+		parts := v.AsValueMap()
+		parts[renamedFrom] = cty.NullVal(cty.String)
+		v = cty.ObjectVal(parts)
 	}
 	return l.Digest(v)
 }

@@ -125,6 +125,17 @@ func (b *Bench) MustBeEmpty(t testing.TB, stack string) *planner.Plan {
 	return p
 }
 
+// mustNotDrift fails when what was applied is said to have changed outside.
+func (b *Bench) mustNotDrift(t testing.TB, stack string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), opTimeout)
+	defer cancel()
+	all, diags := planner.FindDrift(ctx, b.Input(t, stack))
+	if len(all) > 0 || diags.HasErrors() {
+		t.Errorf("drift of what nobody changed: %v\n%s", all, Text(diags))
+	}
+}
+
 // Destroy plans and applies the removal of everything.
 func (b *Bench) Destroy(t testing.TB, stack string) (*planner.Report, hcl.Diagnostics) {
 	t.Helper()

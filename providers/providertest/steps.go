@@ -140,6 +140,11 @@ func (s Suite) second(t *testing.T, b *Bench, step Step, want planner.Action) *p
 		t.Fatalf("planned as %q, not as %q:\n%s", c.Action, want, Dump(p))
 	}
 	checkNorms(t, s.Kind, c.After)
+	for _, a := range c.Attrs {
+		if a.Outside {
+			t.Errorf("%s is said to be changed outside, and nobody did", planner.PathText(a.Path))
+		}
+	}
 	text := Dump(p)
 	for _, attr := range step.Attrs {
 		if !strings.Contains(text, "    "+attr+": ") {
@@ -166,6 +171,7 @@ func (s Suite) inPlace(t *testing.T, step Step) {
 		t.Errorf("read as incarnation %q, was %q (%v)", r.Incarnation, before.Incarnation, r.Err)
 	}
 	b.MustBeEmpty(t, step.Stack)
+	b.mustNotDrift(t, step.Stack)
 }
 
 func (s Suite) replaced(t *testing.T, step Step) {

@@ -260,6 +260,7 @@ func TestTableConforms(t *testing.T) {
 			{Name: "longer and wider", Stack: stack("column \"Index\" { type = \"VARCHAR(300)\" }\ncolumn \"Volume\" { type = \"NUMBER(12,2)\" }")},
 			{Name: "add in the middle and drop", Stack: stack("column \"New\" { type = \"DATE\" }\ncolumn \"Volume\" { type = \"NUMBER(10,2)\" }")},
 			{Name: "rename", Stack: stack("column \"Idx\" {\n type = \"VARCHAR(256)\"\n renamed_from = \"Index\"\n}\ncolumn \"Volume\" { type = \"NUMBER(10,2)\" }")},
+			{Name: "rename once more", From: stack("column \"Key\" {\n type = \"VARCHAR(256)\"\n renamed_from = \"Idx\"\n}"), Stack: stack("column \"Name\" {\n type = \"VARCHAR(300)\"\n renamed_from = \"Key\"\n}")},
 			{Name: "nullability and comments", Stack: stack("comment = \"t\"\ncolumn \"Index\" {\n type = \"VARCHAR(256)\"\n nullable = false\n comment = \"c\"\n}\ncolumn \"Volume\" { type = \"NUMBER(10,2)\" }")},
 			{Name: "drop a default and not null", From: stack(base + "column \"d\" {\n type = \"FLOAT\"\n default = \"1\"\n nullable = false\n}"), Stack: stack(base + "column \"d\" { type = \"FLOAT\" }")},
 			{Name: "clustering and retention", Stack: stack("cluster_by = [\"Index\"]\ndata_retention_days = 3\n" + base), Attrs: []string{"data_retention_days"}},

@@ -284,34 +284,14 @@ func (r *resource) readBack(ctx context.Context, changes []providers.Change, out
 	for j, got := range r.Read(ctx, refs) {
 		o := &out[at[j]]
 		switch {
-		case o.Err != nil:
-			o.State, o.Incarnation = got.State, got.Incarnation
-		case got.Err != nil:
+		case o.Err == nil && got.Err != nil:
 			o.Err = got.Err
-		case got.State == cty.NilVal:
+		case o.Err == nil && got.State == cty.NilVal:
 			o.Err = providers.Errorf(providers.Conflict, "%s %s is gone right after it was changed", r.kind.spec.Name, changes[at[j]].ID)
 		default:
-			o.State, o.Incarnation = settle(r.kind.spec, got.State, changes[at[j]].After), got.Incarnation
+			o.State, o.Incarnation = got.State, got.Incarnation
 		}
 	}
-}
-
-// settle gives a state the planned spelling wherever the difference means nothing: order of columns, omitted
-// defaults, text of a view, and what cannot be read back.
-func settle(k *spec.Kind, state, planned cty.Value) cty.Value {
-	s, p := objectOf(state), objectOf(planned)
-	same := func(name string, change spec.Effect) {
-		if v := p[name]; change != nil && v.IsWhollyKnown() && !v.RawEquals(s[name]) && change(s[name], v).Act == spec.Same {
-			s[name] = v
-		}
-	}
-	for _, a := range k.Attrs {
-		same(a.Name, a.Change)
-	}
-	for _, b := range k.Blocks {
-		same(b.Name, b.Change)
-	}
-	return cty.ObjectVal(s)
 }
 
 // Delete implements providers.Resource.
