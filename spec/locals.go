@@ -89,12 +89,3 @@ func literal(a *hclsyntax.Attribute, want cty.Type, set func(cty.Value)) hcl.Dia
 	set(v)
 	return nil
 }
-
-// OutputNames returns the names of the declared outputs in source order.
-func (s *Stack) OutputNames() []string {
-	names := make([]string, 0, len(s.top.module.outputs))
-	for _, o := range s.top.module.outputs {
-		names = append(names, o.name)
-	}
-	return names
-}
