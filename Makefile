@@ -89,4 +89,4 @@ docs-check: build ## Fail when docs/reference/ is not what the code describes.
 	$(BIN) docs -check docs/reference
 
 clean:
-	rm -rf bin
+	rm -rf bin dist
