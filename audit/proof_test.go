@@ -70,6 +70,20 @@ func TestNoValueOfTheField(t *testing.T) {
 	}
 }
 
+// Rows that stand whole in one column are counted.
+func TestNoColumns(t *testing.T) {
+	f := newFixture(t, 300)
+	f.cfg.Tables[0].Columns = nil
+	rep := f.audit()
+	if h := rep.hop(TableRows); !rep.OK() || h.Got != 297 || !strings.Contains(fmt.Sprint(h.Notes), "counted") {
+		t.Fatalf("%+v", rep)
+	}
+	f.table.rows = f.table.rows[1:]
+	if h := f.audit().hop(TableRows); h.OK() || h.Lost != 1 {
+		t.Errorf("%+v", h)
+	}
+}
+
 // A text in the place of a zero is not zero.
 func TestNoNumberIsNotZero(t *testing.T) {
 	s := newShape([]row.Field{{Name: "x", Type: row.Double}})
@@ -268,7 +282,7 @@ func TestSentAgain(t *testing.T) {
 	// One row has left the source since: it is in the table once, and stays there.
 	f.edit(",300\r\n", ",301\r\n")
 	f.stream()
-	first := f.table.rows
+	first, columns := f.table.rows, f.cfg.Tables[0].Columns
 	f.load()
 	twice := f.table.rows
 	rep := f.audit()
@@ -276,6 +290,11 @@ func TestSentAgain(t *testing.T) {
 	if rep.OK() || h.Expected != 298 || h.Got != 594 || h.Doubled != 296 || h.Lost != 0 || !strings.Contains(fmt.Sprint(h.Notes), "296 rows of a topic that is gone") {
 		t.Fatalf("%+v", h)
 	}
+	f.cfg.Tables[0].Columns = nil // counts say it, too
+	if h := f.audit().hop(TableRows); h.Expected != 298 || h.Got != 594 || h.Doubled != 296 {
+		t.Errorf("%+v", h)
+	}
+	f.cfg.Tables[0].Columns = columns
 	f.table.rows = append(first, twice[len(twice)-1])
 	for _, r := range twice {
 		if r[4] == int64(301) {
