@@ -35,7 +35,7 @@ type Config struct {
 	Producers []stream.Producer
 	Consumers []stream.Consumer
 	Tables    []Table
-	Examples  int       // most examples for a hop, 0 is 10
+	Examples  int       // most examples for a hop, 0 is 10 and less is none
 	Stdin     io.Reader // never read; a source of standard input cannot be audited
 }
 

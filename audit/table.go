@@ -16,6 +16,7 @@ func (a *auditor) table(ctx context.Context, t Table) error {
 	var sides []side
 	var s *shape
 	seen := map[string]bool{}
+	twice := int64(0) // rows that were sent to a topic that is gone, and to the present one
 	for _, name := range t.Consumers {
 		cf, ok := a.files[name]
 		if !ok {
@@ -51,10 +52,7 @@ func (a *auditor) table(ctx context.Context, t Table) error {
 		if err != nil {
 			return err
 		}
-		if again > 0 {
-			h.Notes = append(h.Notes, fmt.Sprintf("%d rows of a topic that is gone are in files of the present one, too: after it was re-created they were sent again."+
-				" Once each belongs into the table; where rows are one of a kind, `INSERT OVERWRITE INTO %s SELECT DISTINCT * FROM %[2]s` makes it so", again, t.Name))
-		}
+		twice += again
 		sides = append(sides, sh.of(whole, before), sh.of(whole, now))
 	}
 	if s == nil {
@@ -77,6 +75,13 @@ func (a *auditor) table(ctx context.Context, t Table) error {
 	if gotSum != expectedSum {
 		if h.Lost, h.Doubled, h.Examples, err = diff(expected, got, max(h.Expected, h.Got), a.cfg.Examples); err != nil {
 			return err
+		}
+	}
+	if twice > 0 {
+		h.Notes = append(h.Notes, fmt.Sprintf("%d rows of a topic that is gone are in files of the present one, too: after it was re-created they were sent again,"+
+			" and belong into the table once", twice))
+		if h.Doubled > 0 {
+			h.Notes = append(h.Notes, fmt.Sprintf("where rows are one of a kind, this takes the second ones out: INSERT OVERWRITE INTO %s SELECT DISTINCT * FROM %[1]s", t.Name))
 		}
 	}
 	a.report.Hops = append(a.report.Hops, h)

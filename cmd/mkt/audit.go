@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -38,7 +39,7 @@ row and by content. It changes nothing. Where a pipe has not heard of files, it 
 			if db != nil {
 				defer db.Close()
 			}
-			cfg.Examples = examples
+			cfg.Examples = cmp.Or(examples, -1) // none, which is not the default
 			report, err := audit.Run(ctx, cfg)
 			if err != nil {
 				return err
