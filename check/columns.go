@@ -147,7 +147,7 @@ func (m Mapping) field(column string) (row.Field, bool) {
 // nearly is a column without a field that the field was probably meant for.
 func (m Mapping) nearly(field string) (Column, bool) {
 	for _, c := range m.Columns {
-		if _, taken := m.field(c.Name); !taken && plain(c.Name) == plain(field) {
+		if _, taken := m.field(c.Name); !taken && row.Plain(c.Name) == row.Plain(field) {
 			return c, true
 		}
 	}
@@ -262,7 +262,7 @@ func checkColumnUnfed(p *Pipeline) (found []Finding) {
 // meant reports whether field-column says what is wrong with the column.
 func (m Mapping) meant(c Column) bool {
 	for _, f := range m.Schema.Fields {
-		if _, has := m.column(f.Name); !has && plain(f.Name) == plain(c.Name) {
+		if _, has := m.column(f.Name); !has && row.Plain(f.Name) == row.Plain(c.Name) {
 			return true
 		}
 	}

@@ -96,7 +96,7 @@ func (p *Pipeline) nearest(kind, id string) *Node {
 	if len(nodes) == 1 {
 		return nodes[0]
 	}
-	last := func(s string) string { return plain(strings.TrimPrefix(s, parent(s))) }
+	last := func(s string) string { return row.Plain(strings.TrimPrefix(s, parent(s))) }
 	for _, n := range nodes {
 		if own := n.ID(); own != "" && (strings.Contains(last(own), last(id)) || strings.Contains(last(id), last(own))) {
 			return n

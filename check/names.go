@@ -5,16 +5,6 @@ import (
 	"strings"
 )
 
-// plain is a name without case and without what is no letter or digit: what people mean to be one name.
-func plain(name string) string {
-	return strings.Map(func(r rune) rune {
-		if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r > 127 {
-			return r
-		}
-		return -1
-	}, strings.ToLower(name))
-}
-
 // resolve is a Snowflake identifier as the server knows it: folded to upper case unless it stands in double quotes.
 func resolve(name string) string {
 	if len(name) >= 2 && name[0] == '"' && name[len(name)-1] == '"' {

@@ -125,7 +125,7 @@ func headerFindings(producer *Producer, schema row.Schema, f SourceFile, rename 
 	meant := map[string]string{} // field by the column that was probably meant for it
 	for _, column := range strangers {
 		for _, field := range schema.Fields {
-			if !filled[field.Name] && meant[column] == "" && plain(field.Name) == plain(column) {
+			if !filled[field.Name] && meant[column] == "" && row.Plain(field.Name) == row.Plain(column) {
 				meant[column] = field.Name
 				filled[field.Name] = true
 			}
@@ -174,7 +174,7 @@ func checkKeyColumn(p *Pipeline) (found []Finding) {
 				hint = near[1:] + " It has " + list(quoted(f.Header)) + "."
 			}
 			for _, column := range f.Header {
-				if plain(column) == plain(key) {
+				if row.Plain(column) == row.Plain(key) {
 					hint = fmt.Sprintf("Did you mean row[%q]?", column)
 				}
 			}

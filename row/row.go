@@ -129,3 +129,13 @@ func (u Unit) String() string {
 	}
 	return fmt.Sprintf("%d digits", int(u))
 }
+
+// Plain is a name without case and without what is no letter or digit: what people mean to be one name.
+func Plain(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r > 127 {
+			return r
+		}
+		return -1
+	}, strings.ToLower(name))
+}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/dustin/go-humanize"
 	"github.com/hashicorp/hcl/v2"
 	"github.com/spf13/cobra"
 
@@ -116,12 +115,7 @@ func only(sources []providers.Source, system string) []providers.Source {
 	return out
 }
 
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return humanize.Comma(int64(n)) + " " + what + "s"
-}
+func count(n int, what string) string { return providers.Plural(int64(n), what) }
 
 func (s *session) askKafka(ctx context.Context) (string, error) {
 	conn, err := s.kafka(ctx)

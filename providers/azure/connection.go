@@ -3,7 +3,6 @@ package azure
 import (
 	"cmp"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -87,7 +86,7 @@ func (c Connection) serviceURL(account, service string) (string, error) {
 	}
 	path := strings.Trim(u.Path, "/")
 	switch {
-	case path == c.Account && path != "" || path == "" && loopback(u):
+	case path == c.Account && path != "" || path == "" && providers.Loopback(u.Hostname()):
 		u.Path = "/" + account
 	case strings.HasPrefix(u.Host, c.Account+"."):
 		u.Host = account + strings.TrimPrefix(u.Host, c.Account)
@@ -98,16 +97,11 @@ func (c Connection) serviceURL(account, service string) (string, error) {
 	return u.String(), nil
 }
 
-func loopback(u *url.URL) bool {
-	ip := net.ParseIP(u.Hostname())
-	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
-}
-
 // plain tells whether a credential may be sent without TLS: only to this
 // machine.
 func plain(endpoint string) bool {
 	u, err := url.Parse(endpoint)
-	return err == nil && u.Scheme == "http" && loopback(u)
+	return err == nil && u.Scheme == "http" && providers.Loopback(u.Hostname())
 }
 
 // transport is shared by all clients; the SDK's own keeps too few idle

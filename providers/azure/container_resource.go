@@ -203,13 +203,6 @@ func (r *containers) Holds(ctx context.Context, refs []providers.Ref) []provider
 		if count == 0 {
 			return providers.Holding{}
 		}
-		return providers.Holding{Loss: more + plural(count, "blob") + ", " + humanize.Bytes(uint64(bytes))}
+		return providers.Holding{Loss: more + providers.Plural(count, "blob") + ", " + humanize.Bytes(uint64(bytes))}
 	})
-}
-
-func plural(n int64, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return humanize.Comma(n) + " " + noun + "s"
 }

@@ -174,6 +174,6 @@ func (r *queues) Holds(ctx context.Context, refs []providers.Ref) []providers.Ho
 		case got.ApproximateMessagesCount == nil || *got.ApproximateMessagesCount == 0:
 			return providers.Holding{}
 		}
-		return providers.Holding{Loss: plural(*got.ApproximateMessagesCount, "waiting message")}
+		return providers.Holding{Loss: providers.Plural(*got.ApproximateMessagesCount, "waiting message")}
 	})
 }

@@ -27,7 +27,7 @@ func (c Connection) Notes(now time.Time) (brokers, registry []string) {
 	}
 	if c.Protocol == "SASL_PLAINTEXT" && !strings.HasPrefix(c.Mechanism, "SCRAM-") {
 		for host := range strings.FieldsFuncSeq(c.BootstrapServers, func(r rune) bool { return r == ',' || r == ' ' }) {
-			if name, _, err := net.SplitHostPort(host); err == nil && !loopback(name) {
+			if name, _, err := net.SplitHostPort(host); err == nil && !providers.Loopback(name) {
 				brokers = append(brokers, fmt.Sprintf("SASL_PLAINTEXT sends the credential in clear to %s; use SASL_SSL", host))
 				break
 			}
@@ -36,7 +36,7 @@ func (c Connection) Notes(now time.Time) (brokers, registry []string) {
 	if end, ok := providers.TokenEnd(c.RegistryToken); ok {
 		registry = append(registry, providers.Ends("bearer_token", end, now))
 	}
-	if u, err := url.Parse(c.RegistryURL); err == nil && u.Scheme == "http" && !loopback(u.Hostname()) && (c.RegistryUser != "" || c.RegistryToken != "") {
+	if u, err := url.Parse(c.RegistryURL); err == nil && u.Scheme == "http" && !providers.Loopback(u.Hostname()) && (c.RegistryUser != "" || c.RegistryToken != "") {
 		registry = append(registry, fmt.Sprintf("the credential goes in clear to %s; use https", u.Host))
 	}
 	return brokers, registry
@@ -51,9 +51,4 @@ func certificate(files clienttls.Files, now time.Time) (notes []string) {
 		notes = append(notes, providers.Ends("the certificate of certificate_file", pair.Leaf.NotAfter, now))
 	}
 	return append(notes, providers.Exposed("the key of the certificate", files.Key)...)
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/zclconf/go-cty/cty"
 
+	"mkt/providers"
 	"mkt/spec"
 )
 
@@ -111,10 +112,10 @@ func holdsWithin(ctx context.Context, p *Provider, noun string, n Name) (string,
 			rows += count(t["rows"])
 			bytes += uint64(count(t["bytes"]))
 		}
-		parts = append(parts, fmt.Sprintf("%s with %s (%s)", plural(int64(len(tables)), "table"), plural(rows, "row"), humanize.Bytes(bytes)))
+		parts = append(parts, fmt.Sprintf("%s with %s (%s)", providers.Plural(int64(len(tables)), "table"), providers.Plural(rows, "row"), humanize.Bytes(bytes)))
 	}
 	if len(pipes) > 0 {
-		parts = append(parts, fmt.Sprintf("the load history of %s", plural(int64(len(pipes)), "pipe")))
+		parts = append(parts, fmt.Sprintf("the load history of %s", providers.Plural(int64(len(pipes)), "pipe")))
 	}
 	return strings.Join(parts, ", "), nil
 }
@@ -125,12 +126,4 @@ func count(s string) int64 {
 		return 0
 	}
 	return n
-}
-
-// plural writes "1 row" or "50,568 rows".
-func plural(n int64, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return humanize.Comma(n) + " " + noun + "s"
 }

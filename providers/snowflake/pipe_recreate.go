@@ -162,16 +162,16 @@ func (r *pipeResource) settle(ctx context.Context, n Name, s source, made time.T
 		var left string
 		switch {
 		case status.Pending > 0:
-			left = "it still has to load " + plural(status.Pending, "file")
+			left = "it still has to load " + providers.Plural(status.Pending, "file")
 		case again && status.Messages > 0:
-			left = "its queue still holds " + plural(status.Messages, "event")
+			left = "its queue still holds " + providers.Plural(status.Messages, "event")
 		case again:
 			missing, err := r.missing(ctx, s, made)
 			if err != nil {
 				return false, err
 			}
 			if len(missing) > 0 {
-				left = fmt.Sprintf("its stage holds %s that it has not loaded, the first is %s", plural(int64(len(missing)), "file"), missing[0].url)
+				left = fmt.Sprintf("its stage holds %s that it has not loaded, the first is %s", providers.Plural(int64(len(missing)), "file"), missing[0].url)
 			}
 		}
 		if left == "" {
@@ -333,7 +333,7 @@ func (r *pipeResource) finish(ctx context.Context, n Name) error {
 	if err := r.p.writeKept(ctx, s.into, k); err != nil || late == 0 {
 		return err
 	}
-	return &providers.Error{Code: providers.Conflict, Err: fmt.Errorf("%s came more than 7 days ago and are out of reach of a REFRESH", plural(int64(late), "file")),
+	return &providers.Error{Code: providers.Conflict, Err: fmt.Errorf("%s came more than 7 days ago and are out of reach of a REFRESH", providers.Plural(int64(late), "file")),
 		Hint: "Load them with COPY INTO and FILES; `mkt audit` shows which rows are missing."}
 }
 

@@ -3,7 +3,6 @@ package snowflake
 import (
 	"cmp"
 	"fmt"
-	"net"
 	"net/url"
 	"strconv"
 	"strings"
@@ -70,21 +69,16 @@ func (c Connection) checkPlain() error {
 	switch {
 	case c.Protocol != "" && c.Protocol != "http" && c.Protocol != "https":
 		return fmt.Errorf("protocol %q is neither http nor https", c.Protocol)
-	case c.Protocol == "http" && !loopback(c.Host):
+	case c.Protocol == "http" && !providers.Loopback(c.Host):
 		return fmt.Errorf("protocol http would send the credential in clear to %s: only https goes beyond this machine", cmp.Or(c.Host, "the account"))
 	case c.OAuthTokenURL == "":
 		return nil
 	}
 	u, err := url.Parse(c.OAuthTokenURL)
-	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
+	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && (u.Scheme != "http" || !providers.Loopback(u.Hostname())) {
 		return fmt.Errorf("oauth_token_request_url is no https URL: write it like https://host/path, without credentials")
 	}
 	return nil
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // resolver looks for settings, the strongest source first.

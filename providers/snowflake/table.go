@@ -95,7 +95,7 @@ func init() {
 				if count(r["rows"]) == 0 {
 					return "", nil
 				}
-				return fmt.Sprintf("%s, %s, load history", plural(count(r["rows"]), "row"), humanize.Bytes(uint64(count(r["bytes"])))), nil
+				return fmt.Sprintf("%s, %s, load history", providers.Plural(count(r["rows"]), "row"), humanize.Bytes(uint64(count(r["bytes"])))), nil
 			}
 		}
 		return "", nil

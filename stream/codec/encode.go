@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"mkt/row"
 )
 
 // Options say how the columns of a CSV file meet the fields of a schema.
@@ -119,21 +121,11 @@ func Compile(s *Schema, header []string, opt Options) (*Plan, error) {
 // that was probably meant.
 func stranger(s *Schema, col string, taken map[string]int) error {
 	for _, f := range s.Row.Fields {
-		if _, ok := taken[f.Name]; !ok && plain(f.Name) == plain(col) {
+		if _, ok := taken[f.Name]; !ok && row.Plain(f.Name) == row.Plain(col) {
 			return fmt.Errorf("column %q is no field of schema %s; did you mean rename = { %q = %q }?", col, s.Row.Name, col, f.Name)
 		}
 	}
 	return fmt.Errorf("column %q is no field of schema %s; rename it to one or drop it", col, s.Row.Name)
-}
-
-// plain is a name without case and without what is no letter or digit.
-func plain(name string) string {
-	return strings.Map(func(r rune) rune {
-		if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r > 127 {
-			return r
-		}
-		return -1
-	}, strings.ToLower(name))
 }
 
 func compileColumn(f *field, source map[string]int) (column, error) {
