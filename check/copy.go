@@ -72,7 +72,7 @@ func checkCopyTarget(p *Pipeline) (found []Finding) {
 			}
 			why := "the stack does not describe it"
 			if asked {
-				why = "neither does Snowflake show it to this role nor does the stack describe it"
+				why = "the stack does not describe it, and Snowflake does not show it to this role, or this plan deletes it"
 			}
 			f := Finding{At: pipe.End("copy", target.attr), Warning: !asked}
 			hint := fmt.Sprintf(" Describe it with a %s block, and refer to that.", kind)

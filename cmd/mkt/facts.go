@@ -24,6 +24,11 @@ func (s *session) facts(ctx context.Context, p *planner.Plan, in *check.Input) {
 	in.Facts.Subjects = s.histories(ctx, p)
 	named := check.Named(*in)
 	in.Facts.Exists = s.exist(ctx, named)
+	for _, c := range p.Changes {
+		if exist := in.Facts.Exists[c.Kind.Name]; c.Action == planner.Delete && exist[c.ID] {
+			exist[c.ID] = false // it is named by what would be left without it
+		}
+	}
 	in.Facts.Privileges = s.privileges(ctx, in.Facts.Exists)
 	in.Facts.Delegated = s.delegated(ctx, p)
 	if !s.c.local { // the embedded stack has neither tenants nor regions
