@@ -235,7 +235,7 @@ func TestResumeBehindOpenTransaction(t *testing.T) {
 	const n = 5000
 	cfg := s.config(streamtest.Generate(t, s.Dir, n, nil))
 	cfg.Consumers = nil
-	cfg.Producers[0].Rate = 2500
+	cfg.Producers[0].Rate = 1000 // slow enough to begin a transaction beside it on a busy machine
 	first := make(chan error, 1)
 	go func() {
 		_, err := Run(t.Context(), cfg, nil)
