@@ -70,7 +70,7 @@ func (m *module) addBlock(b *hclsyntax.Block, kind *Kind) hcl.Diagnostics {
 	label := len(b.Labels) - 1
 	if kind.Data == nil && label != 0 {
 		return hcl.Diagnostics{errorAt(b.DefRange(), "Wrong number of labels",
-			"A %s block has one label, its name: %s \"name\" { … }.", b.Type, b.Type)}
+			"%s block has one label, its name: %s \"name\" { … }.", article(b.Type), b.Type)}
 	}
 	if !hclsyntax.ValidIdentifier(b.Labels[label]) {
 		return hcl.Diagnostics{errorAt(b.LabelRanges[label], "Invalid name",
@@ -219,7 +219,7 @@ func (m *module) setIgnore(b *Block, attr *hclsyntax.Attribute) (diags hcl.Diagn
 		name := t[0].(hcl.TraverseAttr).Name
 		if b.Kind.Attr(name) == nil && b.Kind.Block(name) == nil {
 			diags = append(diags, errorAt(expr.Range(), "Unknown attribute",
-				"A %s has no attribute %q.%s", b.Kind.Name, name, DidYouMean(name, known)))
+				"%s has no attribute %q.%s", article(b.Kind.Name), name, DidYouMean(name, known)))
 			continue
 		}
 		b.Lifecycle.IgnoreChanges = append(b.Lifecycle.IgnoreChanges, name)

@@ -95,7 +95,7 @@ func checkBody(body *hclsyntax.Body, s *shape, meta map[string]bool, owner strin
 				"%s is a block: write %s { … } without an equals sign.", a.Name, header(nested)))
 		default:
 			diags = append(diags, errorAt(a.NameRange, "Unknown attribute",
-				"A %s has no attribute %q.%s", owner, a.Name, suggest(a.Name, s, meta)))
+				"%s has no attribute %q.%s", article(owner), a.Name, suggest(a.Name, s, meta)))
 		}
 	}
 	for _, b := range body.Blocks {
@@ -173,7 +173,7 @@ func unknownBlock(name string, rng hcl.Range, s *shape, owner string, meta map[s
 		}
 		return errorAt(rng, "Attribute expected", "%s is an attribute: write %s = %s with an equals sign.", name, name, example)
 	}
-	return errorAt(rng, "Unknown block", "A %s has no block %q.%s", owner, name, suggest(name, s, meta))
+	return errorAt(rng, "Unknown block", "%s has no block %q.%s", article(owner), name, suggest(name, s, meta))
 }
 
 func suggest(name string, s *shape, meta map[string]bool) string {

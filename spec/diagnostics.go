@@ -34,6 +34,14 @@ func warningAt(rng hcl.Range, summary, format string, args ...any) *hcl.Diagnost
 	return d
 }
 
+// article returns a name of the language at the beginning of a sentence: "A kafka_topic", "An azure_queue".
+func article(name string) string {
+	if strings.IndexAny(name, "aeiou") == 0 {
+		return "An " + name
+	}
+	return "A " + name
+}
+
 // DidYouMean returns ` Did you mean "x"?`, with the space before it, for the nearest known name, or "" when none is near.
 func DidYouMean(given string, known []string) string {
 	best, nearest := "", 3

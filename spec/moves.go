@@ -161,7 +161,7 @@ func noLabels(b *hclsyntax.Block) hcl.Diagnostics {
 func onlyBlocks(b *hclsyntax.Block, allowed ...string) (diags hcl.Diagnostics) {
 	for _, inner := range b.Body.Blocks {
 		if !contains(allowed, inner.Type) {
-			diags = append(diags, errorAt(inner.TypeRange, "Unknown block", "A %s block has no block %q.%s", b.Type, inner.Type, DidYouMean(inner.Type, allowed)))
+			diags = append(diags, errorAt(inner.TypeRange, "Unknown block", "%s block has no block %q.%s", article(b.Type), inner.Type, DidYouMean(inner.Type, allowed)))
 		}
 	}
 	return diags
@@ -172,7 +172,7 @@ func (m *module) addresses(b *hclsyntax.Block, set map[string]*Addr, others []st
 	known := append(sortedKeys(set), others...)
 	for _, a := range sortedAttributes(b.Body) {
 		if !contains(known, a.Name) {
-			diags = append(diags, errorAt(a.NameRange, "Unknown attribute", "A %s block has no attribute %q.%s", b.Type, a.Name, DidYouMean(a.Name, known)))
+			diags = append(diags, errorAt(a.NameRange, "Unknown attribute", "%s block has no attribute %q.%s", article(b.Type), a.Name, DidYouMean(a.Name, known)))
 			continue
 		}
 		addr := set[a.Name]
@@ -193,13 +193,13 @@ func (m *module) addresses(b *hclsyntax.Block, set map[string]*Addr, others []st
 		case kind == nil:
 			diags = append(diags, errorAt(a.Expr.Range(), "Unknown kind of block", "No kind is called %q.%s", t.Addr.Kind, DidYouMean(t.Addr.Kind, m.stack.kindNames())))
 		case kind.System == "":
-			diags = append(diags, errorAt(a.Expr.Range(), "Nothing to own", "A %s is a part of the app: it is nothing that mkt owns, so there is nothing to say about it here.", kind.Name))
+			diags = append(diags, errorAt(a.Expr.Range(), "Nothing to own", "%s is a part of the app: it is nothing that mkt owns, so there is nothing to say about it here.", article(kind.Name)))
 		}
 		*addr = t.Addr
 	}
 	for _, name := range sortedKeys(set) {
 		if b.Body.Attributes[name] == nil {
-			diags = append(diags, errorAt(b.DefRange(), "Missing attribute", "A %s block needs %s, an address such as kafka_topic.prices.", b.Type, name))
+			diags = append(diags, errorAt(b.DefRange(), "Missing attribute", "%s block needs %s, an address such as kafka_topic.prices.", article(b.Type), name))
 		}
 	}
 	return diags

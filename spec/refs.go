@@ -361,7 +361,7 @@ func (c *collector) blockReference(t hcl.Traversal, root, name string, rng hcl.R
 }
 
 func unknownAttributeRef(b *Block, sh *shape, name string, rng hcl.Range) *hcl.Diagnostic {
-	return errorAt(rng, "Unknown attribute", "A %s has no attribute %q.%s", b.Kind.Name, name, suggest(name, sh, nil))
+	return errorAt(rng, "Unknown attribute", "%s has no attribute %q.%s", article(b.Kind.Name), name, suggest(name, sh, nil))
 }
 
 func (m *module) unknownBlockRef(kind, name string, rng hcl.Range) *hcl.Diagnostic {
