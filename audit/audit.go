@@ -119,6 +119,8 @@ type auditor struct {
 	schemas *stream.Schemas
 	report  Report
 	files   map[string]*consumerFiles // by consumer name
+
+	strangers map[string]*sender // by the name of the producer, of the topic at hand
 }
 
 // Run audits every hop of cfg. An error means that the audit could not be
@@ -127,7 +129,7 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 	if cfg.Examples == 0 {
 		cfg.Examples = 10
 	}
-	a := &auditor{cfg: cfg, files: map[string]*consumerFiles{}}
+	a := &auditor{cfg: cfg, files: map[string]*consumerFiles{}, strangers: map[string]*sender{}}
 	var err error
 	if a.schemas, err = stream.NewSchemas(cfg.Registry); err != nil {
 		return a.report, err

@@ -221,6 +221,23 @@ func TestRecordThatStopsTheConsumer(t *testing.T) {
 	}
 }
 
+// A producer that gets another name sends its source again.
+func TestProducerRenamed(t *testing.T) {
+	f := newFixture(t, 300)
+	f.cfg.Producers[0].Name = "other"
+	f.edit(",300\r\n", ",300\r\nI01,2020-01-02,1,1,301\r\n")
+	f.stream()
+	f.send("no avro")
+	h := f.audit().hop(Topic)
+	if h.OK() || h.Expected != 298 || h.Got != 298+297 || h.Doubled != 297 || h.Lost != 0 || h.Foreign != 1 || !strings.Contains(fmt.Sprint(h.Problems), `a producer "prices"`) {
+		t.Errorf("%+v", h)
+	}
+	f.edit("\r\nI", "\r\nJ") // another source
+	if h := f.audit().hop(Topic); h.Foreign != 298 || len(h.Problems) != 0 {
+		t.Errorf("%+v", h)
+	}
+}
+
 // Groups that write under one prefix find each other's files there, and a pipe
 // loads them once.
 func TestGroupsOfOnePrefix(t *testing.T) {

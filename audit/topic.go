@@ -19,6 +19,7 @@ import (
 func (a *auditor) producer(ctx context.Context, p stream.Producer) error {
 	of := "producer." + p.Name
 	src := Hop{Kind: Source, Name: p.Name, Of: of}
+	clear(a.strangers)
 	if slices.Contains(p.Paths, source.Stdin) {
 		src.Notes = []string{"the source was standard input and cannot be read again"}
 		return a.numbered(ctx, p, src)
@@ -56,6 +57,9 @@ func (a *auditor) producer(ctx context.Context, p stream.Producer) error {
 	if err := a.topicHop(ctx, Topic, p.Topic, of, good, goodSum, func(bounds stream.Offsets, t stream.Topic) side {
 		return a.ownRecords(ctx, p, schema, t, bounds, &foreign)
 	}, &foreign); err != nil {
+		return err
+	}
+	if err := a.renamed(ctx, p, schema, &a.report.Hops[len(a.report.Hops)-1]); err != nil {
 		return err
 	}
 	if home.ID == "" || p.OnError != stream.DeadLetter && len(dead.Waiting) == 0 {
@@ -273,11 +277,13 @@ func (a *auditor) ownRecords(ctx context.Context, p stream.Producer, schema *cod
 	return func(yield func(uint64, func() Example) error) error {
 		var scratch []codec.Value
 		*foreign = 0
+		clear(a.strangers)
 		return stream.ReadTopic(ctx, a.cfg.Kafka, t, bounds, func(msg *kafka.Message) error {
 			mark, ok := markOf(msg, p.Name)
 			if !ok {
 				if a.sentByNone(msg) {
 					*foreign++
+					a.stranger(msg)
 				}
 				return nil
 			}

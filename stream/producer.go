@@ -191,7 +191,7 @@ func (p *producer) skipTo(ctx context.Context, src *source.Reader, last Mark) er
 		row, err := src.Next()
 		if errors.Is(err, io.EOF) {
 			return fmt.Errorf("the source changed: topic %q holds its row %d, and the source ends before it;"+
-				" bring the source back or send it under another producer name", p.cfg.Topic, last.Row)
+				" bring the source back, or send all of it again under another producer name", p.cfg.Topic, last.Row)
 		}
 		if err != nil {
 			return err
@@ -208,7 +208,7 @@ func (p *producer) skipTo(ctx context.Context, src *source.Reader, last Mark) er
 				order = " (its files are read in the order of their names: a new one comes last, and none may go)"
 			}
 			return fmt.Errorf("the source changed before row %d (%s): it is not what was sent to topic %q before;"+
-				" bring the source back%s or send it under another producer name", last.Row, src.Position(), p.cfg.Topic, order)
+				" bring the source back%s, or send all of it again under another producer name", last.Row, src.Position(), p.cfg.Topic, order)
 		}
 		return nil
 	}
