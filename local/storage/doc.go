@@ -8,8 +8,8 @@
 // that caused it.
 //
 // The package knows nothing of mkt, of Kafka or of Snowflake. Snapshots,
-// versions, append and page blobs, customer-provided keys, batches and queries
-// are refused by name.
+// versions, append and page blobs, customer-provided keys, batches, queries
+// and access policies of queues are refused by name.
 //
 // Files: storage.go opens and locks, state.go is what is kept, auth.go and
 // sas.go decide who may, blobservice.go and queueservice.go route, the rest is

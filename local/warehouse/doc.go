@@ -3,7 +3,7 @@
 // It is for one machine: a stack that is written for Snowflake runs against it unchanged, through the
 // unmodified Snowflake drivers. It knows the statements that describe and load a pipeline (databases,
 // schemas, tables, views, file formats, stages, notification integrations, pipes, warehouses), SHOW and
-// DESCRIBE of those, COPY INTO, simple DML, and queries as far as package dialect can turn them into
+// DESCRIBE of those that mkt reads, COPY INTO, simple DML, and queries as far as package dialect can turn them into
 // DuckDB SQL. Whatever else arrives is refused by name with SQLSTATE 0A000.
 //
 // Grants are kept and shown, but nobody lacks one: every role exists and may do everything. It does not know time travel, cloning, what changed

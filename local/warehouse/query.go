@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -63,14 +62,18 @@ type query struct {
 	kids []*query // of several statements in one request
 }
 
-// forget removes the files of the result.
-func (q *query) forget() {
+func (q *query) ended() bool {
 	select {
 	case <-q.done:
+		return true
 	default:
-		return
+		return false
 	}
-	if q.res != nil && q.res.arrow != nil {
+}
+
+// forget removes the files of the result.
+func (q *query) forget() {
+	if q.ended() && q.res != nil && q.res.arrow != nil {
 		for _, c := range q.res.arrow.chunks {
 			os.Remove(c.file)
 		}
@@ -79,12 +82,7 @@ func (q *query) forget() {
 
 // weight is what keeping the result costs; 0 while the query runs.
 func (q *query) weight() int64 {
-	select {
-	case <-q.done:
-	default:
-		return 0
-	}
-	if q.res == nil {
+	if !q.ended() || q.res == nil {
 		return 0
 	}
 	if q.res.arrow == nil {
@@ -173,9 +171,7 @@ func (s *session) keepLocked(q *query) {
 	}
 	for len(s.order) > 1 && (len(s.order) > keptResults || bytes > keptBytes) {
 		old := s.queries[s.order[0]]
-		select {
-		case <-old.done:
-		default:
+		if !old.ended() {
 			return
 		}
 		bytes -= old.weight()
@@ -294,209 +290,14 @@ var reResultScan = regexp.MustCompile(`(?is)^\s*SELECT\s+\*\s+FROM\s+TABLE\s*\(\
 
 // resultOf returns what an earlier query of any session gave.
 func (s *session) resultOf(id string) (*result, error) {
-	if q := s.w.findQuery(s, id); q != nil {
-		select {
-		case <-q.done:
-			if q.err == nil && q.res != nil {
-				return q.res, nil
-			}
-		default:
-		}
+	if q := s.w.findQuery(id); q != nil && q.ended() && q.err == nil && q.res != nil {
+		return q.res, nil
 	}
 	return nil, &sqlError{Code: "000709", State: "02000", Msg: fmt.Sprintf("Statement %s not found", id)}
 }
 
 // describer is a statement whose result columns are known before it runs.
 type describer interface{ columns() []column }
-
-type chunkMeta struct {
-	URL              string `json:"url"`
-	RowCount         int    `json:"rowCount"`
-	UncompressedSize int64  `json:"uncompressedSize"`
-	CompressedSize   int64  `json:"compressedSize"`
-}
-
-type queryData struct {
-	Parameters   []parameter `json:"parameters"`
-	RowType      []column    `json:"rowtype"`
-	RowSet       any         `json:"rowset,omitempty"` // [][]*string, and none in Arrow
-	RowSetBase64 *string     `json:"rowsetBase64,omitempty"`
-	Total        int64       `json:"total"`
-	Returned     int64       `json:"returned"`
-	QueryID      string      `json:"queryId"`
-	SQLState     string      `json:"sqlState,omitempty"`
-	Database     *string     `json:"finalDatabaseName"`
-	Schema       *string     `json:"finalSchemaName"`
-	Warehouse    *string     `json:"finalWarehouseName"`
-	Role         *string     `json:"finalRoleName"`
-	TypeID       int64       `json:"statementTypeId"`
-	Version      int         `json:"version"`
-	Chunks       []chunkMeta `json:"chunks,omitempty"`
-	ChunkHeaders any         `json:"chunkHeaders,omitempty"`
-	Format       string      `json:"queryResultFormat"`
-	ResultIDs    string      `json:"resultIds,omitempty"`
-	ResultTypes  string      `json:"resultTypes,omitempty"`
-}
-
-// answer writes the result of a query, or says that it still runs.
-func (w *Warehouse) answer(rw http.ResponseWriter, r *http.Request, q *query, running string) {
-	select {
-	case <-q.done:
-	case <-r.Context().Done():
-		return
-	case <-w.ctx.Done():
-		reply(rw, false, nil, errGone)
-		return
-	case <-time.After(longPoll):
-		reply(rw, true, map[string]any{"queryId": q.id, "getResultUrl": "/queries/" + q.id + "/result"},
-			&sqlError{Code: running, Msg: "Query execution in progress."})
-		return
-	}
-	if q.err != nil {
-		reply(rw, false, map[string]any{"queryId": q.id, "sqlState": q.err.State, "errorCode": q.err.Code}, q.err)
-		return
-	}
-	res := q.res
-	d := queryData{
-		Parameters: outputFormats, RowType: res.cols, RowSet: append([][]*string{}, res.rows...), Total: int64(len(res.rows)), QueryID: q.id, Version: 1,
-		Database: q.info.DatabaseName, Schema: q.info.SchemaName, Warehouse: q.info.WarehouseName, Role: q.info.RoleName,
-		TypeID: res.typeID, Format: "json",
-	}
-	d.Returned = d.Total
-	if d.RowType == nil {
-		d.RowType = []column{}
-	}
-	if a := res.arrow; a != nil {
-		d.Format, d.RowSet, d.RowSetBase64, d.Total, d.Returned = "arrow", nil, &a.first, a.total, a.total
-		for i, c := range a.chunks {
-			d.Chunks = append(d.Chunks, chunkMeta{
-				URL: fmt.Sprintf("http://%s/results/%s/%d", r.Host, q.id, i), RowCount: c.rows, UncompressedSize: c.size, CompressedSize: c.size})
-		}
-		d.ChunkHeaders = map[string]string{"Authorization": "Bearer " + a.secret}
-	}
-	for _, k := range q.kids {
-		sep := ","
-		if d.ResultIDs == "" {
-			sep = ""
-		}
-		d.ResultIDs += sep + k.id
-		d.ResultTypes += sep + strconv.FormatInt(k.res.typeID, 10)
-	}
-	reply(rw, true, d, nil)
-}
-
-func (s *session) query(id string) *query {
-	s.qmu.Lock()
-	defer s.qmu.Unlock()
-	return s.queries[id]
-}
-
-// findQuery looks in the session, then in the other ones: results belong to the user, not to the session.
-func (w *Warehouse) findQuery(s *session, id string) *query {
-	if q := s.query(id); q != nil {
-		return q
-	}
-	w.sessMu.Lock()
-	all := make([]*session, 0, len(w.sessions))
-	for _, o := range w.sessions {
-		all = append(all, o)
-	}
-	w.sessMu.Unlock()
-	for _, o := range all {
-		if q := o.query(id); q != nil {
-			return q
-		}
-	}
-	return nil
-}
-
-func (w *Warehouse) serveResult(s *session, rw http.ResponseWriter, r *http.Request) {
-	q := w.findQuery(s, r.PathValue("id"))
-	if q == nil {
-		reply(rw, false, nil, &sqlError{Code: codeNotFound, State: "02000", Msg: "Result not found."})
-		return
-	}
-	w.answer(rw, r, q, codeAsync)
-}
-
-func (w *Warehouse) serveMonitor(s *session, rw http.ResponseWriter, r *http.Request) {
-	q := w.findQuery(s, r.PathValue("id"))
-	if q == nil {
-		reply(rw, true, map[string]any{"queries": []any{}}, nil)
-		return
-	}
-	m := map[string]any{"id": q.id, "sqlText": q.sql, "startTime": q.start.UnixMilli(), "status": "RUNNING", "errorCode": "", "errorMessage": ""}
-	select {
-	case <-q.done:
-		m["status"], m["endTime"] = "SUCCESS", q.end.UnixMilli()
-		if q.err != nil {
-			m["status"], m["errorCode"], m["errorMessage"] = "FAILED_WITH_ERROR", q.err.Code, q.err.Msg
-		}
-	default:
-	}
-	reply(rw, true, map[string]any{"queries": []any{m}}, nil)
-}
-
-func (w *Warehouse) serveAbort(s *session, rw http.ResponseWriter, r *http.Request) {
-	var req struct {
-		RequestID string `json:"requestId"`
-	}
-	if err := body(r, &req); err != nil {
-		http.Error(rw, "abort request is no JSON: "+err.Error(), http.StatusBadRequest)
-		return
-	}
-	s.qmu.Lock()
-	q := s.queries[req.RequestID]
-	if q == nil && req.RequestID != "" && len(s.aborted) < 1000 {
-		s.aborted[req.RequestID] = true // the abort may overtake the request
-	}
-	s.qmu.Unlock()
-	if q != nil {
-		q.cancel()
-		reply(rw, true, nil, nil)
-		return
-	}
-	reply(rw, false, nil, errNotExecuting)
-}
-
-// serveAbortQuery cancels by the query's id: what an async query is known by.
-func (w *Warehouse) serveAbortQuery(s *session, rw http.ResponseWriter, r *http.Request) {
-	if q := w.findQuery(s, r.PathValue("id")); q != nil {
-		select {
-		case <-q.done:
-		default:
-			q.cancel()
-			reply(rw, true, nil, nil)
-			return
-		}
-	}
-	reply(rw, false, nil, errNotExecuting)
-}
-
-var errNotExecuting = &sqlError{Code: "000605", State: "02000", Msg: "Identified SQL statement is not currently executing."}
-
-// serveChunk serves one later part of a large result. The secret in the header stands for the signed URL.
-func (w *Warehouse) serveChunk(rw http.ResponseWriter, r *http.Request) {
-	w.sessMu.Lock()
-	var all []*session
-	for _, o := range w.sessions {
-		all = append(all, o)
-	}
-	w.sessMu.Unlock()
-	_, secret, _ := strings.Cut(r.Header.Get("Authorization"), "Bearer ")
-	n, err := strconv.Atoi(r.PathValue("chunk"))
-	for _, s := range all {
-		q := s.query(r.PathValue("id"))
-		if q == nil || q.res == nil || q.res.arrow == nil || q.res.arrow.secret != secret {
-			continue
-		}
-		if err == nil && n >= 0 && n < len(q.res.arrow.chunks) {
-			http.ServeFile(rw, r, q.res.arrow.chunks[n].file)
-			return
-		}
-	}
-	http.NotFound(rw, r)
-}
 
 func (w *Warehouse) chunkFile(id string, n int) string {
 	return filepath.Join(w.resultDir(), fmt.Sprintf("%s.%d", id, n))
