@@ -54,7 +54,11 @@ func (p *planning) own(w *wanted) (c *Change, ok bool) {
 				c.live.entry = nil
 				return c, p.ownNew(c, w, false)
 			}
-			p.exists(w, "")
+			why := ""
+			if from, owned := p.owners[objectKey{addr.Kind, w.id}]; owned {
+				why = "It is that of " + from.String() + " in this stack's ledger. Rename, move or remove that in an apply of its own first."
+			}
+			p.exists(w, why)
 			return nil, false
 		}
 	}
