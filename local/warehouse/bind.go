@@ -107,7 +107,8 @@ func (b binding) literal(row int) (string, error) {
 	}
 	bad := func() (string, error) { return "", errInvalid("invalid bind value %q for type %s", s, b.Type) }
 	instant := func(layout, typ string) (string, error) {
-		n, err := strconv.ParseInt(strings.Fields(s + " ")[0], 10, 64)
+		nanos, _, _ := strings.Cut(s, " ") // an offset follows in a TIMESTAMP_TZ
+		n, err := strconv.ParseInt(nanos, 10, 64)
 		if err != nil {
 			return bad()
 		}

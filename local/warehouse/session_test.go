@@ -155,6 +155,38 @@ func TestBindings(t *testing.T) {
 	l.fails(2049, "not set", `SELECT ?`)
 }
 
+func TestBoundValues(t *testing.T) {
+	const ns = "1704164645123456789" // 2024-01-02T03:04:05.123456789Z
+	for _, c := range []struct {
+		typ         string
+		value       any
+		want, wrong string
+	}{
+		{"FIXED", "-7", "(-7)", ""}, {"FIXED", "1e3", "'1e3'::FLOAT", ""}, {"FIXED", "x", "", "FIXED"}, {"REAL", 1.5, "'1.5'::FLOAT", ""}, {"TEXT", nil, "NULL", ""},
+		{"BOOLEAN", "true", "TRUE", ""}, {"BOOLEAN", "maybe", "", "BOOLEAN"}, {"DATE", "1704164645000", "'2024-01-02'::DATE", ""}, {"DATE", "today", "", "DATE"},
+		{"TIME", "11045000000000", "'03:04:05.000000000'::TIME", ""}, {"TIME", "", "", "TIME"}, {"TIMESTAMP_NTZ", ns, "'2024-01-02 03:04:05.123456789'::TIMESTAMP_NTZ", ""},
+		{"TIMESTAMP_LTZ", ns, "'2024-01-02 03:04:05.123456789+00:00'::TIMESTAMP_LTZ", ""}, {"TIMESTAMP_TZ", ns + " 1440", "'2024-01-02 03:04:05.123456789+00:00'::TIMESTAMP_TZ", ""},
+		{"TIMESTAMP_TZ", ns + " 1500", "", "another offset"}, {"TIMESTAMP_TZ", " ", "", "TIMESTAMP_TZ"}, {"BINARY", "00ff", `'\\x00\\xff'::BINARY`, ""}, {"BINARY", "0", "", "BINARY"},
+		{"VARIANT", `{"a":1}`, `PARSE_JSON('{"a":1}')`, ""},
+	} {
+		got, err := bind("?", map[string]binding{"1": {c.typ, c.value}}, false)
+		if got != c.want || (err == nil) != (c.wrong == "") || err != nil && !strings.Contains(err.Error(), c.wrong) {
+			t.Errorf("%s %v: %s, %v; want %s %s", c.typ, c.value, got, err, c.want, c.wrong)
+		}
+	}
+	lists := map[string]binding{"1": {"FIXED", []any{"1", "2"}}, "2": {"TEXT", []any{"x", nil}}}
+	if got, err := bind("INSERT INTO T VALUES (:2, :1);", lists, false); err != nil || got != "INSERT INTO T VALUES ('x', (1)), (NULL, (2))" {
+		t.Errorf("lists: %s, %v", got, err)
+	}
+	if _, err := bind("SELECT ?, ?", lists, false); err == nil || !strings.Contains(err.Error(), "array bindings") {
+		t.Error(err)
+	}
+	lists["2"] = binding{"TEXT", []any{"x"}}
+	if _, err := bind("INSERT INTO T VALUES (?, ?)", lists, false); err == nil || !strings.Contains(err.Error(), "differ in length") {
+		t.Error(err)
+	}
+}
+
 func TestSeveralStatements(t *testing.T) {
 	l := newLab(t)
 	ctx := gosnowflake.WithMultiStatement(context.Background(), 3)

@@ -97,7 +97,7 @@ func parseSchedule(s string) (schedule, error) {
 	if _, err := fmt.Sscanf(strings.ToUpper(s), "%d %s", &n, &unit); err != nil || len(words) != 2 {
 		return nil, fmt.Errorf("write 'N MINUTES' or 'USING CRON …'")
 	}
-	length := map[string]time.Duration{"SECOND": time.Second, "S": time.Second, "MINUTE": time.Minute, "M": time.Minute, "HOUR": time.Hour, "H": time.Hour}[strings.TrimSuffix(unit, "S")]
+	length := map[string]time.Duration{"SECOND": time.Second, "MINUTE": time.Minute, "M": time.Minute, "HOUR": time.Hour, "H": time.Hour}[strings.TrimSuffix(unit, "S")]
 	if unit == "S" {
 		length = time.Second
 	}
