@@ -21,20 +21,8 @@ func (v *View) Objects(changes []*planner.Change) {
 			continue
 		}
 		v.Printf("%s  %s\n", v.bold(c.Addr.String()), v.dim(c.ID))
-		var names []string
-		width := 0
-		for _, name := range attrNames(c.Kind) {
-			if !c.Before.GetAttr(name).IsNull() {
-				names = append(names, name)
-				width = max(width, len(name))
-			}
-		}
-		for _, name := range names {
-			shown := value(c.Before.GetAttr(name))
-			if hidden(c.Sensitive, name) {
-				shown = sensitive
-			}
-			v.Printf("    %-*s = %s\n", width, name, shown)
+		for _, l := range lines(c, c.Before, cty.Value.IsNull) {
+			v.Printf("    %s\n", l)
 		}
 		v.Printf("\n")
 	}

@@ -149,17 +149,27 @@ func (v *View) change(c *planner.Change) {
 
 // created shows what a new object will be: every attribute that has a value or will have one. Empty is no value.
 func (v *View) created(c *planner.Change) {
-	type line struct{ name, shown string }
-	var lines []line
+	for _, l := range lines(c, c.After, empty) {
+		v.Printf("    %s %s\n", v.paint("+", text.FgGreen), l)
+	}
+}
+
+// lines writes an object, an attribute or an element of a block a line, but for what is left out.
+func lines(c *planner.Change, object cty.Value, leftOut func(cty.Value) bool) (out []string) {
+	var names, shown []string
+	width := 0
+	add := func(name, text string) {
+		names, shown, width = append(names, name), append(shown, text), max(width, len(name))
+	}
 	for _, name := range attrNames(c.Kind) {
-		after := c.After.GetAttr(name)
+		part := object.GetAttr(name)
 		block := c.Kind.Block(name)
 		switch {
-		case empty(after):
+		case leftOut(part):
 		case hidden(c.Sensitive, name):
-			lines = append(lines, line{name, sensitive})
-		case block != nil && block.Max != 1 && after.IsKnown():
-			for it := after.ElementIterator(); it.Next(); {
+			add(name, sensitive)
+		case block != nil && block.Max != 1 && part.IsKnown():
+			for it := part.ElementIterator(); it.Next(); {
 				_, e := it.Element()
 				label := name
 				if block.Label != "" && e.IsKnown() {
@@ -168,19 +178,16 @@ func (v *View) created(c *planner.Change) {
 					delete(parts, block.Label)
 					e = cty.ObjectVal(parts)
 				}
-				lines = append(lines, line{label, value(filled(e))})
+				add(label, value(filled(e)))
 			}
 		default:
-			lines = append(lines, line{name, value(filled(after))})
+			add(name, value(filled(part)))
 		}
 	}
-	width := 0
-	for _, l := range lines {
-		width = max(width, len(l.name))
+	for i, name := range names {
+		out = append(out, fmt.Sprintf("%-*s = %s", width, name, shown[i]))
 	}
-	for _, l := range lines {
-		v.Printf("    %s %-*s = %s\n", v.paint("+", text.FgGreen), width, l.name, l.shown)
-	}
+	return out
 }
 
 // empty reports whether there is nothing to show.
