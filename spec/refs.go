@@ -263,6 +263,9 @@ func (c *collector) reference(t hcl.Traversal) *hcl.Diagnostic {
 			name, second = attr.Name, attr.SrcRange
 		}
 	}
+	if name == "" && (root == "var" || root == "local") {
+		return errorAt(rng, "Incomplete reference", "%s stands for no value: write %s.NAME.", root, root)
+	}
 	switch root {
 	case "var":
 		if m.variables[name] == nil {
