@@ -146,26 +146,36 @@ func subjectOf(producers []stream.Producer, topic string) string {
 	return topic + "-value"
 }
 
-func columnsOf(ctx context.Context, db *sql.DB, table string) ([]string, error) {
+// columnsOf returns what selects each column of a table exactly, by its name.
+func columnsOf(ctx context.Context, db *sql.DB, table string) (map[string]string, error) {
 	rows, err := db.QueryContext(ctx, "SELECT * FROM "+table+" LIMIT 0")
 	if err != nil {
 		return nil, fmt.Errorf("look at the columns of %s: %w", table, err)
 	}
 	defer rows.Close()
-	columns, err := rows.Columns()
+	types, err := rows.ColumnTypes()
 	if err != nil {
 		return nil, err
+	}
+	columns := map[string]string{}
+	for _, t := range types {
+		column := snowflake.Ident(t.Name()).SQL()
+		columns[t.Name()] = column
+		// gosnowflake divides in floating point, which has fewer digits than a NUMBER (converter.go, arrowIntToValue).
+		if _, scale, ok := t.DecimalSize(); ok && scale > 0 {
+			columns[t.Name()] = "TO_VARCHAR(" + column + ")"
+		}
 	}
 	return columns, rows.Err()
 }
 
 // matchColumns pairs fields with columns as the pipe does.
-func matchColumns(schema *codec.Schema, columns []string, match string) map[string]string {
+func matchColumns(schema *codec.Schema, columns map[string]string, match string) map[string]string {
 	out := map[string]string{}
 	for _, f := range schema.Row.Fields {
-		for _, column := range columns {
+		for column, exact := range columns {
 			if match == "CASE_INSENSITIVE" && strings.EqualFold(f.Name, column) || match == "CASE_SENSITIVE" && f.Name == column {
-				out[f.Name] = snowflake.Ident(column).SQL()
+				out[f.Name] = exact
 			}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"math/big"
 	"strconv"
 	"strings"
 	"time"
@@ -107,7 +108,7 @@ func runQuery(ctx context.Context, conn snowflake.Connection, query string) (t r
 		return t, err
 	}
 	defer db.Close()
-	rows, err := db.QueryContext(ctx, query)
+	rows, err := db.QueryContext(snowflake.Exact(ctx), query)
 	if err != nil {
 		return t, fmt.Errorf("query: %w", err)
 	}
@@ -132,7 +133,8 @@ func runQuery(ctx context.Context, conn snowflake.Connection, query string) (t r
 		}
 		row := make([]*string, len(values))
 		for i, v := range values {
-			row[i] = cell(v, types[i].DatabaseTypeName())
+			_, scale, _ := types[i].DecimalSize()
+			row[i] = cell(v, types[i].DatabaseTypeName(), int(scale))
 		}
 		t.Rows = append(t.Rows, row)
 	}
@@ -140,7 +142,7 @@ func runQuery(ctx context.Context, conn snowflake.Connection, query string) (t r
 }
 
 // cell returns a value of the driver as people read it; nil is NULL.
-func cell(v any, typ string) *string {
+func cell(v any, typ string, scale int) *string {
 	var s string
 	switch v := v.(type) {
 	case nil:
@@ -158,6 +160,12 @@ func cell(v any, typ string) *string {
 		}
 	case []byte:
 		s = string(v)
+	case big.Int:
+		s = v.String()
+	case *big.Float:
+		s = v.Text('f', scale)
+	case big.Float:
+		s = v.Text('f', scale)
 	case float64:
 		s = strconv.FormatFloat(v, 'g', -1, 64)
 		if a := math.Abs(v); a >= 1e-4 && a < 1e15 || a == 0 {

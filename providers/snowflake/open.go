@@ -49,6 +49,10 @@ var silence = sync.OnceFunc(func() {
 	_ = os.Setenv("SNOWFLAKE_DISABLE_PLATFORM_DETECTION", "true")
 })
 
+// Exact has a query give numbers with all their digits: big.Int where a column may hold more than an int64, big.Float
+// where it has a scale, or pointers to them. Without it the driver divides in floating point (gosnowflake's converter.go, arrowIntToValue).
+func Exact(ctx context.Context) context.Context { return gosnowflake.WithHigherPrecision(ctx) }
+
 // Open connects and signs in. It retries while the account is unreachable, within ctx and the contract's limits. The
 // caller closes the result, which is safe for concurrent use.
 func (c Connection) Open(ctx context.Context) (*sql.DB, error) {
