@@ -81,7 +81,7 @@ def _():
     for package in ["audit", "cmd/mkt"]:
         for file in (ROOT / package).glob("*.go"):
             if not file.name.endswith("_test.go"):
-                for call in re.findall(r"\b(?:Query|QueryRow|Exec)Context\(ctx, (.*?)\)(?:\.Scan\(.*)?[;\n]", file.read_text()):
+                for call in re.findall(r"\b(?:Query|QueryRow|Exec)Context\((?:ctx|[\w.]+\(ctx\)), (.*?)\)(?:\.Scan\(.*)?[;\n]", file.read_text()):
                     found.add(f"{package}: {re.sub(r'[)][.]Scan[(].*', '', call)}")
     assert found == set(ELSEWHERE), found ^ set(ELSEWHERE)
     parse(*ELSEWHERE.values())
