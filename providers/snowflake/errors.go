@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"unicode"
@@ -47,10 +48,18 @@ func classify(err error, secrets ...string) error {
 		return &providers.Error{Code: code, Hint: hint, Err: redact(err, secrets)}
 	}
 	var network net.Error
+	unreached := errors.As(err, &network)
+	var request *url.Error
+	if errors.As(err, &request) { // its URL has numbers of this one request, so that no two errors would be alike
+		err = request.Err
+		if at, bad := url.Parse(request.URL); bad == nil && !strings.Contains(err.Error(), at.Hostname()) {
+			err = fmt.Errorf("%s: %w", at.Host, err)
+		}
+	}
 	switch {
 	case errors.Is(err, context.Canceled):
 		return err
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, driver.ErrBadConn), errors.As(err, &network):
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, driver.ErrBadConn), unreached:
 		return &providers.Error{Code: providers.Unavailable, Err: redact(err, secrets)}
 	}
 	return redact(err, secrets)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -103,6 +105,10 @@ func TestErrorsByNumber(t *testing.T) {
 	}
 	if err := classify(context.DeadlineExceeded); !providers.Transient(err) {
 		t.Errorf("a deadline is not transient: %v", err)
+	}
+	lost := classify(&url.Error{Op: "Post", URL: "https://acct.snowflakecomputing.com/queries/v1/query-request?requestId=1", Err: io.ErrUnexpectedEOF})
+	if want := "acct.snowflakecomputing.com: unexpected EOF"; !providers.Transient(lost) || lost.Error() != want {
+		t.Errorf("%v, want %s", lost, want)
 	}
 	if err := classify(context.Canceled); providers.Transient(err) || !errors.Is(err, context.Canceled) {
 		t.Errorf("a cancellation became %v", err)
