@@ -77,17 +77,23 @@ func (t *followed) left() (bool, error) {
 		info, err := os.Stat(f)
 		if err == nil && os.SameFile(info, own) {
 			t.r.files, t.r.next = files, i+1
-			return i+1 < len(files), nil
+			return i+1 < len(files) && there(files[i+1], own), nil
 		}
 	}
 	// It is under none of the names any more: its successor has the one it had.
-	// The list may be older than the renaming, and the successor not there yet.
 	i := slices.Index(files, name)
-	if info, err := os.Stat(name); i < 0 || err != nil || os.SameFile(info, own) {
-		return false, nil //nolint:nilerr // it is looked for again
+	if i < 0 || !there(name, own) {
+		return false, nil // it is looked for again
 	}
 	t.r.files, t.r.next = files, i
 	return true, nil
+}
+
+// there says whether a name that was listed is that of another file than own. A list that was read while files were renamed may be older
+// than the renaming, its successor not there yet, and may have a file under both names.
+func there(name string, own os.FileInfo) bool {
+	info, err := os.Stat(name)
+	return err == nil && !os.SameFile(info, own)
 }
 
 // Follow makes Next wait at the end for rows to come, if the source is one
@@ -101,7 +107,7 @@ func (r *Reader) another() error {
 		files, err := Files(r.cfg.Paths)
 		if err == nil {
 			inAge(files)
-			if i := slices.Index(files, r.files[len(r.files)-1]); i >= 0 && i+1 < len(files) {
+			if i := slices.Index(files, r.files[len(r.files)-1]); i >= 0 && i+1 < len(files) && there(files[i+1], nil) {
 				r.files, r.next = files, i+1
 				return nil
 			}

@@ -161,6 +161,25 @@ func add(t *testing.T, name, text string) {
 	f.Close()
 }
 
+// A successor that is listed and not there, as between two renamings, is waited for.
+func TestFollowListedAndGone(t *testing.T) {
+	t.Parallel()
+	log := filepath.Join(t.TempDir(), "x.log")
+	add(t, log+".1", "a,b\n1,2\n")
+	if err := os.Symlink("gone", log); err != nil {
+		t.Fatal(err)
+	}
+	f := follow(t, Config{Paths: []string{log + "*"}})
+	f.expect("1 1,2")
+	f.none()
+	add(t, filepath.Join(filepath.Dir(log), "gone"), "a,b\n3,4\n")
+	f.expect("2 3,4")
+	close(f.stop)
+	if err := <-f.end; !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+}
+
 // Rows come when their lines are whole, through rotations, and another reader
 // that starts later sees the same rows under the same numbers and digests.
 func TestFollow(t *testing.T) {
