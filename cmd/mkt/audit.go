@@ -6,6 +6,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -173,9 +175,9 @@ func columnsOf(ctx context.Context, db *sql.DB, table string) (map[string]string
 func matchColumns(schema *codec.Schema, columns map[string]string, match string) map[string]string {
 	out := map[string]string{}
 	for _, f := range schema.Row.Fields {
-		for column, exact := range columns {
+		for _, column := range slices.Sorted(maps.Keys(columns)) {
 			if match == "CASE_INSENSITIVE" && strings.EqualFold(f.Name, column) || match == "CASE_SENSITIVE" && f.Name == column {
-				out[f.Name] = exact
+				out[f.Name] = columns[column]
 			}
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclwrite"
 	"github.com/zclconf/go-cty/cty"
 
+	"mkt/internal/shell"
 	"mkt/planner"
 	"mkt/providers"
 	"mkt/providers/azure"
@@ -71,7 +72,11 @@ func (c *cli) importAll(ctx context.Context, system, scope, out string) error {
 	if err := i.find(ctx, provider, system, scope); err != nil {
 		return err
 	}
-	text := i.write("mkt import -all " + strings.TrimSpace(system+" "+scope))
+	command := "mkt import -all " + system
+	if scope != "" {
+		command += " " + shell.Word(scope)
+	}
+	text := i.write(command)
 	if len(i.found) > 0 && out != "" {
 		if err := writeNew(out, text); err != nil {
 			return err
