@@ -3,6 +3,8 @@ package spec
 import (
 	"strconv"
 	"strings"
+
+	"github.com/zclconf/go-cty/cty"
 )
 
 // Addr names one block of a stack or, with a key, one instance of a block with for_each. Without a Kind it names an
@@ -139,7 +141,7 @@ func parseName(s string) (name, key string, keyed bool, rest string, ok bool) {
 	}
 	key, err = strconv.Unquote(quoted)
 	rest, closed := strings.CutPrefix(rest[1+len(quoted):], "]")
-	return name, key, true, rest, err == nil && closed
+	return name, cty.NormalizeString(key), true, rest, err == nil && closed // as HCL has the keys: a terminal may give é in two parts
 }
 
 // moduleStep is one module block on the way from the stack to a module.

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"path"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bmatcuk/doublestar/v4"
 	"github.com/zclconf/go-cty/cty"
 )
 
@@ -71,7 +73,7 @@ func Producer() *Kind {
 					{Name: "type", Type: cty.String, Check: OneOf("csv", "ndjson", "parquet"),
 						Doc: "The kind of source: `csv`; `ndjson`, a JSON object a line; or `parquet`. An object's members are met by name: one that is missing takes the field's default, one that is no field makes a bad row, and nested ones cannot be read. " +
 							"The columns of `parquet` are met by name as those of `csv` are; their types say how to read them, nested ones have to be dropped, and the line of a row is its number in the file."},
-					{Name: "path", Type: cty.String, Required: true, Check: NotEmpty,
+					{Name: "path", Type: cty.String, Required: true, Check: checkSourcePath,
 						Doc: "The files to read, in the order of their names: a path or a pattern with `*`, `?`, `[a-z]`, `{a,b}` and, for folders of any depth, `**`; `.gz` and `.zst` are unpacked, `-` is the standard input (neither for `parquet`). " +
 							"A relative path starts at the stack's directory."},
 					{Name: "rename", Type: cty.Map(cty.String), Default: cty.MapValEmpty(cty.String),
@@ -92,7 +94,7 @@ func Producer() *Kind {
 						Doc: "How many rows to read at most, bad ones included."},
 					{Name: "follow", Type: cty.Bool, Default: cty.False,
 						Doc: "Whether to wait for rows that are added later, instead of ending with the files. A row counts once its line has its end. Files that are rotated by renaming and files of later names are read one after the other; " +
-							"to go on after a restart, `path` has to match the rotated ones too, such as `app.log*` (`app.log.2` comes before `app.log.1`, and that before `app.log`)."},
+							"to go on after a restart, `path` has to match the rotated ones too, such as `app.log*` (`app.log.2` comes before `app.log.1`, and that before `app.log`; so does `app.log-20240131`). An empty file is not gone on to, since its writer may still write to the one before it. A file that is cut in place stops the producer."},
 				}},
 			{Name: "dead_letter", Max: 1,
 				Doc: "Where bad rows are kept with the reason, the file and the line, when `on_error` is `dead_letter`.",
@@ -259,6 +261,13 @@ func checkConsumer(v cty.Value) (problems []Problem) {
 		})
 	}
 	return append(problems, checkDeadLetters(v)...)
+}
+
+func checkSourcePath(v cty.Value) error {
+	if !doublestar.ValidatePathPattern(v.AsString()) {
+		return errors.New(`it is no pattern: close each [ and {, and write \\[ or \\{ for one that is a part of a name`)
+	}
+	return NotEmpty(v)
 }
 
 var partitionBy = regexp.MustCompile(`^(?:[A-Za-z0-9._=/-]|%[YmdHM%]|\{[^{}]+\})+$`)

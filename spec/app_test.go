@@ -55,6 +55,17 @@ func TestExamples(t *testing.T) {
 	}
 }
 
+func TestSourcePath(t *testing.T) {
+	for path, ok := range map[string]bool{
+		"data/*.csv": true, "-": true, "a/**/[a-c]{x,y}.csv.gz": true, `a/\[1].csv`: true,
+		"": false, "data/[": false, "data/{a": false,
+	} {
+		if err := checkSourcePath(cty.StringVal(path)); (err == nil) != ok {
+			t.Errorf("%q: %v", path, err)
+		}
+	}
+}
+
 // Every normal form is a fixed point, and what it was made from means the same.
 func TestNormIsStable(t *testing.T) {
 	stable := func(norm func(cty.Value) cty.Value) func(string) bool {

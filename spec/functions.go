@@ -264,7 +264,7 @@ func (s *Stack) templateFileFunc(fns map[string]function.Function) function.Func
 		}
 		expr, diags := hclsyntax.ParseTemplate([]byte(text), path, hcl.InitialPos)
 		if diags.HasErrors() {
-			return cty.NilVal, function.NewArgErrorf(0, "%s", diags.Error())
+			return cty.NilVal, function.NewArgErrorf(0, "%s", strings.TrimSuffix(diags.Error(), "."))
 		}
 		if ty := args[1].Type(); !ty.IsObjectType() && !ty.IsMapType() {
 			return cty.NilVal, function.NewArgErrorf(1, "the template's values are an object: { name = \"…\" }")
@@ -275,7 +275,7 @@ func (s *Stack) templateFileFunc(fns map[string]function.Function) function.Func
 		}
 		v, diags := expr.Value(ctx)
 		if diags.HasErrors() {
-			return cty.NilVal, function.NewArgErrorf(0, "%s", diags.Error())
+			return cty.NilVal, function.NewArgErrorf(0, "%s", strings.TrimSuffix(diags.Error(), "."))
 		}
 		return v, nil
 	}

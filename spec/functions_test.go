@@ -62,7 +62,7 @@ func TestFunctions(t *testing.T) {
 		}
 	}
 	for _, src := range []string{
-		`file("no")`, `file("raw.bin")`, `file(".")`, `env("NOT_SET")`, `templatefile("t.tmpl", {})`, `templatefile("t.tmpl", [])`,
+		`file("no")`, `file("raw.bin")`, `file(".")`, `file("/dev/zero")`, `env("NOT_SET")`, `templatefile("t.tmpl", {})`, `templatefile("t.tmpl", [])`,
 		`base64decode("%")`, `length(1)`, `one(["a", "b"])`, `one("a")`, `coalesce(null, "")`, `coalesce()`, `sum([])`, `sum([null])`, `sum(["x"])`, `alltrue(["x"])`, `timestamp()`, `uuid()`, `fileset(".", "[")`, `1 +`, `nope`,
 	} {
 		if out, diags := sc.Eval(src); !diags.HasErrors() {

@@ -63,8 +63,14 @@ type jsonReader struct {
 // jsonDepth is how deep values may be in each other.
 const jsonDepth = 200
 
+// byteOrderMark begins files that some editors write; HCL's own syntax allows it as well.
+const byteOrderMark = "\uFEFF"
+
 // parseJSON reads a file of blocks.
 func (s *Stack) parseJSON(src []byte, name string) (*hclsyntax.Body, hcl.Diagnostics) {
+	if bytes.HasPrefix(src, []byte(byteOrderMark)) {
+		src = append([]byte("   "), src[len(byteOrderMark):]...) // places stay what they are
+	}
 	r := &jsonReader{name: name, src: src, dec: json.NewDecoder(bytes.NewReader(src)), lines: []int{0}}
 	r.dec.UseNumber()
 	for i, c := range src {

@@ -24,3 +24,12 @@ func FuzzJSON(f *testing.F) {
 		_ = render(s, diags, path)
 	})
 }
+
+// Editors of Windows begin a file with a byte order mark.
+func TestJSONByteOrderMark(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "stack.hcl.json")
+	write(t, path, "\uFEFF"+`{"kafka_topic": {"a": {}}}`)
+	if _, diags := Load(path, testOptions()); diags.HasErrors() {
+		t.Error(diags)
+	}
+}

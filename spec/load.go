@@ -160,7 +160,7 @@ func Files(dir string) (paths []string, err error) {
 
 func (s *Stack) parseFiles(names []string) (bodies []*hclsyntax.Body, diags hcl.Diagnostics) {
 	for _, name := range names {
-		body, more := s.parseFile(name, "Stack file not readable")
+		body, more := s.parseFile(name, "Stack file not readable", ReadFile)
 		diags = append(diags, more...)
 		if body != nil {
 			bodies = append(bodies, body)
@@ -169,8 +169,20 @@ func (s *Stack) parseFiles(names []string) (bodies []*hclsyntax.Body, diags hcl.
 	return bodies, diags
 }
 
-func (s *Stack) parseFile(name, summary string) (*hclsyntax.Body, hcl.Diagnostics) {
-	src, err := os.ReadFile(name)
+// ReadFile reads a file of a stack. What is no regular file is refused: a named pipe would be waited for, and a device read, without end.
+func ReadFile(name string) ([]byte, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, &os.PathError{Op: "read", Path: name, Err: errors.New("it is no regular file")}
+	}
+	return os.ReadFile(name)
+}
+
+func (s *Stack) parseFile(name, summary string, read func(string) ([]byte, error)) (*hclsyntax.Body, hcl.Diagnostics) {
+	src, err := read(name)
 	if err != nil {
 		return nil, hcl.Diagnostics{errorNowhere(summary, "The file %q cannot be read: %s.", name, reason(err))}
 	}

@@ -314,6 +314,9 @@ func TestAddr(t *testing.T) {
 			t.Errorf("%q is %#v", text, addr)
 		}
 	}
+	if addr, _ := ParseTarget("module.m[\"e\u0301\"].kafka_topic.a[\"e\u0301\"]"); addr.String() != `module.m["é"].kafka_topic.a["é"]` {
+		t.Errorf("an é in two parts gives %s", addr)
+	}
 	for _, text := range []string{"module.m", `module.m["k"]`} {
 		if _, ok := ParseAddr(text); ok {
 			t.Errorf("%s is taken for a block", text)

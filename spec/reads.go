@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"sync"
 	"unicode/utf8"
@@ -30,7 +29,7 @@ func (r *reads) file(path string) fileRead {
 	if f, known := r.files[path]; known {
 		return f
 	}
-	src, err := os.ReadFile(path)
+	src, err := ReadFile(path)
 	f := fileRead{text: string(src), err: err}
 	r.files[path] = f
 	return f

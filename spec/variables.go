@@ -253,7 +253,7 @@ func (s *Stack) varFile(name string) (attrs []*hcl.Attribute, diags hcl.Diagnost
 		sort.SliceStable(attrs, func(i, j int) bool { return attrs[i].Range.Start.Byte < attrs[j].Range.Start.Byte })
 		return attrs, diags
 	}
-	body, diags := s.parseFile(name, "Var file not readable")
+	body, diags := s.parseFile(name, "Var file not readable", os.ReadFile) // which may be a shell's <(…)
 	if body == nil {
 		return nil, diags
 	}
