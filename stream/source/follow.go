@@ -1,6 +1,7 @@
 package source
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -14,6 +15,13 @@ import (
 	"time"
 )
 
+// ErrGone is the error of a source that is followed where it cannot tell which
+// file comes next. Opened again and read up to the last row, the source is
+// either the same, by that row's digest, or has changed.
+var ErrGone = errors.New("start again, and what was read is found there or missed")
+
+var errCut = errors.New("the file was cut or written anew while it was followed: which rows are gone cannot be told; rotate by renaming instead")
+
 // followed reads a file that may still grow. It ends where another file comes
 // after it: the file was rotated, or one of a later name is there. Until then
 // it waits at the end, or, while the reader does not wait, ends there with
@@ -22,25 +30,37 @@ type followed struct {
 	r     *Reader
 	f     *os.File
 	read  int64
+	tail  []byte // the last bytes read
 	grows bool
 }
 
-const followPoll = 200 * time.Millisecond
+const (
+	followPoll = 200 * time.Millisecond
+	followTail = 64 // bytes that tell whether a file is still the one that was read
+)
 
 func (t *followed) Read(b []byte) (int, error) {
 	last := false
 	for {
 		n, err := t.f.Read(b)
-		t.read += int64(n)
-		if n > 0 || err != nil && !errors.Is(err, io.EOF) {
-			return n, err
+		if err != nil && !errors.Is(err, io.EOF) {
+			return 0, err
+		}
+		if err := t.whole(); err != nil {
+			return 0, err
+		}
+		if n > 0 {
+			t.read += int64(n)
+			t.tail = append(t.tail, b[:n]...)
+			t.tail = append(t.tail[:0], t.tail[max(0, len(t.tail)-followTail):]...)
+			return n, nil
 		}
 		if last {
 			t.grows = false
 			return 0, io.EOF
 		}
 		// What was written before the file was left is read in one more turn.
-		if last, err = t.left(); err != nil {
+		if last, err = t.r.successor(); err != nil {
 			return 0, err
 		}
 		if last {
@@ -58,59 +78,99 @@ func (t *followed) Read(b []byte) (int, error) {
 	}
 }
 
-// left says whether a file comes after this one, and puts it in line.
-func (t *followed) left() (bool, error) {
-	own, err := t.f.Stat()
-	if err != nil {
-		return false, err
+// whole says whether what was read last is still in its place: in a file that
+// was cut and has grown again it is not.
+func (t *followed) whole() error {
+	now := make([]byte, len(t.tail))
+	_, err := t.f.ReadAt(now, t.read-int64(len(now)))
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
 	}
-	if own.Size() < t.read {
-		return false, errors.New("the file was cut while it was followed: which rows are gone cannot be told; rotate by renaming instead")
+	if !bytes.Equal(now, t.tail) {
+		return errCut
 	}
-	files, err := Files(t.r.cfg.Paths)
+	return nil
+}
+
+// successor says whether a file that holds something comes after the present
+// one, and puts it in line. A file without anything may be one that its writer
+// has not turned to yet.
+func (r *Reader) successor() (bool, error) {
+	files, err := list(r.cfg.Paths)
 	if err != nil {
 		return false, nil //nolint:nilerr // it was moved away and its successor is not there yet
 	}
-	inAge(files)
-	name := t.f.Name()
 	for i, f := range files {
-		info, err := os.Stat(f)
-		if err == nil && os.SameFile(info, own) {
-			t.r.files, t.r.next = files, i+1
-			return i+1 < len(files) && there(files[i+1], own), nil
+		if info, err := os.Stat(f); err == nil && os.SameFile(info, r.own) {
+			return r.line(files, i+1), nil
 		}
 	}
-	// It is under none of the names any more: its successor has the one it had.
-	i := slices.Index(files, name)
-	if i < 0 || !there(name, own) {
+	// It is under none of the names any more.
+	alone := len(files) == 1 && files[0] == r.name
+	files = slices.DeleteFunc(files, func(f string) bool { return age(f, r.name) < 0 })
+	switch {
+	case !r.line(files, 0):
 		return false, nil // it is looked for again
+	case alone && !r.replaced():
+		return true, nil // its successor has the one that it had
 	}
-	t.r.files, t.r.next = files, i
-	return true, nil
+	return false, fmt.Errorf("the file, which was followed, is gone: compressed, replaced or removed; %w", ErrGone)
 }
 
-// there says whether a name that was listed is that of another file than own. A list that was read while files were renamed may be older
-// than the renaming, its successor not there yet, and may have a file under both names.
-func there(name string, own os.FileInfo) bool {
-	info, err := os.Stat(name)
-	return err == nil && !os.SameFile(info, own)
+// line puts the first of the files from i on that holds something in line, and
+// says whether there is one. A list that was read while files were renamed may
+// be older than the renaming, its successor not there yet, and may have a file
+// under both names.
+func (r *Reader) line(files []string, i int) bool {
+	for ; i < len(files); i++ {
+		if info, err := os.Stat(files[i]); err == nil && info.Size() > 0 && !os.SameFile(info, r.own) {
+			r.files, r.next, r.due = files, i, info
+			return true
+		}
+	}
+	return false
+}
+
+// replaced says whether the file that has the present one's name now begins
+// with the rows of the present one: it is no successor, but took its place.
+func (r *Reader) replaced() bool {
+	old, ok := r.in.(*followed)
+	if !ok || r.number == r.before {
+		return !ok
+	}
+	now, err := os.Open(r.name)
+	if err != nil {
+		return false
+	}
+	defer now.Close()
+	a, b := make([]byte, 1<<16), make([]byte, 1<<16)
+	for at := int64(0); at < old.read; at += int64(len(a)) {
+		n := min(int64(len(a)), old.read-at)
+		if _, err := old.f.ReadAt(a[:n], at); err != nil {
+			return false
+		}
+		if _, err := now.ReadAt(b[:n], at); err != nil || !bytes.Equal(a[:n], b[:n]) {
+			return false
+		}
+	}
+	return true
 }
 
 // Follow makes Next wait at the end for rows to come, if the source is one
 // that is followed. Until then it reads what is there.
 func (r *Reader) Follow() { r.waiting = r.cfg.Follow }
 
-// another waits for a file that comes after the last, which was read to its
-// end and cannot grow: one that is compressed.
+// another waits for the file that comes after the present one.
 func (r *Reader) another() error {
-	for r.waiting {
-		files, err := Files(r.cfg.Paths)
-		if err == nil {
-			inAge(files)
-			if i := slices.Index(files, r.files[len(r.files)-1]); i >= 0 && i+1 < len(files) && there(files[i+1], nil) {
-				r.files, r.next = files, i+1
-				return nil
-			}
+	for {
+		switch there, err := r.successor(); {
+		case err != nil:
+			return fmt.Errorf("read %s: %w", r.name, err)
+		case there:
+			return nil
+		case !r.waiting:
+			r.next = len(r.files)
+			return io.EOF
 		}
 		select {
 		case <-r.cfg.Done:
@@ -118,30 +178,48 @@ func (r *Reader) another() error {
 		case <-time.After(followPoll):
 		}
 	}
-	return io.EOF
 }
 
-var rotation = regexp.MustCompile(`^(.*?)(?:\.([0-9]{1,9}))?(\.gz|\.zst)?$`)
+// list is the files of a source that is followed, in the order of their age. A
+// rotated file that is being compressed is there twice for a while, and counts
+// once.
+func list(paths []string) ([]string, error) {
+	files, err := Files(paths)
+	if err != nil {
+		return nil, err
+	}
+	all := slices.Clone(files)
+	files = slices.DeleteFunc(files, func(f string) bool {
+		m := rotation.FindStringSubmatch(f)
+		return m[2]+m[3] != "" && m[4] != "" && slices.Contains(all, strings.TrimSuffix(f, m[4]))
+	})
+	slices.SortStableFunc(files, age)
+	return files, nil
+}
 
-// inAge sorts files by name, those that were rotated (x.2, x.1.gz) before the
-// one they were rotated from, the highest number first.
-func inAge(files []string) {
-	key := func(name string) (string, int) {
+var rotation = regexp.MustCompile(`^(.*?)(?:\.([0-9]{1,9})|-([0-9]{8,10}))?(\.gz|\.zst)?$`)
+
+// age compares files by name, those that were rotated (x-20240131, x.2, x.1.gz)
+// before the one they were rotated from, the highest number or the earliest
+// date first.
+func age(a, b string) int {
+	key := func(name string) (string, int64) {
 		if name == Stdin {
 			return name, 0
 		}
 		m := rotation.FindStringSubmatch(name)
-		if m[2] == "" {
-			return strings.TrimSuffix(name, m[3]), 0
+		n, _ := strconv.ParseInt(m[2]+m[3], 10, 64)
+		switch {
+		case m[2] != "":
+			return m[1], -n
+		case m[3] != "":
+			return m[1], n - 1<<40
 		}
-		n, _ := strconv.Atoi(m[2])
-		return m[1], n
+		return strings.TrimSuffix(name, m[4]), 0
 	}
-	slices.SortStableFunc(files, func(a, b string) int {
-		x, i := key(a)
-		y, j := key(b)
-		return cmp.Or(cmp.Compare(x, y), cmp.Compare(j, i))
-	})
+	x, i := key(a)
+	y, j := key(b)
+	return cmp.Or(cmp.Compare(x, y), cmp.Compare(i, j))
 }
 
 // checkFollow refuses what cannot be followed.

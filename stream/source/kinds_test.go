@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -74,9 +75,9 @@ func TestHeaderlessAndLimit(t *testing.T) {
 }
 
 func TestAge(t *testing.T) {
-	files := []string{"a.log", "a.log.1", "a.log.10.gz", "a.log.2.zst", "b-2024-01-02.csv", "b-2024-01-01.csv.gz"}
-	inAge(files)
-	if got := strings.Join(files, " "); got != "a.log.10.gz a.log.2.zst a.log.1 a.log b-2024-01-01.csv.gz b-2024-01-02.csv" {
+	files := []string{"a.log", "a.log.1", "a.log.10.gz", "a.log.2.zst", "b-2024-01-02.csv", "b-2024-01-01.csv.gz", "c.log", "c.log-20240131.gz", "c.log-20240201"}
+	slices.SortStableFunc(files, age)
+	if got := strings.Join(files, " "); got != "a.log.10.gz a.log.2.zst a.log.1 a.log b-2024-01-01.csv.gz b-2024-01-02.csv c.log-20240131.gz c.log-20240201 c.log" {
 		t.Error(got)
 	}
 }

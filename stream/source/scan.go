@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/cespare/xxhash/v2"
 )
@@ -60,14 +61,17 @@ var (
 // the mark after someone read it as Latin-1 and wrote it as UTF-8.
 var byteOrderMarks = [][]byte{[]byte("\xef\xbb\xbf"), []byte("\xc3\xaf\xc2\xbb\xc2\xbf")}
 
+var utf16 = [][]byte{[]byte("\xff\xfe"), []byte("\xfe\xff")}
+
 // begin passes over the byte order marks at the start of a file.
 func (s *scanner) begin() error {
-	for !s.eof && len(s.buf) < 8 {
+	begun := func(mark []byte) bool { return len(s.buf) < len(mark) && bytes.HasPrefix(mark, s.buf) }
+	for !s.eof && (slices.ContainsFunc(byteOrderMarks, begun) || slices.ContainsFunc(utf16, begun)) { // no further: a file may grow
 		if err := s.fill(); err != nil {
 			return err
 		}
 	}
-	if bytes.HasPrefix(s.buf, []byte("\xff\xfe")) || bytes.HasPrefix(s.buf, []byte("\xfe\xff")) {
+	if bytes.HasPrefix(s.buf, utf16[0]) || bytes.HasPrefix(s.buf, utf16[1]) {
 		return fmt.Errorf("%s: the file is UTF-16; convert it to UTF-8 first", s.name)
 	}
 	for _, mark := range byteOrderMarks {

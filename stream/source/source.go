@@ -170,12 +170,22 @@ type Reader struct {
 	digest  *xxhash.Digest
 	number  uint64
 	row     Row
-	waiting bool // for files to grow
+
+	// Of a source that is followed:
+	waiting bool        // for files to grow
+	in      io.Reader   // of the present file
+	own     os.FileInfo // of the present file
+	due     os.FileInfo // of the file to open next, nil if none was looked at
+	before  uint64      // rows of the files before the present one
 }
 
 // Open expands cfg.Paths and stands before the first row.
 func Open(cfg Config) (*Reader, error) {
-	files, err := Files(cfg.Paths)
+	expand := Files
+	if cfg.Follow {
+		expand = list
+	}
+	files, err := expand(cfg.Paths)
 	if err != nil {
 		return nil, err
 	}
@@ -186,7 +196,6 @@ func Open(cfg Config) (*Reader, error) {
 		if cfg.Format == Parquet {
 			return nil, errors.New("a Parquet file cannot be followed: it is whole or it is none")
 		}
-		inAge(files)
 	}
 	if cfg.Delimiter == 0 {
 		cfg.Delimiter = ','
@@ -223,12 +232,17 @@ func (r *Reader) Next() (*Row, error) {
 	}
 	for {
 		if r.table == nil && (r.scan == nil || r.scan.done) {
-			if err := r.open(); err != nil {
+			if err := r.open(); err != nil && !(r.cfg.Follow && errors.Is(err, errEmpty)) {
 				return nil, err
 			}
 		}
 		rec, err := r.record()
 		if errors.Is(err, io.EOF) {
+			if r.cfg.Follow {
+				if err := r.another(); err != nil {
+					return nil, err
+				}
+			}
 			r.finish()
 			continue
 		}
@@ -256,13 +270,11 @@ func (r *Reader) record() (record, error) {
 // open opens the next file and reads its header.
 func (r *Reader) open() error {
 	if r.next == len(r.files) {
-		if err := r.another(); err != nil {
-			return err
-		}
+		return io.EOF
 	}
 	name := r.files[r.next]
 	r.next++
-	r.name, r.stored = name, 0
+	r.name, r.stored, r.before = name, 0, r.number
 	if r.cfg.Format == Parquet {
 		t, err := openTable(name, r.cfg, r.digest, &r.total)
 		if err != nil {
@@ -275,6 +287,7 @@ func (r *Reader) open() error {
 	if err != nil {
 		return err
 	}
+	r.in = in
 	total := r.Bytes()
 	r.scan = newScanner(name, in, r.cfg, r.digest)
 	r.scan.total = total
@@ -298,6 +311,14 @@ func (r *Reader) input(name string) (io.Reader, error) {
 		return nil, fmt.Errorf("open source: %w", err)
 	}
 	r.closers = append(r.closers, f)
+	if r.cfg.Follow {
+		if r.own, err = f.Stat(); err != nil {
+			return nil, fmt.Errorf("open source: %w", err)
+		}
+		if r.due != nil && !os.SameFile(r.due, r.own) {
+			return nil, fmt.Errorf("%s was replaced before it was read; %w", name, ErrGone)
+		}
+	}
 	in := &counted{from: f, n: &r.stored}
 	switch {
 	case strings.HasSuffix(name, ".gz"):
@@ -377,13 +398,8 @@ func Headers(cfg Config) ([]Header, error) {
 		if name == Stdin {
 			continue
 		}
-		own := cfg
-		own.Paths = []string{globQuote(name)}
-		one, err := Open(own)
-		if err != nil {
-			return nil, err
-		}
-		err = one.open()
+		one := &Reader{cfg: r.cfg, files: []string{name}, digest: xxhash.New()}
+		err := one.open()
 		one.Close()
 		if cfg.Follow && errors.Is(err, errEmpty) {
 			continue
@@ -394,9 +410,4 @@ func Headers(cfg Config) ([]Header, error) {
 		out = append(out, Header{File: name, Columns: one.header})
 	}
 	return out, nil
-}
-
-// globQuote makes a file name match itself alone.
-func globQuote(name string) string {
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(name)
 }

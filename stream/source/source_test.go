@@ -107,12 +107,12 @@ func TestRefused(t *testing.T) {
 // A folder that cannot be read hides no file.
 func TestFilesBelowFolders(t *testing.T) {
 	dir := t.TempDir()
-	for _, name := range []string{"b/2.csv", "a/deep/1.csv", "a/note.txt", "0.csv"} {
+	for _, name := range []string{"b/2.csv", "a/deep/{1}[2]*.csv", "a/note.txt", "0.csv"} {
 		path := filepath.Join(dir, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(path, nil, 0o600); err != nil {
+		if err := os.WriteFile(path, []byte("a,b\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -121,8 +121,12 @@ func TestFilesBelowFolders(t *testing.T) {
 	for i := range got {
 		got[i], _ = filepath.Rel(dir, got[i])
 	}
-	if want := []string{"0.csv", "a/deep/1.csv", "b/2.csv"}; err != nil || !slices.Equal(got, want) {
+	if want := []string{"0.csv", "a/deep/{1}[2]*.csv", "b/2.csv"}; err != nil || !slices.Equal(got, want) {
 		t.Errorf("got %v, %v", got, err)
+	}
+	// What is found is a name, and no pattern any more.
+	if got, err := Headers(Config{Paths: below}); err != nil || len(got) != 3 || !slices.Equal(got[1].Columns, []string{"a", "b"}) {
+		t.Errorf("headers %v, %v", got, err)
 	}
 	if got, err := Files([]string{filepath.Join(dir, "a")}); err == nil {
 		t.Errorf("a folder is no file, got %v", got)
