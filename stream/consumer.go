@@ -107,7 +107,12 @@ func (c *consumer) loop(ctx context.Context) (err error) {
 		for i := range c.records.Len() {
 			err := c.message(ctx, c.records.At(i))
 			if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-				break // the registry was being asked; the record is left to the next run
+				// The registry was being asked; the record is left to the next run, and with it what
+				// the event may say is the end behind it.
+				if _, end := event.(engine.End); end {
+					event = nil
+				}
+				break
 			}
 			if err != nil {
 				return err

@@ -212,6 +212,24 @@ func TestFollowedSource(t *testing.T) {
 	exactlyOnce(t, "files", s.fileRows(), 2000)
 	until(2100, func() { add(2001, 2100) })
 	exactlyOnce(t, "files", s.fileRows(), 2100)
+	until(2200, func() { // written anew with more rows, and moved to its place
+		add(2101, 2150)
+		for deadline := time.Now().Add(20 * time.Second); len(s.fileRows()) < 2150 && time.Now().Before(deadline); {
+			time.Sleep(50 * time.Millisecond)
+		}
+		text, err := os.ReadFile(log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(s.Dir, "new"), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(filepath.Join(s.Dir, "new"), log); err != nil {
+			t.Fatal(err)
+		}
+		add(2151, 2200)
+	})
+	exactlyOnce(t, "files", s.fileRows(), 2200)
 	if err := os.Remove(log + ".1"); err != nil {
 		t.Fatal(err)
 	}

@@ -33,7 +33,9 @@ type RecordAt struct {
 // claim is what a replay is about to write: a file, and the records in it. It
 // stands beside the dead letters, under their name and a number. Whoever
 // creates number n knows what the numbers before it hold; so no record is in
-// two of them. A record is written when the claim's file is there.
+// two of them. A record is written when the claim's file is there, or was: the
+// note beside the claim (noteOf) says so, for a lifecycle rule may remove a file
+// that was loaded, and a pipe forgets the names that it loaded.
 type claim struct {
 	File        string  `json:"file"`
 	Format      string  `json:"format"`
@@ -51,13 +53,15 @@ type DeadRecords struct {
 	Files []File
 
 	blobs   *container.Client
-	letters []File // of the topic as it is now
+	letters []File            // of the topic as it is now
+	noted   map[string]bool   // notes of claims
+	unnoted map[RecordAt]bool // where files of letters start that have a claim without one
 }
 
 // ReadDeadRecords finds the dead letters of a consumer whose topic is t as it
 // is now. A consumer that keeps none has none.
 func ReadDeadRecords(ctx context.Context, blobs *container.Client, c Consumer, t Topic) (*DeadRecords, error) {
-	d := &DeadRecords{Waiting: map[RecordAt]bool{}, blobs: blobs}
+	d := &DeadRecords{Waiting: map[RecordAt]bool{}, blobs: blobs, noted: map[string]bool{}, unnoted: map[RecordAt]bool{}}
 	if c.DeadLetterPrefix == "" {
 		return d, nil
 	}
@@ -90,8 +94,11 @@ func ReadDeadRecords(ctx context.Context, blobs *container.Client, c Consumer, t
 			return err
 		}
 		if f, ok := parseReplayed(name); ok && f.TopicID == t.ID {
-			f.Name = *item.Name
-			claims = append(claims, f)
+			if f.Name = *item.Name; strings.HasSuffix(name, noteSuffix) {
+				d.noted[f.Name] = true
+			} else {
+				claims = append(claims, f)
+			}
 		}
 		return nil
 	})
@@ -111,8 +118,11 @@ func ReadDeadRecords(ctx context.Context, blobs *container.Client, c Consumer, t
 		if err != nil {
 			return nil, err
 		}
-		if !written[told.File] {
-			continue
+		if !d.noted[noteOf(f.Name)] {
+			d.unnoted[RecordAt{f.Partition, f.Start}] = true
+			if !written[told.File] {
+				continue
+			}
 		}
 		for _, offset := range told.Offsets {
 			delete(d.Waiting, RecordAt{f.Partition, offset})
@@ -158,6 +168,12 @@ func readClaim(ctx context.Context, blobs *container.Client, name string) (c cla
 
 // replayed is the end of the names of what replays write.
 func replayed(n int) string { return fmt.Sprintf("-replay-%06d", n) }
+
+const noteSuffix = ".written"
+
+// noteOf is the name of the note, an empty blob, that the file of a claim was
+// written.
+func noteOf(claim string) string { return strings.TrimSuffix(claim, ".json") + noteSuffix }
 
 var replayedName = regexp.MustCompile(`^([^/]+)/([0-9]+)/(?:.+/)?([0-9]{20})-replay-[0-9]{6}\.[a-z.]+$`)
 

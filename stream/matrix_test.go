@@ -18,8 +18,8 @@ var faults = []string{
 	"blob 503", "blob timeout", "blob lost answer", "blob partial block list",
 	"duplicated events", "late events", "reordered events", "lost events",
 	"disk full", "poison rows", "schema change mid-stream", "SAS or credential expiring",
-	"Kafka token expiring", "Kafka token not renewed", "Ctrl-C once and twice",
-	"topic re-created", "offset out of range", "blob removed before the commit",
+	"Kafka token expiring", "Kafka token not renewed", "Ctrl-C once and twice", "followed file rotated, compressed or replaced", "followed file cut in place",
+	"topic re-created", "offset out of range", "blob removed before the commit", "file of a replay removed after it was loaded",
 }
 
 // Each fault has a row in the matrix, and each test that a row names exists.

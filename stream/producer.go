@@ -58,7 +58,9 @@ type restart struct{ error }
 func (r restart) Unwrap() error { return r.error }
 
 // loop produces until the source is drained. Until then it begins anew when a
-// transaction was aborted; five times without a commit in between is enough.
+// transaction was aborted; five times without a commit in between is enough. It
+// also does when a file that is followed is gone, as often as that is so: whether
+// its rows are in another, the digest of the last one tells.
 func (p *producer) loop(ctx context.Context) error {
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval, wait.MaxInterval = 200*time.Millisecond, 10*time.Second
@@ -66,14 +68,18 @@ func (p *producer) loop(ctx context.Context) error {
 		before := p.counts.rows.Load()
 		err := p.once(ctx)
 		var again restart
-		if !errors.As(err, &again) {
+		gone := errors.Is(err, source.ErrGone)
+		if !errors.As(err, &again) && !gone {
 			return err
 		}
 		if p.counts.rows.Load() > before {
 			tries = 0
 			wait.Reset()
 		}
-		if tries++; tries == 5 || slices.Contains(p.cfg.Paths, source.Stdin) {
+		if !gone {
+			tries++
+		}
+		if tries == 5 || slices.Contains(p.cfg.Paths, source.Stdin) {
 			return err
 		}
 		p.counts.retries.Add(1)

@@ -19,8 +19,9 @@ import (
 // which the pipe loads like them. What does not fit stays a dead letter.
 // examples bounds the reasons that are kept.
 //
-// A file is claimed before it is written (claim), both are created only if
-// they are not there, and the claim says all that the file holds. So each
+// A file is claimed before it is written (claim) and noted after, all are
+// created only if they are not there, and the claim says all that the file
+// holds. A file that was noted may be removed once it is loaded. So each
 // record is written once, however often this is called, killed, or called
 // twice at the same time. The consumer may run beside it.
 func ReplayConsumer(ctx context.Context, cfg Config, c Consumer, examples int) (out Replay, err error) {
@@ -69,7 +70,7 @@ type fileReplayer struct {
 // file replays one file of dead letters: it goes through the claims that are
 // there, and makes new ones for what they do not hold.
 func (r *fileReplayer) file(ctx context.Context, dead *DeadRecords, f File, examples int) error {
-	left, waits := map[int64]RecordLetter{}, false
+	left, waits := map[int64]RecordLetter{}, dead.unnoted[RecordAt{f.Partition, f.Start}]
 	var order []int64
 	err := dead.eachOf(ctx, f, func(l RecordLetter) error {
 		left[l.Offset] = l
@@ -98,7 +99,12 @@ func (r *fileReplayer) file(ctx context.Context, dead *DeadRecords, f File, exam
 		if err != nil {
 			return err
 		}
-		if err := r.write(ctx, told, left); err != nil {
+		if note := noteOf(name); !dead.noted[note] {
+			if err = r.write(ctx, told, left); err == nil {
+				err = r.note(ctx, note)
+			}
+		}
+		if err != nil {
 			return err
 		}
 		for _, offset := range told.Offsets {
@@ -200,6 +206,17 @@ func (r *fileReplayer) make(ctx context.Context, name string, c claim) error {
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.UploadTimeout)
 	defer cancel()
 	return createBlob(ctx, r.blobs, name, &body, nil, nil)
+}
+
+// note writes down that a claim's file was written.
+func (r *fileReplayer) note(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, r.cfg.UploadTimeout)
+	defer cancel()
+	err := createBlob(ctx, r.blobs, name, new(rowfile.Output), nil, nil)
+	if errors.Is(err, errExists) {
+		return nil
+	}
+	return err
 }
 
 // write writes a claim's file, if it is not there.

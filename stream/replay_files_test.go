@@ -181,6 +181,41 @@ func TestReplayFilesKilled(t *testing.T) {
 	s.writtenOnce()
 }
 
+// TestReplayedFilesRemoved removes what replays wrote, as a lifecycle rule does once it is loaded: nothing of it is a dead letter again,
+// nor written a second time, when the replay before was cut off behind a file either.
+func TestReplayedFilesRemoved(t *testing.T) {
+	t.Parallel()
+	s, cfg, learn := ofUnknownSchemas(t)
+	learn()
+	cut := false
+	s.Fault.Set(func(req *http.Request, next streamtest.Next) (*http.Response, error) {
+		if cut = cut || strings.HasSuffix(req.URL.Path, noteSuffix); cut {
+			return refusedAnswer(req), nil
+		}
+		return next()
+	})
+	if _, err := ReplayConsumer(t.Context(), cfg, cfg.Consumers[0], 0); err == nil {
+		t.Fatal("no note was refused")
+	}
+	s.Fault.Set(nil)
+	var wrote int64
+	for range 2 {
+		got, err := ReplayConsumer(t.Context(), cfg, cfg.Consumers[0], 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wrote += got.Rows
+		for _, f := range s.deadRecords(cfg).Files {
+			if _, err := s.Container().NewBlobClient(f.Name).Delete(t.Context(), nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if d := s.deadRecords(cfg); len(d.Files) > 0 || len(d.Waiting) != 5 || d.Replayed != 60 || wrote >= 60 || wrote == 0 {
+		t.Errorf("%d files, %d wait, %d replayed; wrote %d", len(d.Files), len(d.Waiting), d.Replayed, wrote)
+	}
+}
+
 func refusedAnswer(req *http.Request) *http.Response {
 	return &http.Response{StatusCode: http.StatusForbidden, Status: "403 Forbidden", Request: req, Header: http.Header{}, Body: http.NoBody}
 }

@@ -33,7 +33,7 @@ func TestFloatIsStrconv(t *testing.T) {
 		checkFloat(t, math.Nextafter(f, 1e300))
 		checkFloat(t, math.Float64frombits(r.Uint64()))
 	}
-	for _, f := range []float64{0, math.Copysign(0, -1), 1e-6, 9.99999e-7, 1e-7, 999999999.999999, 999999999.9999999, 1e9, 0.1, 0.3, 528.690002} {
+	for _, f := range []float64{0, math.Copysign(0, -1), 1e-6, 9.99999e-7, 1e-7, 999999999.999999, 999999999.9999999, 1e9, 1e15 - 1, 1e15 - 0.125, 1e15, 1e15 + 2, 1 << 53, 0.1, 0.3, 528.690002} {
 		checkFloat(t, f)
 	}
 }

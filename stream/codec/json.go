@@ -186,7 +186,7 @@ func appendFloat(dst []byte, f float64, bits int) ([]byte, error) {
 	}
 	abs := math.Abs(f)
 	if bits == 64 {
-		if out, ok := appendMicros(dst, f, abs); ok {
+		if out, ok := appendShort(dst, f, abs); ok {
 			return out, nil
 		}
 	}
@@ -197,11 +197,15 @@ func appendFloat(dst []byte, f float64, bits int) ([]byte, error) {
 	return strconv.AppendFloat(dst, f, format, -1, bits), nil
 }
 
-// appendMicros appends a number that has at most six decimals and fifteen
-// digits, which most prices do; else it says no. The decimal is then the shortest
-// that reads back the same: no two decimals of fifteen digits are one float64
-// (IEEE 754; DBL_DIG of C), so a shorter one would be another number.
-func appendMicros(dst []byte, f, abs float64) ([]byte, bool) {
+// appendShort appends a number that has at most fifteen digits, of which six
+// are decimals, or none; most prices and volumes are of those. Else it says no.
+// The decimal is then the shortest that reads back the same: no two decimals of
+// fifteen digits are one float64 (IEEE 754; DBL_DIG of C), so a shorter one
+// would be another number.
+func appendShort(dst []byte, f, abs float64) ([]byte, bool) {
+	if abs < 1e15 && abs == math.Trunc(abs) && (abs != 0 || !math.Signbit(f)) {
+		return strconv.AppendInt(dst, int64(f), 10), true
+	}
 	if !(abs >= 1e-6 && abs < 1e9) {
 		return dst, false
 	}
@@ -214,37 +218,20 @@ func appendMicros(dst []byte, f, abs float64) ([]byte, bool) {
 	}
 	whole := uint32(n / 1e6) // below 1e9
 	rest := uint32(n - uint64(whole)*1e6)
-	var text [16]byte // nine digits, the point and six
-	hi, lo := rest/1000, rest%1000
-	text[9] = '.'
-	put3(text[10:13], hi)
-	put3(text[13:16], lo)
-	end := 16
-	if rest == 0 {
-		end = 9
+	dst = append(strconv.AppendUint(dst, uint64(whole), 10), '.')
+	dst = appendPair(appendPair(appendPair(dst, rest/10000), rest/100%100), rest%100)
+	for dst[len(dst)-1] == '0' { // rest is not zero
+		dst = dst[:len(dst)-1]
 	}
-	for text[end-1] == '0' && end > 10 {
-		end--
-	}
-	at := 9
-	for whole >= 10 {
-		q := whole / 10
-		at--
-		text[at] = byte('0' + whole - q*10)
-		whole = q
-	}
-	at--
-	text[at] = byte('0' + whole)
-	return append(dst, text[at:end]...), true
+	return dst, true
 }
 
-// put3 writes n < 1000 with leading zeros.
-func put3(dst []byte, n uint32) {
-	_ = dst[2]
-	dst[0] = byte('0' + n/100)
-	dst[1] = byte('0' + n/10%10)
-	dst[2] = byte('0' + n%10)
+// appendPair appends the two digits of n < 100.
+func appendPair(dst []byte, n uint32) []byte {
+	return append(dst, pairs[2*n], pairs[2*n+1])
 }
+
+const pairs = "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748495051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899"
 
 const hexDigits = "0123456789abcdef"
 

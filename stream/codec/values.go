@@ -43,6 +43,25 @@ func (s *Schema) Values(dst []Value, datum []byte) ([]Value, error) {
 	return dst, nil
 }
 
+// Defaults is the values that the fields have where a record's own schema does
+// not have them, in schema order: the default, or null (Avro specification,
+// "Schema Resolution").
+func (s *Schema) Defaults() ([]Value, error) {
+	out := make([]Value, len(s.root.fields))
+	for i := range s.root.fields {
+		f := &s.root.fields[i]
+		out[i].Null = true
+		if !f.isDef {
+			continue
+		}
+		var err error
+		if out[i], err = f.node.read(&reader{f.def}); err != nil {
+			return nil, fmt.Errorf("field %q: default: %w", f.name, err)
+		}
+	}
+	return out, nil
+}
+
 func (n *node) read(r *reader) (v Value, err error) {
 	if n.op == opUnion && (n.value >= 0 || n.null >= 0 && len(n.branches) == 1) {
 		i, err := r.index(len(n.branches), errBranch)

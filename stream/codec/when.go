@@ -230,9 +230,8 @@ func appendDate(dst []byte, days int64) ([]byte, bool) {
 		return dst, false
 	}
 	y, m, d := civilFromDays(days)
-	dst = appendPadded(dst, y, 4)
-	dst = appendPadded(append(dst, '-'), int64(m), 2)
-	return appendPadded(append(dst, '-'), int64(d), 2), true
+	dst = append(appendPair(appendPair(dst, uint32(y/100)), uint32(y%100)), '-')
+	return appendPair(append(appendPair(dst, uint32(m)), '-'), uint32(d)), true
 }
 
 // appendClock appends HH:MM:SS with the unit's digits of a second.
