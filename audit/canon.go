@@ -19,7 +19,17 @@ type shape struct {
 	fields []row.Field
 	index  map[string]int
 	vals   []codec.Value // of the row at hand
+	absent []codec.Value // what a field is that a row has not; nil: null
 	buf    []byte
+}
+
+// resolved is the shape of a schema's rows in which a field that a row was
+// written without has its default, as it has in the rows of the source.
+func resolved(schema *codec.Schema) (*shape, error) {
+	s := newShape(schema.Row.Fields)
+	var err error
+	s.absent, err = schema.Defaults()
+	return s, err
 }
 
 func newShape(fields []row.Field) *shape {
@@ -42,8 +52,12 @@ func (s *shape) only(keep func(name string) bool) *shape {
 	return newShape(fields)
 }
 
-// clear makes every value null: what a row does not say is null.
+// clear makes every value what it is when a row does not say it.
 func (s *shape) clear() {
+	if s.absent != nil {
+		copy(s.vals, s.absent)
+		return
+	}
 	for i := range s.vals {
 		s.vals[i] = codec.Value{Null: true}
 	}

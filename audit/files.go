@@ -74,15 +74,21 @@ func (a *auditor) consumer(ctx context.Context, c stream.Consumer) error {
 	if n := countRows(cf.before); n > 0 {
 		h.Notes = append(h.Notes, fmt.Sprintf("%d rows are in files of a topic of this name that is gone", n))
 	}
+	written := newShape(schema.Row.Fields)
 	var unfit int64
-	expected, ok := a.expectedOf(ctx, c, t, bounds, starts, s, dead.Waiting, &unfit)
-	got := cf.side(ctx, newShape(schema.Row.Fields), cf.now, &h)
+	expected, of := a.expectedOf(ctx, c, t, bounds, starts, s, dead.Waiting, &unfit)
+	if of == Source {
+		if written, err = resolved(schema); err != nil {
+			return err
+		}
+	}
+	got := cf.side(ctx, written, cf.now, &h)
 	gotSum, err := sum(got)
 	if err != nil {
 		return err
 	}
 	h.Got, h.Files = int64(gotSum.Rows), int64(len(cf.now))
-	if !ok {
+	if of == "" {
 		h.Expected = h.Got
 		h.Notes = append(h.Notes, "the topic has dropped its oldest records and the source cannot be read: rows were not compared")
 		a.report.Hops = append(a.report.Hops, h)
@@ -95,7 +101,7 @@ func (a *auditor) consumer(ctx context.Context, c stream.Consumer) error {
 	h.Expected = int64(expectedSum.Rows)
 	if gotSum != expectedSum {
 		var quiet Hop // problems of the files are noted already
-		got := cf.side(ctx, newShape(schema.Row.Fields), cf.now, &quiet)
+		got := cf.side(ctx, written, cf.now, &quiet)
 		if h.Lost, h.Doubled, h.Examples, err = diff(expected, got, max(h.Expected, h.Got), a.cfg.Examples); err != nil {
 			return err
 		}
@@ -169,10 +175,10 @@ func (cf *consumerFiles) list(ctx context.Context, c stream.Consumer, t stream.T
 
 // expectedOf is the rows that a consumer's files should hold: the topic's
 // records from where its chains start or, where the topic has dropped records
-// that were to be read, the good rows of the sources. It says false when
-// neither is there. Records that are no rows are counted in unfit.
+// that were to be read, the good rows of the sources. It says which, and nothing
+// when neither is there. Records that are no rows are counted in unfit.
 func (a *auditor) expectedOf(ctx context.Context, c stream.Consumer, t stream.Topic, bounds stream.Offsets, starts map[int32]int64, s *shape,
-	waiting map[stream.RecordAt]bool, unfit *int64) (side, bool) {
+	waiting map[stream.RecordAt]bool, unfit *int64) (side, Kind) {
 	whole, dropped := true, false
 	from := stream.Offsets{Start: map[int32]int64{}, Committed: bounds.Committed}
 	for p, low := range bounds.Start {
@@ -190,11 +196,11 @@ func (a *auditor) expectedOf(ctx context.Context, c stream.Consumer, t stream.To
 	}
 	switch readable := len(sides) > 0 && !stdin; {
 	case whole && (!dropped || !readable):
-		return a.allRecords(ctx, t, c.Format, from, s, waiting, false, unfit), true
+		return a.allRecords(ctx, t, c.Format, from, s, waiting, false, unfit), Topic
 	case readable:
-		return both(sides...), true
+		return both(sides...), Source
 	}
-	return nil, false
+	return nil, ""
 }
 
 // sourceContent is the good rows of a source by content alone.

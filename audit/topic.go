@@ -271,10 +271,14 @@ func (a *auditor) eachSourceRow(ctx context.Context, p stream.Producer, schema *
 // row alone without a schema. Each pass counts in foreign what no producer sent.
 func (a *auditor) ownRecords(ctx context.Context, p stream.Producer, schema *codec.Schema, t stream.Topic, bounds stream.Offsets, foreign *int64) side {
 	var s *shape
+	var wrong error
 	if schema != nil {
-		s = newShape(schema.Row.Fields)
+		s, wrong = resolved(schema)
 	}
 	return func(yield func(uint64, func() Example) error) error {
+		if wrong != nil {
+			return wrong
+		}
 		var scratch []codec.Value
 		*foreign = 0
 		clear(a.strangers)
