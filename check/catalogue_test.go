@@ -44,6 +44,7 @@ var promises = []struct {
 	{"key present and not null", []string{"key-column", "key-null"}},
 	{"order per key preserved", []string{"key-order"}},
 	{"partition growth warned when records are keyed", []string{"partition-growth"}},
+	{"a topic takes what producers send", []string{"insync-replicas"}},
 	{"retention longer than the outage one plans for", []string{"retention-outage", "retention-size", "compaction"}},
 	{"lifecycle deletion later than load and audit", []string{"lifecycle-early"}},
 	{"the role's privileges on what the pipe needs", []string{"role-privileges"}},

@@ -97,13 +97,13 @@ const SampleRows = 1000
 
 // Facts is what outside reads have told. Everything is optional.
 type Facts struct {
-	Now        time.Time                  // zero: what depends on the time is not checked
-	Exists     map[string]map[string]bool // by kind and id: objects that the stack names and does not describe
-	Partitions map[string]int             // of topics as they are now, by name
-	Subjects   map[string]SubjectFacts    // by name
-	Tenant     string                     // in which mkt signs in to Azure
-	Region     string                     // of the Snowflake account, as CURRENT_REGION() has it
-	Accounts   map[string]string          // the regions of storage accounts, by name
+	Now      time.Time                  // zero: what depends on the time is not checked
+	Exists   map[string]map[string]bool // by kind and id: objects that the stack names and does not describe
+	Topics   map[string]TopicFacts      // as they are now, by name
+	Subjects map[string]SubjectFacts    // by name
+	Tenant   string                     // in which mkt signs in to Azure
+	Region   string                     // of the Snowflake account, as CURRENT_REGION() has it
+	Accounts map[string]string          // the regions of storage accounts, by name
 	// Privileges are those that the role of the connection has, inherited ones included, on objects that exist and that
 	// the stack names without describing them: by kind and id. An object that is not in it was not asked about.
 	Privileges map[string]map[string][]string
@@ -115,6 +115,13 @@ type Facts struct {
 
 // DefaultOutage is a long weekend.
 const DefaultOutage = 72 * time.Hour
+
+// TopicFacts is what a cluster has of a topic.
+type TopicFacts struct {
+	Partitions int
+	Replicas   int // of each partition
+	MinInSync  int // the topic's own min.insync.replicas; 0 where it has none
+}
 
 // SubjectFacts is what a registry has of a subject.
 type SubjectFacts struct {

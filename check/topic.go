@@ -41,6 +41,34 @@ var topicRules = []Rule{
 		Doc:   "A topic whose every row is to reach the table is not compacted: compaction keeps the last record of each key only, and what the consumer has not read by then is lost.",
 		Check: checkCompaction,
 	},
+	{
+		ID: "insync-replicas", Severity: hcl.DiagError, Summary: "Nothing can be written",
+		Doc: "A topic's `min.insync.replicas` is no more than its `replication_factor`. Kafka takes such a topic, and then refuses every record that is sent with `acks=all`, as mkt's producers do, with NOT_ENOUGH_REPLICAS. " +
+			"It is a warning for a topic that is like that already, and where no cluster is asked, as by `validate`.",
+		Check: checkInSyncReplicas,
+	},
+}
+
+func checkInSyncReplicas(p *Pipeline) (found []Finding) {
+	for _, topic := range p.nodes("kafka_topic") {
+		value, at, ok := setting(topic, "min.insync.replicas")
+		least, err := strconv.ParseInt(strings.TrimSpace(value), 10, 64)
+		replicas, known := topic.number("replication_factor")
+		if !ok || err != nil || !known || least <= replicas {
+			continue
+		}
+		f := Finding{At: at, Others: []End{topic.End("replication_factor")}, Warning: p.in.Scope == nil,
+			Detail: fmt.Sprintf("min.insync.replicas is %d and replication_factor is %d, so every record that a producer sends with acks=all is refused. Lower the one or raise the other.", least, replicas)}
+		for _, producer := range p.senders[Ref{Node: topic}.key()] {
+			f.Others = append(f.Others, producer.End("topic"))
+		}
+		if now, exists := p.Facts.Topics[topic.ID()]; exists && now.MinInSync > now.Replicas {
+			f.Warning = true
+			f.Detail += " The cluster's topic is like that already."
+		}
+		found = append(found, f)
+	}
+	return found
 }
 
 func checkKeyOrder(p *Pipeline) (found []Finding) {
@@ -88,14 +116,14 @@ func checkPartitionGrowth(p *Pipeline) (found []Finding) {
 		if topic == nil || seen[topic] || !known || key == "" || key == rowNumber {
 			continue
 		}
-		now, known := p.Facts.Partitions[producer.Topic.ID]
+		now, known := p.Facts.Topics[producer.Topic.ID]
 		want, known2 := topic.number("partitions")
-		if !known || !known2 || int64(now) >= want {
+		if !known || !known2 || int64(now.Partitions) >= want {
 			continue
 		}
 		seen[topic] = true
 		found = append(found, Finding{At: topic.End("partitions"), Others: []End{producer.End("key")},
-			Detail: fmt.Sprintf("The topic has %d partitions and gets %d, and %s keys its records: those of one key may go to another partition from then on, beside earlier ones that are not read yet. Let the consumers catch up before you apply.", now, want, producer.Addr)})
+			Detail: fmt.Sprintf("The topic has %d partitions and gets %d, and %s keys its records: those of one key may go to another partition from then on, beside earlier ones that are not read yet. Let the consumers catch up before you apply.", now.Partitions, want, producer.Addr)})
 	}
 	return found
 }

@@ -20,7 +20,7 @@ import (
 func (s *session) facts(ctx context.Context, p *planner.Plan, in *check.Input) {
 	ctx, cancel := context.WithTimeout(ctx, appTimeout)
 	defer cancel()
-	in.Facts.Partitions = partitions(p)
+	in.Facts.Topics = topics(p)
 	in.Facts.Subjects = s.histories(ctx, p)
 	named := check.Named(*in)
 	in.Facts.Exists = s.exist(ctx, named)
