@@ -53,6 +53,15 @@ func failure(what, hint string, err error) error {
 	return &providers.Error{Code: providers.Unavailable, Err: fmt.Errorf("%s: %w", what, withoutQuery(err))}
 }
 
+// unsettled keeps an error from saying that there is nothing: it came after a request that may have made something.
+func unsettled(err error) error {
+	e := &providers.Error{Code: providers.Unknown, Err: err}
+	if d := providers.Detail(err); d != nil {
+		e.Path, e.Hint = d.Path, d.Hint
+	}
+	return e
+}
+
 // withoutQuery keeps a SAS, which is a URL's query, out of the network's errors.
 func withoutQuery(err error) error {
 	text := err.Error()

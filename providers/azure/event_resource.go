@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
@@ -111,6 +110,10 @@ func (r *subscriptions) value(id string, got armeventgrid.EventSubscription) (ct
 	if p == nil {
 		return cty.NilVal, providers.Errorf(providers.Unknown, "read event subscription %s: the answer has no properties", name)
 	}
+	state := armeventgrid.EventSubscriptionProvisioningStateSucceeded
+	if p.ProvisioningState != nil {
+		state = *p.ProvisioningState
+	}
 	if p.EventDeliverySchema != nil {
 		v["schema"] = cty.StringVal(string(*p.EventDeliverySchema))
 	}
@@ -120,6 +123,10 @@ func (r *subscriptions) value(id string, got armeventgrid.EventSubscription) (ct
 		if d := p.Destination.GetEventSubscriptionDestination(); d.EndpointType != nil {
 			v["queue"] = cty.StringVal("(a destination of type " + string(*d.EndpointType) + ")")
 		}
+	}
+	switch state {
+	case armeventgrid.EventSubscriptionProvisioningStateFailed, armeventgrid.EventSubscriptionProvisioningStateCanceled: // it tells nobody anything
+		v["queue"] = cty.StringVal("(" + strings.ToLower(string(state)) + ") " + v["queue"].AsString())
 	}
 	if d, ok := p.DeadLetterDestination.(*armeventgrid.StorageBlobDeadLetterDestination); ok && d.Properties != nil {
 		v["dead_letter"] = r.storageRef(d.Properties.ResourceID, blobService, d.Properties.BlobContainerName)
@@ -222,7 +229,7 @@ func (r *subscriptions) Read(ctx context.Context, refs []providers.Ref) []provid
 			return l.found[strings.ToLower(ref.ID)]
 		}
 		got := r.readOne(ctx, ref.ID)
-		if providers.CodeOf(got.Err) == providers.NotFound {
+		if providers.CodeOf(got.Err) == providers.NotFound || errors.Is(got.Err, errGoing) {
 			return providers.Reading{}
 		}
 		return got
@@ -251,6 +258,9 @@ func (r *subscriptions) list(ctx context.Context, at scope) (map[string]provider
 		return pager, err
 	}, func(page listedSubscriptions) (bool, error) {
 		for _, item := range page.Value {
+			if going(*item) {
+				continue
+			}
 			id := at.String() + eventSubscriptions + deref(item.Name)
 			v, err := r.value(id, *item)
 			if err != nil {
@@ -277,11 +287,22 @@ func (r *subscriptions) readOne(ctx context.Context, id string) providers.Readin
 	got, _, err := call(ctx, r.Provider, "read event subscription "+name, managementHint, func(ctx context.Context) (armeventgrid.EventSubscriptionsClientGetResponse, error) {
 		return client.Get(ctx, at.String(), name, nil)
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return providers.Reading{Err: err}
+	case going(got.EventSubscription):
+		return providers.Reading{Err: providers.Errorf(providers.Conflict, "event subscription %s: %w", name, errGoing)}
 	}
 	state, err := r.value(id, got.EventSubscription)
 	return providers.Reading{State: state, Incarnation: markOf(got.EventSubscription), Err: err}
+}
+
+// errGoing is said of what is being deleted. It shows until that has ended.
+var errGoing = errors.New("it is being deleted")
+
+func going(s armeventgrid.EventSubscription) bool {
+	p := s.Properties
+	return p != nil && p.ProvisioningState != nil && *p.ProvisioningState == armeventgrid.EventSubscriptionProvisioningStateDeleting
 }
 
 // The mark is a label that each create makes up: the resource manager knows no incarnation, and of two creates in one moment, which
@@ -308,7 +329,12 @@ func markOf(s armeventgrid.EventSubscription) string {
 func (r *subscriptions) Create(ctx context.Context, changes []providers.Change) []providers.Result {
 	return providers.Each(ctx, parallel, changes, func(ctx context.Context, c providers.Change) providers.Result {
 		exists := providers.Result{Err: providers.Errorf(providers.Exists, "create event subscription %s: it exists already", c.ID)}
-		switch err := r.readOne(ctx, c.ID).Err; {
+		var err error
+		r.await(ctx, func(ctx context.Context) bool {
+			err = r.readOne(ctx, c.ID).Err
+			return !errors.Is(err, errGoing)
+		})
+		switch {
 		case err == nil:
 			return exists
 		case providers.CodeOf(err) != providers.NotFound:
@@ -337,10 +363,6 @@ func (r *subscriptions) Update(ctx context.Context, changes []providers.Change) 
 	})
 }
 
-// pollEvery is how often a long-running operation is asked about where the
-// resource manager does not say.
-const pollEvery = 2 * time.Second
-
 // put creates or updates and waits for the end of it. Repeating it is safe: the
 // call says what is to be, not what is to change.
 func (r *subscriptions) put(ctx context.Context, c providers.Change, mark string) providers.Result {
@@ -365,37 +387,17 @@ func (r *subscriptions) put(ctx context.Context, c providers.Change, mark string
 		return providers.Result{Err: err}
 	}
 	if err := finish(ctx, r.Provider, what, poller); err != nil {
-		return providers.Result{Err: err}
+		return providers.Result{Err: unsettled(err)}
 	}
-	got := r.readOne(ctx, c.ID)
-	return providers.Result{State: got.State, Incarnation: got.Incarnation, Private: map[string]string{privateMark: mark}, Err: got.Err}
-}
-
-// finish polls a long-running operation until it ends, at most for operation.
-// The poller keeps its place, so a failed poll is repeated like any call.
-func finish[R any](ctx context.Context, p *Provider, what string, poller *runtime.Poller[R]) error {
-	ctx, cancel := context.WithTimeout(ctx, operation)
-	defer cancel()
-	for !poller.Done() {
-		resp, _, err := call(ctx, p, what, managementHint, poller.Poll) //nolint:bodyclose // the poller has read it
-		if err != nil {
-			return err
-		}
-		if poller.Done() {
-			break
-		}
-		wait := pollEvery
-		if n := retryAfter(resp); n > 0 {
-			wait = time.Duration(n) * time.Second
-		}
-		select {
-		case <-ctx.Done():
-			return &providers.Error{Code: providers.Unavailable, Err: fmt.Errorf("%s: it is not finished after %s", what, operation)}
-		case <-time.After(wait):
-		}
+	var got providers.Reading
+	r.await(ctx, func(ctx context.Context) bool {
+		got = r.readOne(ctx, c.ID)
+		return providers.CodeOf(got.Err) != providers.NotFound
+	})
+	if got.Err != nil {
+		return providers.Result{Err: unsettled(fmt.Errorf("%s: it was written and could not be read back: %w", what, got.Err))}
 	}
-	_, _, err := call(ctx, p, what, managementHint, poller.Result)
-	return err
+	return providers.Result{State: got.State, Incarnation: got.Incarnation, Private: map[string]string{privateMark: mark}}
 }
 
 func (r *subscriptions) Delete(ctx context.Context, changes []providers.Change) []providers.Result {
@@ -415,6 +417,9 @@ func (r *subscriptions) Delete(ctx context.Context, changes []providers.Change) 
 		if err == nil {
 			err = finish(ctx, r.Provider, what, poller)
 		}
-		return deleted(err, "")
+		return r.gone(ctx, deleted(err, ""), func(ctx context.Context) bool {
+			err := r.readOne(ctx, c.ID).Err
+			return err != nil && !errors.Is(err, errGoing)
+		})
 	})
 }

@@ -237,7 +237,10 @@ func (r *policies) Delete(ctx context.Context, changes []providers.Change) []pro
 		_, _, err := policyCall(ctx, r, "delete", c.ID, func(ctx context.Context, client *armstorage.ManagementPoliciesClient, at scope) (armstorage.ManagementPoliciesClientDeleteResponse, error) {
 			return client.Delete(ctx, at.group, at.account, armstorage.ManagementPolicyNameDefault, nil)
 		})
-		return deleted(err, "")
+		return r.gone(ctx, deleted(err, ""), func(ctx context.Context) bool {
+			_, err := r.readOne(ctx, c.ID)
+			return err != nil
+		})
 	})
 }
 

@@ -266,25 +266,29 @@ func (r *assignments) Create(ctx context.Context, changes []providers.Change) []
 		if err != nil {
 			return providers.Result{Err: &providers.Error{Code: providers.Invalid, Err: err}}
 		}
-		return r.put(ctx, ref, on+roleAssignments+"/"+assignmentName(on, ref.role, principal), principal, c.After)
+		made := r.put(ctx, ref, on+roleAssignments+"/"+assignmentName(on, ref.role, principal), principal, c.After)
+		if made.Err == nil { // until then a plan would take it for gone, and a destroy would forget it
+			r.await(ctx, func(ctx context.Context) bool {
+				found, err := r.find(ctx, ref, principal)
+				if ctx.Err() == nil {
+					made.Err = err // it is there, and ours
+				}
+				return found != nil || err != nil
+			})
+		}
+		return made
 	})
 }
 
-// Update implements providers.Resource: the description is all that can be altered.
+// Update implements providers.Resource: the description is all that can be altered. What to alter is known from the plan; a list may
+// not show it (Azure: "Troubleshoot Azure RBAC", changes are not seen everywhere at once).
 func (r *assignments) Update(ctx context.Context, changes []providers.Change) []providers.Result {
 	return providers.Each(ctx, parallel, changes, func(ctx context.Context, c providers.Change) providers.Result {
 		ref, err := parseRole(c.ID)
 		if err != nil {
 			return providers.Result{Err: &providers.Error{Code: providers.Invalid, Err: err}}
 		}
-		_, found, principal, err := r.readOne(ctx, ref)
-		switch {
-		case err != nil:
-			return providers.Result{State: c.Before, Err: err}
-		case found == nil:
-			return providers.Result{Err: providers.Errorf(providers.Conflict, "change %s: it is gone", c.ID)}
-		}
-		return r.put(ctx, ref, found.ID, principal, c.After)
+		return r.put(ctx, ref, c.Before.GetAttr("id").AsString(), c.Before.GetAttr("principal_id").AsString(), c.After)
 	})
 }
 
@@ -325,7 +329,11 @@ func (r *assignments) Delete(ctx context.Context, changes []providers.Change) []
 			return providers.Result{Err: &providers.Error{Code: providers.Invalid, Err: err}}
 		}
 		id := c.Before.GetAttr("id").AsString()
-		return deleted(r.send(ctx, "take away "+ref.String(), http.MethodDelete, id, "", nil, nil), "")
+		res := deleted(r.send(ctx, "take away "+ref.String(), http.MethodDelete, id, "", nil, nil), "")
+		return r.gone(ctx, res, func(ctx context.Context) bool {
+			found, err := r.find(ctx, ref, c.Before.GetAttr("principal_id").AsString())
+			return found == nil || err != nil
+		})
 	})
 }
 

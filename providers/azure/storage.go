@@ -2,6 +2,7 @@ package azure
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/zclconf/go-cty/cty"
@@ -48,7 +49,7 @@ func (p *Provider) readStorage(ctx context.Context, refs []providers.Ref, servic
 		}
 		state, err := one(ctx, ref.ID)
 		switch azureCode(err) { // another 404 may come from whoever stands in between
-		case "ContainerNotFound", "QueueNotFound":
+		case "ContainerNotFound", "QueueNotFound", "ContainerBeingDeleted", "QueueBeingDeleted": // what is going is gone: Create waits for its name
 			return providers.Reading{}
 		}
 		return providers.Reading{State: state, Err: err}
@@ -96,10 +97,37 @@ func (p *Provider) created(ctx context.Context, c providers.Change, tries int, e
 		return providers.Result{Err: err}
 	}
 	state, readErr := read(ctx, c.ID)
-	if lost && (readErr != nil || !state.RawEquals(c.After)) {
+	switch {
+	case lost && readErr != nil:
+		return providers.Result{Err: unsettled(fmt.Errorf("%w; whose it is could not be read: %w", err, readErr))}
+	case lost && !state.RawEquals(c.After):
 		return providers.Result{Err: err}
+	case readErr != nil: // it is there, and ours
+		state = c.After
 	}
 	return providers.Result{State: state, Err: readErr}
+}
+
+// await asks until it is answered with true, for as long as an operation is tried: what the resource manager took shows a little later
+// where it asks a replica. What does not show by then is left to it.
+func (p *Provider) await(ctx context.Context, shown func(context.Context) bool) {
+	ctx, cancel := context.WithTimeout(ctx, p.retryFor)
+	defer cancel()
+	for wait := 250 * time.Millisecond; !shown(ctx); wait = min(2*wait, 5*time.Second) {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
+}
+
+// gone waits after a delete that was taken until the object does not show any more.
+func (p *Provider) gone(ctx context.Context, res providers.Result, gone func(context.Context) bool) providers.Result {
+	if res.Err == nil {
+		p.await(ctx, gone)
+	}
+	return res
 }
 
 // deleted answers a delete: what is gone, or going, is a success. deleting is the service's code for what is going, "" if
