@@ -179,7 +179,8 @@ func configures(ctx context.Context, broker *kgo.Broker, changes []providers.Cha
 
 // awaitShown polls until every broker tells of the changes without an error as shows wants it: the brokers learn of them from the
 // controller one after the other. all gives states by ID, none for what does not exist, as the broker asked knows them; one that
-// does not answer is passed over. noun is for messages.
+// does not answer is passed over. What was made and cannot be looked at is given as it was wanted, with the error: it is there, also if
+// the next broker to be asked does not know of it yet. noun is for messages.
 func awaitShown(ctx context.Context, s *second, noun string, changes []providers.Change, errs []error,
 	all func(context.Context, kmsg.Requestor) (map[string]cty.Value, error), shows func(ch providers.Change, state cty.Value) bool) []providers.Result {
 	results := make([]providers.Result, len(changes))
@@ -211,7 +212,7 @@ func awaitShown(ctx context.Context, s *second, noun string, changes []providers
 	}
 	for i, ch := range changes {
 		if results[i].Err = errs[i]; errs[i] == nil && err != nil {
-			results[i].Err = fmt.Errorf("%s %s: %w", noun, ch.ID, err)
+			results[i] = providers.Result{State: ch.After, Err: fmt.Errorf("%s %s: %w", noun, ch.ID, err)}
 		}
 		if results[i].Err == nil {
 			results[i].State = found[ch.ID]

@@ -7,6 +7,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/zclconf/go-cty/cty"
 
@@ -15,6 +16,7 @@ import (
 	"mkt/providers"
 	"mkt/providers/kafka"
 	"mkt/providers/providertest"
+	"mkt/spec"
 )
 
 func TestQuotaConforms(t *testing.T) {
@@ -96,6 +98,50 @@ func TestQuotasThatMayNotBeSeen(t *testing.T) {
 	got := r.Read(within(t, 20*time.Second), ref[:1])[0]
 	if d := providers.Detail(got.Err); d == nil || d.Code != providers.Denied || !strings.Contains(d.Hint, "DescribeConfigs") {
 		t.Errorf("read as %#v, %+v", got.State, got.Err)
+	}
+}
+
+// What was made and may not be looked at then is there all the same: else an apply after this one would take it for another's, as soon
+// as the broker that it asks knows of it.
+func TestMadeAndNotSeen(t *testing.T) {
+	refuseSecond := func(c *kfake.Cluster, key kmsg.Key, refuse func(kmsg.Response)) {
+		asked := 0
+		c.ControlKey(int16(key), func(req kmsg.Request) (kmsg.Response, error, bool) {
+			c.KeepControl()
+			if asked++; asked != 2 {
+				return nil, nil, false
+			}
+			resp := req.ResponseKind()
+			refuse(resp)
+			return resp, nil, true
+		})
+	}
+	after := map[string]cty.Value{
+		"kafka_quota": cty.ObjectVal(map[string]cty.Value{"user": cty.StringVal("u"), "client_id": cty.NullVal(cty.String), "producer_byte_rate": cty.NumberIntVal(1024),
+			"consumer_byte_rate": cty.NullVal(cty.Number), "request_percentage": cty.NullVal(cty.Number), "controller_mutation_rate": cty.NullVal(cty.Number)}),
+		"kafka_acl": cty.ObjectVal(map[string]cty.Value{"resource_type": cty.StringVal("TOPIC"), "resource_name": cty.StringVal("t"), "pattern": cty.StringVal("LITERAL"),
+			"principal": cty.StringVal("User:u"), "host": cty.StringVal("*"), "operation": cty.StringVal("READ"), "permission": cty.StringVal("ALLOW")}),
+	}
+	for _, kind := range []*spec.Kind{kafka.Quota, kafka.ACL} {
+		c, conn := fake(t)
+		refuseSecond(c, kmsg.DescribeClientQuotas, func(r kmsg.Response) {
+			r.(*kmsg.DescribeClientQuotasResponse).ErrorCode = kerr.ClusterAuthorizationFailed.Code
+		})
+		refuseSecond(c, kmsg.DescribeACLs, func(r kmsg.Response) {
+			r.(*kmsg.DescribeACLsResponse).ErrorCode = kerr.ClusterAuthorizationFailed.Code
+		})
+		want := after[kind.Name]
+		got := provider(t, conn).Resource(kind.Name).Create(within(t, 20*time.Second), []providers.Change{{ID: kind.ID(want), After: want}})[0]
+		if providers.CodeOf(got.Err) != providers.Denied || got.State == cty.NilVal || !got.State.RawEquals(want) {
+			t.Errorf("%s: %#v, %v", kind.Name, got.State, got.Err)
+		}
+	}
+	c, conn := fake(t)
+	r := provider(t, conn).Resource("kafka_topic")
+	c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Metadata}, Topic: "t", Err: kerr.TopicAuthorizationFailed, Count: 1})
+	got := r.Create(within(t, 20*time.Second), []providers.Change{create(topic("t", 1, 3))})[0]
+	if providers.CodeOf(got.Err) != providers.Unknown || !strings.Contains(got.Err.Error(), "could not be read back") {
+		t.Errorf("kafka_topic: %#v, %v", got.State, got.Err)
 	}
 }
 

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"github.com/confluentinc/confluent-kafka-go/v2/schemaregistry"
 	"github.com/zclconf/go-cty/cty"
 
@@ -106,10 +108,11 @@ func (s *subjects) Create(ctx context.Context, changes []providers.Change) []pro
 			return providers.Result{Err: err}
 		}
 		// The schema first: if it is refused, nothing is left behind.
-		if err := s.register(ctx, ch); err != nil {
+		id, err := s.register(ctx, ch)
+		if err != nil {
 			return providers.Result{Err: err}
 		}
-		return s.finish(ctx, ch, errors.Join(s.configure(ctx, ch), s.setMode(ctx, ch)))
+		return s.finish(ctx, ch, id, errors.Join(s.configure(ctx, ch), s.setMode(ctx, ch)))
 	})
 }
 
@@ -119,6 +122,7 @@ func (s *subjects) Update(ctx context.Context, changes []providers.Change) []pro
 	return providers.Each(ctx, registryCalls, changes, func(ctx context.Context, ch providers.Change) providers.Result {
 		opens := differs(ch, "mode") && ch.After.GetAttr("mode").AsString() == "READWRITE"
 		var err error
+		id := 0
 		if opens {
 			err = s.setMode(ctx, ch)
 		}
@@ -126,27 +130,27 @@ func (s *subjects) Update(ctx context.Context, changes []providers.Change) []pro
 			err = s.configure(ctx, ch)
 		}
 		if err == nil && (differs(ch, "schema") || differs(ch, "reference")) {
-			err = s.register(ctx, ch)
+			id, err = s.register(ctx, ch)
 		}
 		if err == nil && !opens {
 			err = s.setMode(ctx, ch)
 		}
-		return s.finish(ctx, ch, err)
+		return s.finish(ctx, ch, id, err)
 	})
 }
 
 // finish reads the subject back. The schema stays as it was written: the
-// registry has it, in its own words.
-func (s *subjects) finish(ctx context.Context, ch providers.Change, failed error) providers.Result {
+// registry has it, in its own words. id is that of the schema which was registered, 0 if none was.
+func (s *subjects) finish(ctx context.Context, ch providers.Change, id int, failed error) providers.Result {
 	private := map[string]string{deletionKey: ch.After.GetAttr("deletion").AsString()}
 	result := providers.Result{Private: private, Err: failed}
-	latest, err := s.latest(ctx, ch.ID)
-	if err == nil {
-		result.State, err = s.state(ctx, ch.ID, latest, private)
-	}
-	if err != nil {
-		if failed == nil {
-			result.Err = err
+	var err error
+	if result.State, err = s.shown(ctx, ch, id, failed == nil, private); err != nil {
+		switch {
+		case failed == nil:
+			result.Err = unseen(fmt.Sprintf("subject %q: the registry", ch.ID), err)
+		case id != 0:
+			result.Err = unsettled(fmt.Errorf("%w; and what is there could not be read: %w", failed, err))
 		}
 		return result
 	}
@@ -162,6 +166,35 @@ func (s *subjects) finish(ctx context.Context, ch providers.Change, failed error
 		}
 	}
 	return result
+}
+
+// shown reads a subject until it is as the change makes it, for at most everywhereFor: the instances of a registry learn of changes one
+// after the other, and any of them answers (Schema Registry issues 406 and 437: "it is possible for one to have stale data"). What a
+// registry does not show by then is given as it is. Of a change that was not whole, what it registered is enough.
+func (s *subjects) shown(ctx context.Context, ch providers.Change, id int, whole bool, private map[string]string) (state cty.Value, err error) {
+	policy := backoff.NewExponentialBackOff()
+	policy.InitialInterval, policy.MaxInterval = 20*time.Millisecond, time.Second
+	_, _ = backoff.Retry(ctx, func() (struct{}, error) {
+		var latest schemaregistry.SchemaMetadata
+		if latest, err = s.latest(ctx, ch.ID); err == nil {
+			state, err = s.state(ctx, ch.ID, latest, private)
+		}
+		switch {
+		case id != 0 && providers.CodeOf(err) == providers.NotFound:
+			return struct{}{}, err
+		case err != nil:
+			return struct{}{}, backoff.Permanent(err)
+		case whole && id != 0 && latest.ID != id && ch.Before != cty.NilVal && latest.Version <= number(ch.Before.GetAttr("version"), 0):
+			return struct{}{}, errors.New("the version does not show yet")
+		}
+		for _, name := range []string{"compatibility", "mode", "normalize"} {
+			if whole && differs(ch, name) && !state.GetAttr(name).RawEquals(ch.After.GetAttr(name)) {
+				return struct{}{}, errors.New("the settings do not show yet")
+			}
+		}
+		return struct{}{}, nil
+	}, backoff.WithBackOff(policy), backoff.WithMaxElapsedTime(min(everywhereFor, providers.LimitsOf(ctx).Retry)))
+	return state, err
 }
 
 // differs tells whether a change sets an attribute to something known that it
@@ -220,16 +253,19 @@ func normalizes(v cty.Value) bool {
 	return n.IsKnown() && !n.IsNull() && n.True()
 }
 
-// register adds a version. It is safe to send again: the registry knows a
+// register adds a version and returns the schema's id, 0 with an error. It is safe to send again: the registry knows a
 // schema that it has.
-func (s *subjects) register(ctx context.Context, ch providers.Change) error {
-	_, err := registryAsk(ctx, s.registryClient, fmt.Sprintf("register a schema for subject %q", ch.ID), func(c schemaregistry.Client) (int, error) {
+func (s *subjects) register(ctx context.Context, ch providers.Change) (id int, err error) {
+	id, err = registryAsk(ctx, s.registryClient, fmt.Sprintf("register a schema for subject %q", ch.ID), func(c schemaregistry.Client) (int, error) {
 		return c.Register(ch.ID, info(ch.After), normalizes(ch.After))
 	})
-	return err
+	if err != nil {
+		return 0, err // the client says -1
+	}
+	return id, nil
 }
 
-// Delete implements providers.Resource.
+// Delete implements providers.Resource. It returns when the subject does not show any more, but waits no longer than everywhereFor.
 func (s *subjects) Delete(ctx context.Context, changes []providers.Change) []providers.Result {
 	return providers.Each(ctx, registryCalls, changes, func(ctx context.Context, ch providers.Change) providers.Result {
 		what := fmt.Sprintf("delete subject %q", ch.ID)
@@ -243,6 +279,15 @@ func (s *subjects) Delete(ctx context.Context, changes []providers.Change) []pro
 				return providers.Result{Err: err}
 			}
 		}
+		policy := backoff.NewExponentialBackOff()
+		policy.InitialInterval, policy.MaxInterval = 20*time.Millisecond, time.Second
+		_, _ = backoff.Retry(ctx, func() (struct{}, error) {
+			_, err := s.latest(ctx, ch.ID)
+			if err == nil {
+				return struct{}{}, errors.New("the subject shows still")
+			}
+			return struct{}{}, backoff.Permanent(err)
+		}, backoff.WithBackOff(policy), backoff.WithMaxElapsedTime(min(everywhereFor, providers.LimitsOf(ctx).Retry)))
 		return providers.Result{}
 	})
 }

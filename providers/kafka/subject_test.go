@@ -3,9 +3,11 @@ package kafka_test
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -139,7 +141,8 @@ func TestSubjectNormalizeIsNotKept(t *testing.T) {
 			_, _ = io.WriteString(w, strings.ReplaceAll(answer.Body.String(), `"normalize":true`, `"normalize":false`))
 		})
 	})
-	made := r.Create(within(t, 20*time.Second), []providers.Change{create(with(subject("s", row), "normalize", cty.True))})[0]
+	short := providers.WithLimits(within(t, 20*time.Second), providers.Limits{Call: 10 * time.Second, Retry: 200 * time.Millisecond, Connect: time.Second})
+	made := r.Create(short, []providers.Change{create(with(subject("s", row), "normalize", cty.True))})[0]
 	if d := providers.Detail(made.Err); d == nil || d.Code != providers.Invalid || !strings.Contains(d.Error(), "does not keep it") || d.Hint == "" || made.State == cty.NilVal {
 		t.Errorf("%#v, %+v", made.State, made.Err)
 	}
@@ -327,6 +330,81 @@ func TestRegistryRetryAfter(t *testing.T) {
 		got := r.Read(ctx, []providers.Ref{{ID: "s"}})[0]
 		if took := time.Since(began); got.Err != nil || busy.Load() != nil || took < time.Second {
 			t.Errorf("%s: told to wait for 1s, it took %s: %v", path, took, got.Err)
+		}
+	}
+}
+
+// lagging is a registry of which a second instance, which has not heard of the last change, answers the next question of each sort.
+func lagging(next http.Handler) http.Handler {
+	var mu sync.Mutex
+	before, late := map[string]*httptest.ResponseRecorder{}, map[string]bool{}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		answer := httptest.NewRecorder()
+		if path := r.URL.String(); r.Method != http.MethodGet {
+			next.ServeHTTP(answer, r)
+			for path := range before {
+				late[path] = true
+			}
+		} else if late[path] {
+			answer, late[path] = before[path], false
+		} else {
+			next.ServeHTTP(answer, r)
+			before[path] = answer
+		}
+		maps.Copy(w.Header(), answer.Header())
+		w.WriteHeader(answer.Code)
+		_, _ = w.Write(answer.Body.Bytes())
+	})
+}
+
+// TestSubjectOnSeveralInstances: what an instance of the registry that lags behind answers is not what is there.
+func TestSubjectOnSeveralInstances(t *testing.T) {
+	r := subjects(t, lagging)
+	ctx := within(t, 20*time.Second)
+	made := r.Create(ctx, []providers.Change{create(subject("s", row))})[0]
+	if made.Err != nil || !made.State.GetAttr("version").RawEquals(cty.NumberIntVal(1)) {
+		t.Fatalf("%#v, %v", made.State, made.Err)
+	}
+	after := subject("s", rowMore)
+	for _, attr := range []string{"compatibility", "mode", "normalize"} {
+		after = with(after, attr, made.State.GetAttr(attr))
+	}
+	more := r.Update(ctx, []providers.Change{{ID: "s", Before: made.State, After: after}})[0]
+	if more.Err != nil || !more.State.GetAttr("version").RawEquals(cty.NumberIntVal(2)) || !more.State.GetAttr("id").RawEquals(cty.NumberIntVal(2)) {
+		t.Fatalf("%#v, %v", more.State, more.Err)
+	}
+	after = with(with(after, "compatibility", cty.StringVal("FULL")), "normalize", cty.True)
+	set := r.Update(ctx, []providers.Change{{ID: "s", Before: more.State, After: after}})[0]
+	if set.Err != nil || !set.State.GetAttr("compatibility").RawEquals(cty.StringVal("FULL")) {
+		t.Fatalf("%#v, %v", set.State, set.Err)
+	}
+	if gone := r.Delete(ctx, []providers.Change{{ID: "s", Before: set.State}})[0]; gone.Err != nil {
+		t.Fatal(gone.Err)
+	}
+	if again := r.Create(ctx, []providers.Change{create(subject("s", row))})[0]; again.Err != nil {
+		t.Errorf("its name is not free: %v", again.Err)
+	}
+}
+
+// TestSubjectMadeAndNotSeen refuses what comes after a subject was registered: the error does not say that there is none.
+func TestSubjectMadeAndNotSeen(t *testing.T) {
+	for _, settings := range []int{http.StatusOK, http.StatusForbidden} { // the setting is taken, or refused as well
+		made := false
+		r := subjects(t, func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if made && (r.Method == http.MethodGet || settings != http.StatusOK) {
+					http.Error(w, `{"error_code":403,"message":"no"}`, http.StatusForbidden)
+					return
+				}
+				made = made || r.Method == http.MethodPost
+				next.ServeHTTP(w, r)
+			})
+		})
+		got := r.Create(within(t, 20*time.Second), []providers.Change{create(subject("s", row, "compatibility", "FULL"))})[0]
+		if d := providers.Detail(got.Err); d == nil || d.Code != providers.Unknown || d.Hint == "" || (strings.Contains(got.Err.Error(), "set the compatibility") != (settings != http.StatusOK)) {
+			t.Errorf("%#v, %v", got.State, got.Err)
 		}
 	}
 }

@@ -174,20 +174,10 @@ func checkTopic(v cty.Value) (problems []spec.Problem) {
 	if config.IsNull() || !config.IsKnown() {
 		return nil
 	}
-	for key, value := range config.AsValueMap() {
-		path := cty.GetAttrPath("config").IndexString(key)
+	for key := range config.AsValueMap() {
 		if !contains(knownSettings, key) && !strings.HasPrefix(key, "confluent.") {
-			problems = append(problems, spec.Problem{Path: path, Warning: true, Summary: "Unknown topic setting",
+			problems = append(problems, spec.Problem{Path: cty.GetAttrPath("config").IndexString(key), Warning: true, Summary: "Unknown topic setting",
 				Detail: fmt.Sprintf("Apache Kafka 4.1 has no topic setting %q; a broker that does not know it will refuse it.", key)})
-		}
-		factor := v.GetAttr("replication_factor")
-		if key != "min.insync.replicas" || value.IsNull() || !value.IsKnown() || factor.IsNull() || !factor.IsKnown() {
-			continue
-		}
-		if want, err := cty.ParseNumberVal(strings.TrimSpace(value.AsString())); err == nil && want.GreaterThan(factor).True() {
-			problems = append(problems, spec.Problem{Path: path, Summary: "Nothing could be written",
-				Detail: fmt.Sprintf("min.insync.replicas is %s and replication_factor is %s, so that no producer with acks=all could ever write.",
-					value.AsString(), factor.AsBigFloat().Text('f', 0))})
 		}
 	}
 	return problems

@@ -12,8 +12,15 @@ import (
 	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"github.com/dustin/go-humanize"
 	"github.com/zclconf/go-cty/cty"
+	"golang.org/x/sync/errgroup"
 
 	"mkt/providers"
+)
+
+// What the client makes of the answer is many times what is kept of it, so one question is about so many topics.
+const (
+	topicsADescribe = 1000
+	describesAtOnce = 2
 )
 
 // topics manages kafka_topic. A batch is one request for each kind of question:
@@ -23,15 +30,29 @@ type topics struct{ *cluster }
 // Complete implements providers.Resource; a topic's defaults are the cluster's.
 func (t *topics) Complete(v cty.Value) (cty.Value, error) { return v, nil }
 
-// Read implements providers.Resource: one request for the descriptions, one for
-// the settings.
+// Read implements providers.Resource: for topicsADescribe topics one request for the descriptions and one for the
+// settings.
 func (t *topics) Read(ctx context.Context, refs []providers.Ref) []providers.Reading {
+	readings := make([]providers.Reading, len(refs))
+	var parts errgroup.Group
+	parts.SetLimit(describesAtOnce)
+	for at := 0; at < len(refs); at += topicsADescribe {
+		end := min(at+topicsADescribe, len(refs))
+		parts.Go(func() error {
+			t.readPart(ctx, refs[at:end], readings[at:end])
+			return nil
+		})
+	}
+	_ = parts.Wait()
+	return readings
+}
+
+func (t *topics) readPart(ctx context.Context, refs []providers.Ref, readings []providers.Reading) {
 	names := make([]string, len(refs))
 	for i, ref := range refs {
 		names[i] = ref.ID
 	}
 	states, err := retry(ctx, func(ctx context.Context) (map[string]topicState, error) { return t.describe(ctx, names) })
-	readings := make([]providers.Reading, len(refs))
 	for i, name := range names {
 		s := states[name]
 		if err != nil {
@@ -39,7 +60,6 @@ func (t *topics) Read(ctx context.Context, refs []providers.Ref) []providers.Rea
 		}
 		readings[i] = providers.Reading{State: s.value, Incarnation: s.id, Err: s.err}
 	}
-	return readings
 }
 
 // Create implements providers.Resource: one request for all.
@@ -246,7 +266,10 @@ func (t *topics) await(ctx context.Context, changes []providers.Change, errs []e
 		}
 		for _, i := range at {
 			if s := states[changes[i].ID]; s.err != nil || shown(changes[i], s) {
-				results[i].State, results[i].Incarnation, results[i].Err = s.value, s.id, s.err
+				results[i].State, results[i].Incarnation = s.value, s.id
+				if s.err != nil {
+					results[i].Err = unseen(fmt.Sprintf("topic %q: the broker", changes[i].ID), s.err)
+				}
 				delete(waiting, i)
 			}
 		}
@@ -272,6 +295,20 @@ func (t *topics) await(ctx context.Context, changes []providers.Change, errs []e
 			Hint: "Run apply again; it goes on from what is there."}
 	}
 	return results
+}
+
+// unseen is the error of a change that was taken and that one of the servers does not let be looked at. who took it is for the message.
+func unseen(who string, err error) error {
+	return unsettled(fmt.Errorf("%s took the change and it could not be read back: %w", who, err))
+}
+
+// unsettled keeps an error from saying that there is nothing, also if the next server to be asked does not know of the object yet.
+func unsettled(err error) error {
+	e := &providers.Error{Code: providers.Unknown, Err: err}
+	if d := providers.Detail(err); d != nil {
+		e.Path, e.Hint = d.Path, d.Hint
+	}
+	return e
 }
 
 // Holds implements providers.Holder: the records between the first and the last

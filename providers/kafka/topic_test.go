@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -244,7 +245,8 @@ func TestThousandTopicsInFewRequests(t *testing.T) {
 		t.Errorf("1,000 topics created in %d requests: %s", n, what)
 	}
 	cold := provider(t, conn)
-	for _, got := range cold.Resource("kafka_topic").Read(ctx, refs) {
+	read := cold.Resource("kafka_topic").Read(ctx, refs)
+	for _, got := range read {
 		if got.Err != nil || got.State == cty.NilVal {
 			t.Fatalf("%+v", got)
 		}
@@ -254,6 +256,14 @@ func TestThousandTopicsInFewRequests(t *testing.T) {
 	if n > 5 {
 		t.Errorf("1,000 topics read in %d requests: %s", n, what)
 	}
+	// More than one question asks for: each answer is at the place of its topic.
+	parts := cold.Resource("kafka_topic").Read(ctx, slices.Concat(refs, []providers.Ref{{ID: "missing"}}, refs))
+	for i, want := range slices.Concat(read, []providers.Reading{{}}, read) {
+		if got := parts[i]; got.Err != nil || got.Incarnation != want.Incarnation || (got.State == cty.NilVal) != (i == len(read)) {
+			t.Fatalf("topic %d: %+v instead of %+v", i, got, want)
+		}
+	}
+	asked.take()
 	var growing []providers.Change
 	for i, ch := range changes {
 		before := cold.Resource("kafka_topic").Read(ctx, refs[i:i+1])[0].State

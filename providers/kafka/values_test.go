@@ -109,17 +109,14 @@ func TestTopicChecks(t *testing.T) {
 	}
 	for _, c := range []struct {
 		config cty.Value
-		factor cty.Value
 		want   string
 	}{
-		{config("retention.msec", "1"), three, "Unknown topic setting"},
-		{config("min.insync.replicas", "4"), three, "Nothing could be written"},
-		{config("min.insync.replicas", "4"), cty.UnknownVal(cty.Number), ""},
-		{config("min.insync.replicas", "2", "confluent.x", "y"), three, ""},
-		{cty.UnknownVal(cty.Map(cty.String)), three, ""},
+		{config("retention.msec", "1"), "Unknown topic setting"},
+		{config("min.insync.replicas", "2", "confluent.x", "y"), ""},
+		{cty.UnknownVal(cty.Map(cty.String)), ""},
 	} {
 		got := ""
-		for _, p := range checkTopic(object("config", c.config, "replication_factor", c.factor)) {
+		for _, p := range checkTopic(object("config", c.config)) {
 			got += p.Summary
 		}
 		if got != c.want {
