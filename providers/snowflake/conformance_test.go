@@ -18,6 +18,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"mkt/local/warehouse"
+	"mkt/planner"
 	"mkt/providers"
 	"mkt/providers/providertest"
 	"mkt/providers/snowflake"
@@ -251,7 +252,7 @@ func TestTableConforms(t *testing.T) {
 			column "t" { type = "time" }
 			column "bin" { type = "binary" }
 			column "tz" { type = "timestamp_tz(3)" }
-		`)},
+		`), stack("transient = true\n" + base)},
 		Unchanged: []providertest.Step{
 			{Name: "spelling and order", Stack: stack("column \"VOLUME\" { type = \"decimal(10, 2)\" }\ncolumn \"index\" { type = \"varchar(256)\" }")},
 			{Name: "an old rename", Stack: stack("column \"Index\" {\n type = \"VARCHAR(256)\"\n renamed_from = \"idx\"\n}\ncolumn \"Volume\" { type = \"NUMBER(10,2)\" }")},
@@ -263,6 +264,7 @@ func TestTableConforms(t *testing.T) {
 			{Name: "rename once more", From: stack("column \"Key\" {\n type = \"VARCHAR(256)\"\n renamed_from = \"Idx\"\n}"), Stack: stack("column \"Name\" {\n type = \"VARCHAR(300)\"\n renamed_from = \"Key\"\n}")},
 			{Name: "nullability and comments", Stack: stack("comment = \"t\"\ncolumn \"Index\" {\n type = \"VARCHAR(256)\"\n nullable = false\n comment = \"c\"\n}\ncolumn \"Volume\" { type = \"NUMBER(10,2)\" }")},
 			{Name: "drop a default and not null", From: stack(base + "column \"d\" {\n type = \"FLOAT\"\n default = \"1\"\n nullable = false\n}"), Stack: stack(base + "column \"d\" { type = \"FLOAT\" }")},
+			{Name: "comment of a transient one", From: stack("transient = true\n" + base), Stack: stack("transient = true\ncomment = \"t\"\n" + base), Attrs: []string{"comment"}},
 			{Name: "clustering and retention", Stack: stack("cluster_by = [\"Index\"]\ndata_retention_days = 3\n" + base), Attrs: []string{"data_retention_days"}},
 		},
 		Replacements: []providertest.Step{
@@ -271,6 +273,8 @@ func TestTableConforms(t *testing.T) {
 			{Name: "another scale", Stack: stack("column \"Index\" { type = \"VARCHAR(256)\" }\ncolumn \"Volume\" { type = \"NUMBER(12,4)\" }"), Want: "another scale"},
 			{Name: "a default", Stack: stack("column \"Index\" {\n type = \"VARCHAR(256)\"\n default = \"'x'\"\n}\ncolumn \"Volume\" { type = \"NUMBER(10,2)\" }"), Want: "a default cannot be added"},
 			{Name: "another default", From: stack(base + "column \"d\" {\n type = \"FLOAT\"\n default = \"1\"\n}"), Stack: stack(base + "column \"d\" {\n type = \"FLOAT\"\n default = \"2\"\n}"), Want: "a default cannot be changed"},
+			{Name: "transient", Stack: stack("transient = true\n" + base), Attrs: []string{"transient"}, Want: "once it exists"},
+			{Name: "permanent", From: stack("transient = true\n" + base), Stack: stack("transient = false\n" + base), Attrs: []string{"transient"}},
 			{Name: "name", Stack: stack("name = \"other\"\n" + base), Attrs: []string{"name"}},
 			{Name: "schema", Stack: moved(stack(base)), Attrs: []string{"schema"}},
 		},
@@ -325,6 +329,34 @@ func TestFileFormatConforms(t *testing.T) {
 		},
 		Outside: outside(func(id string) string { return "ALTER FILE FORMAT " + id + " SET COMMENT = 'somebody'" }),
 	})
+}
+
+// TestPlanShowsTheOptionsThatChange: what a format has by default is no change, whether the stack says it or leaves it out.
+func TestPlanShowsTheOptionsThatChange(t *testing.T) {
+	b := providertest.NewBench(t, snowflake.Kinds(), map[string]providers.Provider{"snowflake": world(t).Provider})
+	stack := func(options string) string {
+		return schema + "snowflake_file_format \"f\" {\n schema = snowflake_schema.raw\n type = \"CSV\"\n options = { " + options + " }\n}"
+	}
+	b.MustApply(t, stack(`SKIP_HEADER = 1`))
+	for _, step := range []struct{ options, want string }{
+		{`SKIP_HEADER = 2`, `options["SKIP_HEADER"]`},
+		{`SKIP_HEADER = 3, MULTI_LINE = true`, `options["SKIP_HEADER"]`},
+		{`TRIM_SPACE = true, NULL_IF = "()"`, `options["NULL_IF"] options["SKIP_HEADER"] options["TRIM_SPACE"]`},
+		{``, `options["NULL_IF"] options["TRIM_SPACE"]`},
+	} {
+		p := b.MustPlan(t, stack(step.options))
+		var got []string
+		for _, c := range p.Changes {
+			for _, a := range c.Attrs {
+				got = append(got, planner.PathText(a.Path))
+			}
+		}
+		if text := strings.Join(got, " "); text != step.want {
+			t.Errorf("%s: the plan shows %s, want %s", step.options, text, step.want)
+		}
+		b.MustApply(t, stack(step.options))
+		b.MustBeEmpty(t, stack(step.options))
+	}
 }
 
 const tenantID = "00000000-0000-0000-0000-000000000000"

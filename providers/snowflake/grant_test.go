@@ -81,6 +81,35 @@ func TestGrantChecks(t *testing.T) {
 	}
 }
 
+// TestSuffersWithWhatHoldsIt: what a schema or database holds is replaced with it, pipes and streams too.
+func TestSuffersWithWhatHoldsIt(t *testing.T) {
+	p := New(Connection{}, Options{})
+	for _, tc := range []struct {
+		kind, attr, ref string
+		replaced        bool
+		want            spec.Act
+	}{
+		{"snowflake_table", "schema", "snowflake_schema", true, spec.Replace},
+		{"snowflake_table", "schema", "snowflake_database", true, spec.Replace},
+		{"snowflake_table", "schema", "snowflake_schema", false, spec.Same},
+		{"snowflake_schema", "database", "snowflake_database", true, spec.Replace},
+		{"snowflake_view", "schema", "snowflake_schema", true, spec.Replace},
+		{"snowflake_task", "schema", "snowflake_schema", true, spec.Replace},
+		{"snowflake_task", "warehouse", "snowflake_warehouse", true, spec.Same},
+		{"snowflake_stage", "schema", "snowflake_schema", true, spec.Replace},
+		{"snowflake_stage", "container", "azure_container", true, spec.Same},
+		{"snowflake_pipe", "schema", "snowflake_schema", true, spec.Replace},
+		{"snowflake_pipe", "copy", "snowflake_schema", true, spec.Same},
+		{"snowflake_stream", "schema", "snowflake_schema", true, spec.Replace},
+		{"snowflake_stream", "table", "snowflake_schema", true, spec.Same},
+	} {
+		got := p.Resource(tc.kind).(providers.Dependent).Suffers(cty.NilVal, []providers.RefChange{{Path: cty.GetAttrPath(tc.attr), Kind: tc.ref, Replaced: tc.replaced}})
+		if got.Act != tc.want {
+			t.Errorf("%v: %v", tc, got)
+		}
+	}
+}
+
 // TestGrantSuffers: what its object is in takes the grant with it, and what the object only names does not.
 func TestGrantSuffers(t *testing.T) {
 	for _, tc := range []struct {

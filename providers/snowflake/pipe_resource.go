@@ -16,7 +16,7 @@ type pipeResource struct{ *holder }
 
 // Suffers implements providers.Dependent. A pipe holds on to the very objects that it was made with (Snowflake: "CREATE
 // PIPE", usage notes), so one of the same name does not revive it.
-func (*pipeResource) Suffers(_ cty.Value, changes []providers.RefChange) spec.Verdict {
+func (r *pipeResource) Suffers(v cty.Value, changes []providers.RefChange) spec.Verdict {
 	for _, c := range changes {
 		why := ""
 		switch {
@@ -35,7 +35,7 @@ func (*pipeResource) Suffers(_ cty.Value, changes []providers.RefChange) spec.Ve
 			return spec.Verdict{Act: spec.Replace, Why: why}
 		}
 	}
-	return spec.Verdict{Act: spec.Same}
+	return r.holder.Suffers(v, changes)
 }
 
 // Create implements providers.Resource. A pipe that is made again loads what came since the old one was paused.
@@ -108,8 +108,8 @@ func (p *Provider) show(ctx context.Context, plural string, n Name) (row, error)
 	return nil, err
 }
 
-// free says which pipes stand on an object that is about to be replaced or moved. Those of the stack are removed by then, so these
-// are somebody else's, and would stop for good.
+// free says which pipes stand on an object that is about to be replaced or moved. Those that the apply makes again are removed by
+// then, so these are somebody else's, or not among the targets, and would stop for good.
 func (r *resource) free(ctx context.Context, n Name) error {
 	if r.kind.carries == nil {
 		return nil
@@ -136,8 +136,8 @@ func (r *resource) free(ctx context.Context, n Name) error {
 	if on == nil {
 		return nil
 	}
-	return &providers.Error{Code: providers.Conflict, Err: fmt.Errorf("pipes stand on it that are not in this stack, and they would stop for good: %s", strings.Join(on, ", ")),
-		Hint: "Have them dropped first, or bring them into the stack with `mkt import`: then mkt makes them again in the same apply."}
+	return &providers.Error{Code: providers.Conflict, Err: fmt.Errorf("pipes stand on it that this apply does not make again, and they would stop for good: %s", strings.Join(on, ", ")),
+		Hint: "Have them dropped first, or bring them into the stack with `mkt import`, and apply without -target: then mkt makes them again in the same apply."}
 }
 
 // unbound says whether CREATE PIPE failed because Snowflake cannot read the integration's queue. Snowflake documents no

@@ -314,6 +314,16 @@ func (r *resource) Delete(ctx context.Context, changes []providers.Change) []pro
 	})
 }
 
+// Suffers implements providers.Dependent: what a database or schema holds goes with it, protected or not, so it has to be in the plan.
+func (r *resource) Suffers(_ cty.Value, changes []providers.RefChange) spec.Verdict {
+	for _, c := range changes {
+		if c.Replaced && (c.Kind == Database.Name || c.Kind == Schema.Name) && c.Path.Equals(cty.GetAttrPath(r.kind.parent)) {
+			return spec.Verdict{Act: spec.Replace, Why: "the " + r.kind.parent + " that holds it is replaced, and it goes with that"}
+		}
+	}
+	return spec.Verdict{Act: spec.Same}
+}
+
 // holder is a resource whose objects hold data.
 type holder struct{ *resource }
 

@@ -36,7 +36,7 @@ var (
 	reName      = regexp.MustCompile(`"(?:[^"]|"")*"`)
 	reNumber    = regexp.MustCompile(`\b\d+\b`)
 	reDotted    = regexp.MustCompile(`"N"(?:\."N")*`)
-	reColumns   = regexp.MustCompile(`(?s)(CREATE TABLE "N") \(\n.*?\n\)`)
+	reColumns   = regexp.MustCompile(`(?s)(CREATE (?:TRANSIENT )?TABLE "N") \(\n.*?\n\)`)
 	reText      = regexp.MustCompile(`(?s)^(CREATE (?:OR REPLACE )?(?:SECURE )?VIEW .*?) AS\n.*`)
 	reRuns      = regexp.MustCompile(`(?s)^((?:CREATE|ALTER) (?:DYNAMIC TABLE|TASK) .*?) AS\n.*`)
 	reCluster   = regexp.MustCompile(`(CLUSTER BY) \(.*?\)+( |$)`)

@@ -58,11 +58,11 @@ var streamKind = &kind{spec: Stream, noun: "STREAM", plural: "STREAMS", parent: 
 type streamResource struct{ *holder }
 
 // Suffers implements providers.Dependent.
-func (*streamResource) Suffers(_ cty.Value, changes []providers.RefChange) spec.Verdict {
+func (r *streamResource) Suffers(v cty.Value, changes []providers.RefChange) spec.Verdict {
 	for _, c := range changes {
 		if c.Replaced && c.Kind == Table.Name {
 			return spec.Verdict{Act: spec.Replace, Why: "its table is replaced, and a stream stays with the one that it was made on"}
 		}
 	}
-	return spec.Verdict{Act: spec.Same}
+	return r.holder.Suffers(v, changes)
 }

@@ -29,6 +29,9 @@ var Table = &spec.Kind{
 			Norm: func(v cty.Value) cty.Value {
 				return eachText(v, func(s string) string { return canonical(s) })
 			}, Change: spec.Updated},
+		spec.Attr{Name: "transient", Type: cty.Bool, Optional: true, Computed: true,
+			Doc:    "Whether Snowflake keeps no fail-safe of the table, and at most one day of time travel. The schema decides when it is not set: a transient one has transient tables alone.",
+			Change: spec.Replaced("a table cannot be made transient, or permanent, once it exists")},
 		retentionAttr(), commentAttr(),
 	),
 	Blocks: []spec.Nested{{
@@ -44,7 +47,16 @@ var Table = &spec.Kind{
 		},
 		Change: columnsChange,
 	}},
-	Check: checkColumns,
+	Check: func(v cty.Value) []spec.Problem { return append(checkColumns(v), checkTransient(objectOf(v))...) },
+}
+
+// checkTransient refuses more time travel than a transient table has (Snowflake: "Working with temporary and transient tables").
+func checkTransient(o object) []spec.Problem {
+	if !o.boolean("transient") || !o.set("data_retention_days") || !o["data_retention_days"].GreaterThan(cty.NumberIntVal(1)).True() {
+		return nil
+	}
+	return []spec.Problem{{Path: cty.GetAttrPath("data_retention_days"), Summary: "Too much time travel for a transient table",
+		Detail: fmt.Sprintf("A transient table has 0 or 1 days of time travel, not %s. Set 1 or less, or make the table a permanent one.", o.number("data_retention_days"))}}
 }
 
 func eachText(v cty.Value, f func(string) string) cty.Value {
@@ -67,7 +79,11 @@ func init() {
 		for _, c := range columns(o["column"]) {
 			defs = append(defs, "  "+c.definition())
 		}
-		s := "CREATE TABLE " + n.SQL() + " (\n" + strings.Join(defs, ",\n") + "\n)"
+		noun := "TABLE "
+		if o.boolean("transient") {
+			noun = "TRANSIENT TABLE "
+		}
+		s := "CREATE " + noun + n.SQL() + " (\n" + strings.Join(defs, ",\n") + "\n)"
 		if by := o.strings("cluster_by"); len(by) > 0 {
 			s += " CLUSTER BY (" + strings.Join(by, ", ") + ")"
 		}
@@ -121,7 +137,8 @@ func readTable(ctx context.Context, p *Provider, n Name, r row, _ map[string]str
 	if len(cols) == 0 {
 		return nil, providers.Errorf(providers.Unknown, "DESCRIBE TABLE %s tells of no column", n)
 	}
-	return object{"column": cty.ListVal(cols), "cluster_by": list(clusterBy(r["cluster_by"])), "data_retention_days": integer(r["retention_time"])}, nil
+	return object{"column": cty.ListVal(cols), "cluster_by": list(clusterBy(r["cluster_by"])), "data_retention_days": integer(r["retention_time"]),
+		"transient": cty.BoolVal(r["kind"] == "TRANSIENT")}, nil
 }
 
 // clusterBy takes the expressions out of LINEAR(a, b).

@@ -229,6 +229,12 @@ func TestChecks(t *testing.T) {
 	if got := checkColumns(table); len(got) != 1 {
 		t.Errorf("one name twice: %v", got)
 	}
+	for days, want := range map[string]int{"0": 0, "1": 0, "2": 1} {
+		table := value(t, tableKind, object{"schema": text("m.r"), "name": text("s"), "column": cols(t, col("Adj", "float")), "transient": cty.True, "data_retention_days": integer(days)})
+		if got := Table.Check(table); len(got) != want {
+			t.Errorf("a transient table with %s days of time travel: %v", days, got)
+		}
+	}
 	pipe := value(t, pipeKind, object{"schema": text("m.r"), "name": text("s"), "auto_ingest": cty.True, "copy": block(t, pipeKind, "copy", object{"into": text("a.b.c"), "from": text("a.b.d")})})
 	if got := Pipe.Check(pipe); len(got) != 1 {
 		t.Errorf("auto_ingest without integration: %v", got)

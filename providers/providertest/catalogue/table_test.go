@@ -104,6 +104,8 @@ var table = []line{
 	{snowflake.Table, "comment", "comment", s(""), s("c"), u, "nullability and comments"},
 	{snowflake.Table, "clustering", "cluster_by", list("A"), list("B"), u, "clustering and retention"},
 	{snowflake.Table, "retention", "data_retention_days", n(1), n(3), u, "clustering and retention"},
+	{snowflake.Table, "transient", "transient", cty.False, cty.True, r, "transient"},
+	{snowflake.Table, "permanent", "transient", cty.True, cty.False, r, "permanent"},
 	{snowflake.Table, "another type", "column", cols("A DATE"), cols("A FLOAT"), r, "another type"},
 	{snowflake.Table, "another scale", "column", cols("A NUMBER(10,2)"), cols("A NUMBER(12,4)"), r, "another scale"},
 	{snowflake.Table, "shorter VARCHAR", "column", cols("A VARCHAR(10)"), cols("A VARCHAR(9)"), r, "shorter"},
