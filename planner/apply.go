@@ -218,6 +218,8 @@ func (a *applying) send() {
 			a.ledger.Intents[t.change.Addr] = ledger.Intent{ID: t.request.ID, Op: b.key.op, Since: now}
 			a.dirty = true
 		}
+		// What is made of several requests and is half done looks like nobody's: whichever generation is lost, the other announces it.
+		a.careful = a.careful || b.key.op == ledger.OpCreate
 	}
 	if !a.save() {
 		for _, b := range batches {

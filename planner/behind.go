@@ -6,6 +6,7 @@ import (
 
 	"github.com/zclconf/go-cty/cty"
 
+	"mkt/ledger"
 	"mkt/providers"
 	"mkt/spec"
 )
@@ -14,7 +15,8 @@ import (
 
 // meetExisting decides about objects that a create found there already, which they were not when the plan was made. A provider
 // knows its own again when it repeats a call, so that one is another's, unless the ledger says otherwise: a request of an apply that was
-// killed may arrive late, and what the lost generation of a recovered ledger had is not known.
+// killed may arrive late, what the ledger has may have been missed by the plan, and what the lost generation of a recovered ledger had is not
+// known. The server that is asked here may miss it as well.
 func (b *batch) meetExisting(ctx context.Context) {
 	var refs []providers.Ref
 	var at []int
@@ -22,8 +24,8 @@ func (b *batch) meetExisting(ctx context.Context) {
 		if i >= len(b.tasks) || providers.CodeOf(r.Err) != providers.Exists {
 			continue
 		}
-		if b.tasks[i].announced || b.recovered {
-			refs = append(refs, providers.Ref{ID: b.tasks[i].request.ID})
+		if b.tasks[i].announced || b.recovered || b.tasks[i].owned() != nil {
+			refs = append(refs, providers.Ref{ID: b.tasks[i].request.ID, Private: b.tasks[i].change.live.private})
 			at = append(at, i)
 			continue
 		}
@@ -36,13 +38,20 @@ func (b *batch) meetExisting(ctx context.Context) {
 		if i >= len(at) {
 			return
 		}
-		switch {
-		case reading.Err != nil:
+		if reading.Err != nil || reading.State == cty.NilVal {
 			b.doubtful[at[i]] = b.tasks[at[i]].announced
-		case reading.State != cty.NilVal:
-			b.meet(ctx, at[i], reading)
+			continue
 		}
+		b.meet(ctx, at[i], reading)
 	}
+}
+
+// owned is the ledger's entry of an object that is to be created because the plan found none, nil where there is none.
+func (t *task) owned() *ledger.Entry {
+	if e := t.change.live.entry; e != nil && t.change.Action == Create && e.ID == t.request.ID {
+		return e
+	}
+	return nil
 }
 
 // ofAnother says whose an object is that is there all of a sudden.
@@ -53,8 +62,8 @@ func ofAnother(err error) error {
 }
 
 // meet makes an object that is there what the create wanted. One that is it already counts as created. One that an interrupted
-// apply announced is altered, where that is possible in place, and one that may be of a lost generation where it differs in nothing
-// that can be seen.
+// apply announced, or that the ledger has, is altered, where that is possible in place, and one that may be of a lost generation where
+// it differs in nothing that can be seen.
 func (b *batch) meet(ctx context.Context, i int, reading providers.Reading) {
 	t := b.tasks[i]
 	state := completeState(b.kind, reading.State, t.request.After)
@@ -63,15 +72,19 @@ func (b *batch) meet(ctx context.Context, i int, reading providers.Reading) {
 		digest: func(cty.Value) string { return "" }, applied: func(string) string { return "other" }, // secrets are set anew
 	}
 	d := cmp.diff()
+	e := t.owned()
+	ours := t.announced || e != nil && !replacedOutside(e, reading)
 	switch {
+	case !ours && !b.recovered:
+		b.results[i] = providers.Result{Err: ofAnother(b.results[i].Err)}
 	case d.act == spec.Same:
-		b.results[i] = providers.Result{State: reading.State, Incarnation: reading.Incarnation}
-	case !t.announced && !d.unseen(b.kind, state):
+		b.results[i] = providers.Result{State: reading.State, Incarnation: reading.Incarnation, Private: t.change.live.private}
+	case !ours && !d.unseen(b.kind, state):
 		b.results[i] = providers.Result{Err: ofAnother(b.results[i].Err)}
 	case d.act > spec.InPlace:
 		b.doubtful[i] = true // it stays announced, and the next plan replaces it
 	default:
-		change := providers.Change{Address: t.request.Address, ID: t.request.ID, Before: state, After: d.after}
+		change := providers.Change{Address: t.request.Address, ID: t.request.ID, Before: state, After: d.after, Private: t.change.live.private}
 		if results := b.resource.Update(ctx, []providers.Change{change}); len(results) == 1 {
 			b.results[i] = results[0]
 		}

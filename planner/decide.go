@@ -123,6 +123,10 @@ func (p *planning) conclude(cmp *comparing) {
 			c.Action = Replace
 			c.Why = fmt.Sprintf("it becomes another object: %s instead of %s", c.ID, c.live.id)
 		}
+		if p.replace.cover(c.Addr) && c.Action != Replace {
+			c.Action = Replace
+			c.Why = "as asked for with -replace"
+		}
 		if why := p.suffers(w); why != "" && c.Action != Replace {
 			c.Action = Replace
 			c.Why = why

@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"maps"
 	"slices"
 	"sort"
 
@@ -172,17 +173,33 @@ func (c *comparison) diffAttr(a *spec.Attr, before, after cty.Value) ([]AttrChan
 	var changes []AttrChange
 	old, now := elements(before), elements(after)
 	for _, key := range unionKeys(old, now) {
-		b, a := old[key], now[key]
-		if b != cty.NilVal && a != cty.NilVal && b.RawEquals(a) {
+		was, is := old[key], now[key]
+		if was != cty.NilVal && is != cty.NilVal && was.RawEquals(is) || sameElement(a, before, key, is) {
 			continue
 		}
-		changes = append(changes, AttrChange{Path: path.IndexString(key), Before: b, After: a, Act: v.Act, Why: v.Why,
-			Outside: c.outside(elementKey(path[0].(cty.GetAttrStep).Name, key), b)})
+		changes = append(changes, AttrChange{Path: path.IndexString(key), Before: was, After: is, Act: v.Act, Why: v.Why,
+			Outside: c.outside(elementKey(a.Name, key), was)})
 	}
 	if len(changes) == 0 { // null against empty
 		changes = []AttrChange{{Path: path, Before: before, After: after, Act: v.Act, Why: v.Why}}
 	}
 	return changes, v.Act
+}
+
+// sameElement reports whether the effect of a map knows it as the same with another value, or none, at key: an option
+// that is set to its default, beside others that change.
+func sameElement(a *spec.Attr, before cty.Value, key string, value cty.Value) bool {
+	parts := map[string]cty.Value{}
+	maps.Copy(parts, elements(before))
+	delete(parts, key)
+	if value != cty.NilVal {
+		parts[key] = value
+	}
+	changed := cty.MapValEmpty(a.Type.ElementType())
+	if len(parts) > 0 {
+		changed = cty.MapVal(parts)
+	}
+	return same(a.Change, before, changed)
 }
 
 func elements(v cty.Value) map[string]cty.Value {

@@ -398,6 +398,69 @@ func TestCreateMeetsItsOwnLateRequest(t *testing.T) {
 	}
 }
 
+// blinkered is a system whose next servers to be asked do not know of its objects yet.
+type blinkered struct {
+	providers.Provider
+	reads int // how many more find nothing
+}
+
+func (p *blinkered) Resource(kind string) providers.Resource {
+	return &blinkeredResource{p.Provider.Resource(kind), p}
+}
+
+type blinkeredResource struct {
+	providers.Resource
+	by *blinkered
+}
+
+func (r *blinkeredResource) Read(ctx context.Context, refs []providers.Ref) []providers.Reading {
+	if r.by.reads--; r.by.reads >= 0 {
+		return make([]providers.Reading, len(refs))
+	}
+	return r.Resource.Read(ctx, refs)
+}
+
+// TestNotShownYet asks servers that lag behind for an object that is there: first the plan, and then also whoever looks why
+// the create failed. What is announced stays so, and what the ledger has is not taken for another's.
+func TestNotShownYet(t *testing.T) {
+	const stack = `mem_box "a" { size = 2 }`
+	for _, announced := range []bool{true, false} {
+		for reads := 1; reads <= 2; reads++ {
+			m, b := bench(t)
+			if b.Providers["mem"] = m; announced {
+				b.Providers["mem"] = &providertest.Hook{Provider: m, After: func(c providertest.Call) error {
+					if c.Op == "create" {
+						return providers.Errorf(providers.Unavailable, "connection reset")
+					}
+					return nil
+				}}
+			}
+			_, _ = b.Apply(t, b.MustPlan(t, stack))
+			b.Providers["mem"] = &blinkered{m, reads}
+			_, diags := b.Apply(t, b.MustPlan(t, stack))
+			if diags.HasErrors() != (reads > 1) {
+				t.Errorf("announced %v, %d reads: %s", announced, reads, providertest.Text(diags))
+			}
+			b.Providers["mem"] = m
+			b.MustApply(t, stack)
+			b.MustBeEmpty(t, stack)
+		}
+	}
+}
+
+// TestOwnedAndMadeAnew has somebody make an object anew that a plan found removed: it is theirs.
+func TestOwnedAndMadeAnew(t *testing.T) {
+	const stack = `mem_box "a" { size = 2 }`
+	m, b := bench(t)
+	b.MustApply(t, stack)
+	delete(m.Objects["mem_box"], "a")
+	m.Put("mem_box", "a", boxOfSize(t, 2))
+	b.Providers["mem"] = &blinkered{m, 1}
+	if _, diags := b.Apply(t, b.MustPlan(t, stack)); !strings.Contains(providertest.Text(diags), "owned by another ledger") {
+		t.Error(providertest.Text(diags))
+	}
+}
+
 // TestUnreadable says once for all that a system cannot be read, plans nothing for what is there, and goes on with the rest.
 func TestUnreadable(t *testing.T) {
 	m, b := bench(t)

@@ -38,7 +38,7 @@ func bench(t testing.TB) (*providertest.Memory, *providertest.Bench) {
 //	recreate KIND ID      an object goes, and an equal one comes
 //	intent OP ADDRESS ID  an apply was killed while it did this
 //	forget ADDRESS        the ledger loses an entry
-//	adopt ADDRESS, target ADDRESS, allow ADDRESS, destroy   the plan's options
+//	adopt ADDRESS, target ADDRESS, replace ADDRESS, allow ADDRESS, destroy   the plan's options
 //
 // Files in directories are those of modules.
 func TestPlans(t *testing.T) {
@@ -131,6 +131,8 @@ func outside(t *testing.T, m *providertest.Memory, in *planner.Input, line strin
 		in.Adopt = append(in.Adopt, addr(1))
 	case "target":
 		in.Targets = append(in.Targets, addr(1))
+	case "replace":
+		in.Replace = append(in.Replace, addr(1))
 	case "allow":
 		in.AllowDestroy = append(in.AllowDestroy, addr(1))
 	case "destroy":

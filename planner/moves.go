@@ -110,6 +110,33 @@ func (p *planning) checkFound() {
 	}
 }
 
+// checkReplace reports addresses to replace that stand for nothing. It reports whether there were none.
+func (p *planning) checkReplace(leaving []leaver) bool {
+	const summary = "Nothing to replace"
+	before := len(p.diags)
+	for _, t := range p.in.Replace {
+		found := slices.ContainsFunc(leaving, func(l leaver) bool { return t.Covers(l.addr) }) // it goes anyway
+		for addr := range p.wanted {
+			found = found || t.Covers(addr)
+		}
+		if found {
+			continue
+		}
+		blocks, b := p.blocks(), p.in.Stack.Block(t)
+		switch {
+		case len(p.about(blocks, t)) == 0:
+			p.diags = append(p.diags, notFound(summary, t, blocks))
+		case b != nil && !b.Managed():
+			p.diags = append(p.diags, failureAt(b.Range, summary, "%s is no resource: there is no object of it to replace.", t))
+		case t.Keyed && b != nil && p.selects(b.Addr):
+			p.diags = append(p.diags, failureAt(b.Range, summary, "There is no %s: %s has no instance with this key.", t, b.Addr))
+		case b == nil && p.chosen == nil:
+			p.diags = append(p.diags, failure(summary, "%s has another address in the stack by now: name that one.", t))
+		}
+	}
+	return len(p.diags) == before
+}
+
 // importing reports whether an import block is about an instance and names the object that its block describes.
 func (p *planning) importing(w *wanted) (imports, ok bool) {
 	i, imports := p.imports[w.inst.Addr]

@@ -3,6 +3,8 @@ package planner
 import (
 	"slices"
 
+	"github.com/hashicorp/hcl/v2"
+
 	"mkt/spec"
 )
 
@@ -13,27 +15,12 @@ func (p *planning) choose() bool {
 	}
 	p.chosen = map[spec.Addr]bool{}
 	ok := true
-	blocks := map[spec.Addr]bool{} // that a target may be about
-	for _, b := range p.in.Stack.Blocks() {
-		blocks[b.Addr] = true
-	}
-	for addr := range p.in.Ledger.Entries {
-		blocks[addr.Block()] = true
-	}
+	blocks := p.blocks()
 	var starts []spec.Addr
 	for _, t := range p.in.Targets {
-		found := len(starts)
-		if blocks[t.Block()] && (p.in.Stack.Block(t) != nil || p.owns(t)) {
-			starts = append(starts, t.Block())
-		} else if t.Module != "" {
-			for addr := range blocks {
-				if t.Block().Covers(addr) {
-					starts = append(starts, addr)
-				}
-			}
-		}
-		if len(starts) == found {
-			p.diags = append(p.diags, failure("Target not found", "There is no %s in the stack or in the ledger.", t))
+		about := p.about(blocks, t)
+		if starts = append(starts, about...); len(about) == 0 {
+			p.diags = append(p.diags, notFound("Target not found", t, blocks))
 			ok = false
 		}
 	}
@@ -64,6 +51,39 @@ func (p *planning) choose() bool {
 		visit(addr)
 	}
 	return ok
+}
+
+// blocks are those of the stack and of the ledger.
+func (p *planning) blocks() map[spec.Addr]bool {
+	blocks := map[spec.Addr]bool{}
+	for _, b := range p.in.Stack.Blocks() {
+		blocks[b.Addr] = true
+	}
+	for addr := range p.in.Ledger.Entries {
+		blocks[addr.Block()] = true
+	}
+	return blocks
+}
+
+// about returns those of the blocks that an address given by a person is about.
+func (p *planning) about(blocks map[spec.Addr]bool, t spec.Addr) (about []spec.Addr) {
+	if p.in.Stack.Block(t) != nil || p.owns(t) {
+		return []spec.Addr{t.Block()}
+	}
+	for addr := range blocks {
+		if t.Module != "" && t.Block().Covers(addr) {
+			about = append(about, addr)
+		}
+	}
+	return about
+}
+
+func notFound(summary string, t spec.Addr, blocks map[spec.Addr]bool) *hcl.Diagnostic {
+	var known []string
+	for addr := range blocks {
+		known = append(known, addr.String())
+	}
+	return failure(summary, "There is no %s in the stack or in the ledger.%s", t, spec.DidYouMean(t.Block().String(), known))
 }
 
 func (p *planning) owns(t spec.Addr) bool {

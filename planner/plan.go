@@ -31,6 +31,9 @@ type Input struct {
 	Providers func(system string) (providers.Provider, error)
 	// Targets limits the plan to these blocks or instances and what they depend on (for Destroy: what depends on them). Empty: everything.
 	Targets []spec.Addr
+	// Replace names what is replaced although nothing in it differs, as far as the targets select it: instances, or blocks with all of
+	// theirs. What does not exist yet, or goes anyway, is created or deleted as it would be without.
+	Replace []spec.Addr
 	// Adopt names instances whose object exists already and is to be taken over as it is found.
 	Adopt   []spec.Addr
 	Destroy bool // plan the removal of everything owned

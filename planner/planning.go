@@ -25,6 +25,7 @@ type planning struct {
 
 	chosen  map[spec.Addr]bool // blocks that the targets select; nil: all
 	targets named
+	replace named
 	adopt   map[spec.Addr]bool
 	imports map[spec.Addr]spec.Import
 	moved   map[spec.Addr]spec.Addr // by moved blocks: from the address in the stack to the one in the ledger
@@ -80,6 +81,7 @@ func newPlanning(in Input) *planning {
 		plan:    &Plan{Destroy: in.Destroy, in: in},
 		systems: newSystems(in.Providers),
 		targets: newNamed(in.Targets),
+		replace: newNamed(in.Replace),
 		adopt:   addrSet(in.Adopt),
 		imports: map[spec.Addr]spec.Import{},
 		moved:   map[spec.Addr]spec.Addr{},
@@ -129,6 +131,9 @@ func (p *planning) run(ctx context.Context) {
 	}
 	p.look(p.lookups)
 	leaving := p.leaving()
+	if !p.checkReplace(leaving) {
+		return
+	}
 	for _, l := range leaving {
 		if l.removed != nil && !l.removed.Destroy {
 			continue // it is forgotten, whatever it is like

@@ -2,8 +2,11 @@ package planner_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/zclconf/go-cty/cty"
 
 	"mkt/ledger"
 	"mkt/planner"
@@ -107,15 +110,48 @@ func TestGivenUpAndProtectedAreInBothGenerations(t *testing.T) {
 	}
 }
 
+// TestCreatesAreAnnouncedInBothGenerations: whatever generation is lost, what a kill left half made is gone on with.
+func TestCreatesAreAnnouncedInBothGenerations(t *testing.T) {
+	m, b := bench(t)
+	b.MustApply(t, `mem_box "kept" {}`)
+	const stack = `
+mem_box "kept" {}
+mem_box "a" { size = 2 }
+`
+	p := b.MustPlan(t, stack)
+	calls := len(m.Calls)
+	saved := &lastTwo{Store: b.Store(), before: func() bool { return !slices.Contains(m.Calls[calls:], "create mem_box 1") }}
+	if _, diags := planner.Apply(t.Context(), p, planner.ApplyOptions{Ledger: saved}); diags.HasErrors() {
+		t.Fatal(providertest.Text(diags))
+	}
+	if len(saved.texts) < 2 {
+		t.Fatalf("saved %d times before the request", len(saved.texts))
+	}
+	for _, old := range saved.texts[len(saved.texts)-2:] {
+		m.Put("mem_box", "a", map[string]cty.Value{"size": cty.NumberIntVal(1)})
+		old.Recovered = &ledger.Recovered{Serial: old.Serial}
+		old.Serial = b.Ledger(t).Serial
+		if err := b.Store().Save(t.Context(), old); err != nil {
+			t.Fatal(err)
+		}
+		b.MustApply(t, stack)
+		b.MustBeEmpty(t, stack)
+	}
+}
+
 // lastTwo keeps what was saved.
 type lastTwo struct {
 	ledger.Store
-	texts []*ledger.Ledger
+	before func() bool // whether to keep it; nil: yes
+	texts  []*ledger.Ledger
 }
 
 func (s *lastTwo) Save(ctx context.Context, l *ledger.Ledger) error {
 	if err := s.Store.Save(ctx, l); err != nil {
 		return err
+	}
+	if s.before != nil && !s.before() {
+		return nil
 	}
 	text, err := l.Encode()
 	if err != nil {

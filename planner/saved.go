@@ -39,6 +39,7 @@ type Saved struct {
 	Serial    uint64            `json:"serial"`
 	Destroy   bool              `json:"destroy,omitempty"`
 	Targets   []string          `json:"targets,omitempty"`
+	Replace   []string          `json:"replace,omitempty"`
 	Adopt     []string          `json:"adopt,omitempty"`
 	// AllowDestroy are the addresses that may be destroyed although they hold data.
 	AllowDestroy    []string      `json:"allow_destroy,omitempty"`
@@ -69,7 +70,7 @@ func bind(p *Plan, key digestKey) *Saved {
 		Version: SavedVersion, Made: p.in.Now().UTC().Truncate(time.Second), Stack: p.in.Stack.Dir,
 		Config: key.digest([]byte(p.in.Stack.ConfigHash())), Variables: variables(p.in.Stack, key),
 		Lineage: l.Lineage, Serial: l.Serial, Destroy: p.Destroy,
-		Targets: addrTexts(p.in.Targets), Adopt: addrTexts(p.in.Adopt),
+		Targets: addrTexts(p.in.Targets), Replace: addrTexts(p.in.Replace), Adopt: addrTexts(p.in.Adopt),
 		AllowDestroy: addrTexts(p.in.AllowDestroy), AllowDestroyAll: p.in.AllowDestroyAll,
 	}
 	for _, c := range p.Changes {
@@ -132,7 +133,7 @@ func LoadSaved(path string) (*Saved, error) {
 	return &s, nil
 }
 
-// Options puts what the plan was made with into an input: targets, what is taken over, destroy. What may be destroyed is added
+// Options puts what the plan was made with into an input: targets, what is replaced and taken over, destroy. What may be destroyed is added
 // to what the input allows itself.
 func (s *Saved) Options(in *Input) error {
 	in.Destroy = s.Destroy
@@ -141,7 +142,7 @@ func (s *Saved) Options(in *Input) error {
 	for _, list := range []struct {
 		texts []string
 		to    *[]spec.Addr
-	}{{s.Targets, &in.Targets}, {s.Adopt, &in.Adopt}, {s.AllowDestroy, &in.AllowDestroy}} {
+	}{{s.Targets, &in.Targets}, {s.Replace, &in.Replace}, {s.Adopt, &in.Adopt}, {s.AllowDestroy, &in.AllowDestroy}} {
 		*list.to = nil
 		for _, text := range list.texts {
 			addr, ok := spec.ParseTarget(text)

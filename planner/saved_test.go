@@ -96,6 +96,7 @@ func TestSavedOptions(t *testing.T) {
 	_, b := bench(t)
 	in := b.Input(t, "mem_box \"a\" {}\nmem_box \"b\" {}")
 	in.Targets = []spec.Addr{{Kind: "mem_box", Name: "a"}}
+	in.Replace = []spec.Addr{{Kind: "mem_box", Name: "a"}}
 	p, _ := planner.New(t.Context(), in)
 	again := b.Input(t, "mem_box \"a\" {}\nmem_box \"b\" {}")
 	saved := planner.NewSaved(p)

@@ -12,9 +12,16 @@ import (
 )
 
 // calls applies a plan and returns the objects in the order in which something was done to them: "delete glass".
-func calls(t *testing.T, m *providertest.Memory, b *providertest.Bench, stack string) (order []string, p *planner.Plan) {
+func calls(t *testing.T, m *providertest.Memory, b *providertest.Bench, stack string) ([]string, *planner.Plan) {
 	t.Helper()
-	p = b.MustPlan(t, stack)
+	p := b.MustPlan(t, stack)
+	order := callsOf(t, m, b, p)
+	b.MustBeEmpty(t, stack)
+	return order, p
+}
+
+func callsOf(t *testing.T, m *providertest.Memory, b *providertest.Bench, p *planner.Plan) (order []string) {
+	t.Helper()
 	var mu sync.Mutex
 	b.Providers["mem"] = &providertest.Hook{Provider: m, Before: func(c providertest.Call) error {
 		mu.Lock()
@@ -28,8 +35,7 @@ func calls(t *testing.T, m *providertest.Memory, b *providertest.Bench, stack st
 		t.Fatal(providertest.Text(diags))
 	}
 	b.Providers["mem"] = m
-	b.MustBeEmpty(t, stack)
-	return order, p
+	return order
 }
 
 func inOrder(t *testing.T, order []string, want ...string) {
