@@ -13,12 +13,17 @@ import (
 // max.poll.interval.ms is over. kfake has no way to tell: this reads its own maps, in its one goroutine.
 type joins struct {
 	groups reflect.Value // map[string]*group
+	loop   chan func()   // what is to be done in that goroutine
 }
 
 func joinsOf(cluster *kfake.Cluster) (*joins, error) {
 	moved := errors.New("kfake keeps its groups elsewhere than it used to")
 	groups := reflect.ValueOf(cluster).Elem().FieldByName("groups")
 	if !groups.IsValid() || groups.Kind() != reflect.Struct {
+		return nil, moved
+	}
+	loop := reflect.ValueOf(cluster).Elem().FieldByName("adminCh")
+	if !loop.IsValid() || loop.Type() != reflect.TypeFor[chan func()]() {
 		return nil, moved
 	}
 	byName := groups.FieldByName("gs")
@@ -38,11 +43,22 @@ func joinsOf(cluster *kfake.Cluster) (*joins, error) {
 	if request, ok := waiting.Type.Elem().FieldByName("kreq"); !ok || request.Type != reflect.TypeFor[kmsg.Request]() {
 		return nil, moved
 	}
-	return &joins{byName}, nil
+	return &joins{byName, *(*chan func())(loop.Addr().UnsafePointer())}, nil
 }
 
-// correct counts the members of a group that wait in a join. Only kfake's goroutine may call it.
+// correct counts the members of a group that wait in a join. Only a control function may call it: it has a goroutine of its own, and
+// kfake's answers to timers and takes what is to be done in it until the function has returned.
 func (j *joins) correct(name string) {
+	done := make(chan struct{})
+	j.loop <- func() {
+		defer close(done)
+		j.count(name)
+	}
+	<-done
+}
+
+// count is correct, in kfake's goroutine.
+func (j *joins) count(name string) {
 	at := j.groups.MapIndex(reflect.ValueOf(name))
 	if !at.IsValid() || at.IsNil() {
 		return
