@@ -3,8 +3,11 @@
 
 GO       ?= go
 BIN      := bin/mkt
-TAGS     := minicore_disabled
+# minicore_disabled: gosnowflake without the library in it that comes without its source.
+# grpcnotrace: gRPC without its page of traces, whose templates make the linker keep every method of every type.
+TAGS     := minicore_disabled,grpcnotrace
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+PGO      := cmd/mkt/stream.pgo
 LDFLAGS  := -s -w -X main.version=$(VERSION)
 TOOLS    := $(CURDIR)/bin/tools
 
@@ -13,12 +16,12 @@ GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 GO_LICENSES   := github.com/google/go-licenses@v1.6.0
 BENCHSTAT     := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 
-.PHONY: all build demo test test-deep test-real test-clients check lint vuln licences licences-check licences-page fuzz bench bench-planner bench-stream docs docs-check deploy-check fmt-check clean
+.PHONY: all build demo test test-deep test-real test-clients check lint vuln licences licences-check licences-page fuzz bench bench-planner bench-stream pgo docs docs-check deploy-check fmt-check clean
 
 all: build
 
 build: ## Build bin/mkt and, for -local, bin/mkt-local.
-	$(GO) build -tags $(TAGS) -ldflags "$(LDFLAGS)" -o bin/ ./cmd/mkt ./cmd/mkt-local
+	$(GO) build -pgo=$(PGO) -tags $(TAGS) -ldflags "$(LDFLAGS)" -o bin/ ./cmd/mkt ./cmd/mkt-local
 
 demo: build ## Run the main job from nothing: plan, apply, stream, query, audit.
 	./examples/demo.sh $(BIN)
@@ -81,6 +84,13 @@ bench-planner: build ## Measure plans beside OpenTofu, which it builds from the 
 
 bench-stream: build ## Measure the stream beside librdkafka and, from a checkout, Redpanda Connect: REDPANDA_CONNECT=path. DATA=file repeats its rows.
 	$(GO) run -tags $(TAGS) ./internal/bench/stream -mkt $(BIN) -rows "$${ROWS:-1000000}" -data "$$DATA" -connect "$$REDPANDA_CONNECT"
+
+pgo: ## Record anew where a stream spends its CPU, which the compiler goes by (docs/adr/0015). DATA=file repeats its rows.
+	set -e; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
+	$(GO) build -trimpath -tags $(TAGS),profile -o "$$dir/" ./cmd/mkt ./cmd/mkt-local; \
+	mkdir "$$dir/profiles"; \
+	MKT_PROFILES="$$dir/profiles" $(GO) run -tags $(TAGS) ./internal/bench/stream -mkt "$$dir/mkt" -rows 3000000 -data "$$DATA" -only mkt; \
+	$(GO) tool pprof -proto "$$dir"/profiles/*.pprof >$(PGO)
 
 docs: build ## Write docs/reference/ anew from the described kinds and commands.
 	$(BIN) docs docs/reference
