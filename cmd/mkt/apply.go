@@ -38,8 +38,8 @@ exit code is 0 when all is done, 1 when something failed, and 130 when it was in
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c.lines = true
 			if len(args) == 1 {
-				if len(o.targets)+len(o.adopt) > 0 {
-					return errors.New("a saved plan says itself what is changed and taken over: leave -target and -adopt out, or plan again with them")
+				if len(o.targets)+len(o.adopt)+len(o.replace) > 0 {
+					return errors.New("a saved plan says itself what is changed, replaced and taken over: leave -target, -replace and -adopt out, or plan again with them")
 				}
 				var err error
 				if o.saved, err = planner.LoadSaved(args[0]); err != nil {
@@ -53,6 +53,7 @@ exit code is 0 when all is done, 1 when something failed, and 130 when it was in
 	o.register(cmd)
 	cmd.Flags().StringArrayVar(&o.targets, "target", nil, "change only this address and what it depends on; may be repeated")
 	cmd.Flags().StringArrayVar(&o.adopt, "adopt", nil, "take over the object that this address describes and that exists already; may be repeated")
+	o.replaceFlag(cmd)
 	return cmd
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -13,6 +14,7 @@ import (
 	"mkt/check"
 	"mkt/planner"
 	"mkt/providers"
+	"mkt/providers/kafka"
 	"mkt/spec"
 	"mkt/stream/engine"
 	"mkt/stream/source"
@@ -62,19 +64,28 @@ func (s *session) exist(ctx context.Context, named map[string][]string) map[stri
 	return found
 }
 
-// partitions are the numbers of partitions that the stack's topics have now, by topic name.
-func partitions(p *planner.Plan) map[string]int {
-	now := map[string]int{}
+// topics are the stack's topics as they are now, by name. One that is replaced is another by then.
+func topics(p *planner.Plan) map[string]check.TopicFacts {
+	now := map[string]check.TopicFacts{}
 	for _, c := range p.Changes {
-		if c.Kind.Name != "kafka_topic" || c.Before == cty.NilVal || c.After == cty.NilVal {
+		if c.Kind != kafka.Topic || c.Before == cty.NilVal || c.After == cty.NilVal || c.Action == planner.Replace {
 			continue
 		}
-		if n := c.Before.GetAttr("partitions"); n.IsKnown() && !n.IsNull() {
-			count, _ := n.AsBigFloat().Int64()
-			now[c.ID] = int(count)
+		t := check.TopicFacts{Partitions: whole(c.Before.GetAttr("partitions")), Replicas: whole(c.Before.GetAttr("replication_factor"))}
+		if own, ok := c.Before.GetAttr("config").AsValueMap()["min.insync.replicas"]; ok {
+			t.MinInSync, _ = strconv.Atoi(own.AsString())
 		}
+		now[c.ID] = t
 	}
 	return now
+}
+
+func whole(v cty.Value) int {
+	if v.IsNull() || !v.IsKnown() {
+		return 0
+	}
+	n, _ := v.AsBigFloat().Int64()
+	return int(n)
 }
 
 // clientProperty says what is wrong with a property of the Kafka client of a producer or consumer.

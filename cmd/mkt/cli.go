@@ -50,18 +50,22 @@ was lost or doubled. With -local everything runs on this machine against an embe
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.ArbitraryArgs,
-		Version:       version,
-		RunE:          group,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if asked, _ := cmd.Flags().GetBool("version"); asked {
+				return c.printVersion()
+			}
+			return group(cmd, args)
+		},
 
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return c.checkEnv(cmd.Flags().Changed("local")) },
 	}
-	root.SetVersionTemplate("mkt {{.Version}}\n")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w; `%s -help` lists the flags", err, cmd.CommandPath())
 	})
 	root.SetOut(c.out)
 	root.SetErr(c.err)
 	local, _ := strconv.ParseBool(c.getenv("MKT_LOCAL"))
+	root.Flags().BoolP("version", "v", false, "print the version") // cobra's own is a template, for which the linker keeps every method
 	flags := root.PersistentFlags()
 	flags.StringVar(&c.stackPath, "stack", envOr(c.getenv, "MKT_STACK", "."), "the stack: a .hcl file or a directory of them")
 	flags.BoolVar(&c.local, "local", local, "use the embedded stack, starting it if needed (or set MKT_LOCAL=1)")
@@ -181,12 +185,14 @@ func newVersion(c *cli) *cobra.Command {
 		Use:   "version",
 		Short: "Print the version",
 		Args:  takes(0, 0),
-		RunE: func(*cobra.Command, []string) error {
-			if c.json {
-				return render.JSON(c.out, map[string]string{"version": version})
-			}
-			_, err := fmt.Fprintln(c.out, "mkt", version)
-			return err
-		},
+		RunE:  func(*cobra.Command, []string) error { return c.printVersion() },
 	}
+}
+
+func (c *cli) printVersion() error {
+	if c.json {
+		return render.JSON(c.out, map[string]string{"version": version})
+	}
+	_, err := fmt.Fprintln(c.out, "mkt", version)
+	return err
 }

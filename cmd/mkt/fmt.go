@@ -110,7 +110,7 @@ func (c *cli) format(name string, check bool) (bool, error) {
 	if inJSON(name) {
 		return false, fmt.Errorf("%s is in JSON, which fmt leaves as it is: name .hcl files", name)
 	}
-	src, err := os.ReadFile(name)
+	src, err := spec.ReadFile(name)
 	if err != nil {
 		return false, err
 	}

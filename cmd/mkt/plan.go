@@ -68,11 +68,17 @@ replaced or deleted. It changes nothing.`,
 	cmd.Flags().StringArrayVar(&o.targets, "target", nil, "plan only this address and what it depends on; may be repeated")
 	cmd.Flags().StringArrayVar(&o.adopt, "adopt", nil, "take over the object that this address describes and that exists already; may be repeated")
 	cmd.Flags().BoolVar(&o.destroy, "destroy", false, "plan the removal of everything that the stack owns")
+	o.replaceFlag(cmd)
 	o.allowFlag(cmd)
 	cmd.Flags().StringVar(&out, "out", "", "save the plan to a file for apply")
 	cmd.Flags().StringVar(&format, "format", "text", "text, markdown (for a pull request) or json, which is -json")
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 2 when there is something to do")
 	return cmd
+}
+
+// replaceFlag adds the flag that names what is made again.
+func (o *planOptions) replaceFlag(cmd *cobra.Command) {
+	cmd.Flags().StringArrayVar(&o.replace, "replace", nil, "replace the object of this address although nothing in it differs; may be repeated")
 }
 
 // allowFlag adds the flag that names what may be lost.

@@ -185,6 +185,7 @@ func (c *cli) ledgerStore(stack *spec.Stack) (ledger.Store, error) {
 // planOptions are the flags of everything that plans.
 type planOptions struct {
 	targets []string
+	replace []string
 	adopt   []string
 	destroy bool
 	allow   []string       // addresses that may be destroyed although they hold data, or "all"
@@ -201,6 +202,13 @@ func (s *session) plan(ctx context.Context, o planOptions) (*planner.Plan, hcl.D
 	targets, err := parseAddrs("target", o.targets)
 	if err != nil {
 		return nil, nil, err
+	}
+	replace, err := parseAddrs("replace", o.replace)
+	if err != nil {
+		return nil, nil, err
+	}
+	if o.destroy && len(replace) > 0 {
+		return nil, nil, errors.New("-destroy deletes what the stack owns and makes nothing again: leave -replace out")
 	}
 	adopt, err := parseAddrs("adopt", o.adopt)
 	if err != nil {
@@ -220,7 +228,7 @@ func (s *session) plan(ctx context.Context, o planOptions) (*planner.Plan, hcl.D
 		return nil, nil, err
 	}
 	in := planner.Input{
-		Stack: s.stack, Ledger: owned, Targets: targets, Adopt: adopt, Destroy: o.destroy, Parallelism: s.c.parallelism,
+		Stack: s.stack, Ledger: owned, Targets: targets, Replace: replace, Adopt: adopt, Destroy: o.destroy, Parallelism: s.c.parallelism,
 		Providers: s.providerFunc(ctx), AllowDestroy: allowed, AllowDestroyAll: all,
 	}
 	if o.saved != nil {
@@ -251,7 +259,7 @@ func parseAddrs(flag string, names []string) ([]spec.Addr, error) {
 	var addrs []spec.Addr
 	for _, name := range names {
 		addr, ok := spec.ParseTarget(name)
-		if !ok || addr.Kind == "" && flag == "adopt" { // what is taken over is looked at one by one
+		if !ok || addr.Kind == "" && (flag == "adopt" || flag == "replace") { // those are looked at one by one
 			return nil, fmt.Errorf("-%s %q is no address; write kafka_topic.prices or kafka_topic.prices[\"eu\"]", flag, name)
 		}
 		addrs = append(addrs, addr)

@@ -26,6 +26,7 @@ no row is lost or doubled. The first Ctrl-C or SIGTERM finishes what is under wa
 With -metrics-addr it answers /metrics to Prometheus, and /healthz and /readyz to Kubernetes. Where the environment has
 OTEL_EXPORTER_OTLP_ENDPOINT it sends a trace of the run to that collector.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			collect(streamGCPercent)
 			c.lines = true
 			ctx := cmd.Context()
 			watched, err := c.observe(ctx, metricsAddr)

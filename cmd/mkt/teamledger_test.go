@@ -150,8 +150,8 @@ func TestTeamLedgerRestore(t *testing.T) {
 	w.want(true, "", []string{"apply", "-auto-approve"}, "Apply complete")
 	w.want(false, "", []string{"ledger", "restore"}, "there is nothing to restore")
 	w.upload("{")
-	w.want(false, "", []string{"plan"}, "cannot be read", "(serial 1) is whole: `mkt ledger restore` puts ")
-	w.want(true, "", []string{"ledger", "restore"}, "The ledger is back at serial 1")
+	w.want(false, "", []string{"plan"}, "cannot be read", "(serial 2) is whole: `mkt ledger restore` puts ")
+	w.want(true, "", []string{"ledger", "restore"}, "The ledger is back at serial 2")
 	w.want(true, "", []string{"apply", "-auto-approve"}, "Apply complete")
 	w.want(true, "", []string{"plan"}, "Nothing to do")
 }
@@ -175,7 +175,7 @@ func TestTeamLedgerRecovers(t *testing.T) {
 		return string(all)
 	}
 	old := text("team/prices.json.prev")
-	for _, damaged := range []string{"{", old[:len(old)/2], strings.Replace(old, `"serial": 1`, `"serial": 0`, 1)} {
+	for _, damaged := range []string{"{", old[:len(old)/2], strings.Replace(old, `"serial": 2`, `"serial": 1`, 1)} {
 		w.upload(damaged)
 		w.want(false, "", []string{"plan"}, "cannot be read", "`mkt apply` goes on from there by itself")
 		w.want(true, "", apply, "Ledger recovered", "older generation, serial")

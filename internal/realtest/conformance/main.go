@@ -78,7 +78,7 @@ type outcome struct{ action, reason string }
 
 func main() {
 	check := flag.Bool("check", false, "fail when "+page+" would change")
-	tags := flag.String("tags", "minicore_disabled", "build tags")
+	tags := flag.String("tags", "minicore_disabled,grpcnotrace", "build tags")
 	flag.Parse()
 	if err := run(*tags, *check); err != nil {
 		fmt.Fprintln(os.Stderr, "conformance:", err)
