@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/google/renameio/v2"
+	"github.com/rogpeppe/go-internal/diff"
 
 	"mkt/internal/realtest"
 )
@@ -133,7 +134,7 @@ func run(tags string, check bool) error {
 	case err == nil && string(present) == text:
 		return nil
 	case check:
-		return fmt.Errorf("%s is not what the tests say: run `make test-real`", page)
+		return fmt.Errorf("%s is not what the tests say: run `make test-real`\n%s", page, diff.Diff(page, present, "what the tests say", []byte(text)))
 	}
 	return renameio.WriteFile(page, []byte(text), 0o644)
 }
@@ -191,7 +192,7 @@ func (s suite) test(dir, tags string, c column) (map[string]outcome, error) {
 // collect reads the events of test2json: outcomes and output by test.
 func collect(r io.Reader) (map[string]outcome, map[string]string, error) {
 	results, logs := map[string]outcome{}, map[string]string{}
-	var last string // the last line that a test logged; for a skipped one, the reason
+	last := map[string]string{} // the last line that a test logged; of a skipped one, the reason
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
@@ -203,7 +204,7 @@ func collect(r io.Reader) (map[string]outcome, map[string]string, error) {
 		case "output":
 			logs[e.Test] += e.Output
 			if _, text, ok := strings.Cut(e.Output, ".go:"); ok {
-				_, last, _ = strings.Cut(strings.TrimSpace(text), ": ")
+				_, last[e.Test], _ = strings.Cut(strings.TrimSpace(text), ": ")
 			}
 		case "pass", "fail":
 			if e.Test != "" {
@@ -212,7 +213,7 @@ func collect(r io.Reader) (map[string]outcome, map[string]string, error) {
 				fmt.Print(logs[""]) // a panic, or a time-out
 			}
 		case "skip":
-			results[e.Test] = outcome{"skip", last}
+			results[e.Test] = outcome{"skip", last[e.Test]}
 		}
 	}
 	return results, logs, lines.Err()

@@ -113,3 +113,15 @@ func TestEveryKindIsInTheTable(t *testing.T) {
 		}
 	}
 }
+
+// The reason of a skip is what that test logged, whatever others log beside it.
+func TestReasonOfASkip(t *testing.T) {
+	results, _, err := collect(strings.NewReader(`{"Action":"output","Test":"TestA","Output":"    a_test.go:7: it cannot\n"}
+{"Action":"output","Test":"TestB","Output":"    b_test.go:8: it goes on\n"}
+{"Action":"output","Test":"TestA","Output":"--- SKIP: TestA (0.00s)\n"}
+{"Action":"skip","Test":"TestA"}
+`))
+	if want := (outcome{"skip", "it cannot"}); err != nil || results["TestA"] != want {
+		t.Errorf("got %v, %v, want %v", results["TestA"], err, want)
+	}
+}
