@@ -64,7 +64,8 @@ func errNoSchema() *sqlError {
 
 var (
 	reColumn   = regexp.MustCompile(`(?:Referenced column|Table|Referenced table) "([^"]+)"`)
-	rePhysical = regexp.MustCompile(`\b(?:data\.)?"?t\d+"?\b`)
+	rePhysical = regexp.MustCompile(`(?:\bdata\.)?"?\bt\d+\b"?`)
+	reDropped  = regexp.MustCompile(`^Catalog Error: Table with name t\d+ does not exist`)
 )
 
 // mapError turns any error of a statement into one with a Snowflake code.
@@ -108,3 +109,6 @@ func mapError(err error) *sqlError {
 func conflict(err error) bool {
 	return err != nil && (strings.Contains(err.Error(), "onflict") && strings.Contains(err.Error(), "TransactionContext"))
 }
+
+// dropped says whether a table that a statement was compiled for was dropped or replaced before it ran.
+func dropped(err error) bool { return err != nil && reDropped.MatchString(err.Error()) }

@@ -282,7 +282,19 @@ func (s *session) executeOne(ctx context.Context, id, sql string, req queryReque
 		}
 		return &result{typeID: typeDDL, cols: []column{textColumn("status")}}, nil
 	}
-	return st.run(ctx, s)
+	return s.runStatement(ctx, st)
+}
+
+// runStatement runs a statement, anew if a table it was compiled for was dropped or replaced meanwhile.
+func (s *session) runStatement(ctx context.Context, st statement) (*result, error) {
+	for try := 0; ; try++ {
+		res, err := st.run(ctx, s)
+		if !dropped(err) || try == 20 {
+			return res, err
+		}
+		s.w.ddlMu.RLock()   // waits for the change to be in the catalog
+		s.w.ddlMu.RUnlock() //nolint:staticcheck // nothing to do within
+	}
 }
 
 // reResultScan is RESULT_SCAN as drivers ask for the result of an earlier query; in larger queries it is refused.

@@ -71,7 +71,7 @@ func (w *Warehouse) runTask(ctx context.Context, o *object) error {
 	if sel, ok := st.(*selectStmt); ok {
 		sel.id, sel.json = newQueryID(), true
 	}
-	if _, err = st.run(ctx, s); err != nil {
+	if _, err = s.runStatement(ctx, st); err != nil {
 		return mapError(err)
 	}
 	return nil
